@@ -1,0 +1,1 @@
+"""From completion to answer, and from answer to the key that says what it equals."""

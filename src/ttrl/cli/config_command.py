@@ -1,0 +1,29 @@
+"""`ttrl config`: the resolved settings, as YAML that runs again, with the source of each value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import yaml
+
+from ttrl.cli.options import make_parser, parse
+from ttrl.config import INVOCATION_KEYS, resolve
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Prints one line per key: value, then its source as a comment."""
+    parser = make_parser("config", "Show the resolved settings and where each value came from.")
+    resolved = resolve(parse(parser, arguments))
+    if resolved.values.json_output:
+        values = resolved.as_dict()
+        told = {key: {"value": values[key], "source": resolved.sources[key]} for key in values}
+        print(json.dumps(told))
+        return 0
+    for key, value in resolved.as_dict().items():
+        if key not in INVOCATION_KEYS:
+            line = yaml.safe_dump(
+                {key: value}, default_flow_style=True, allow_unicode=True, width=10**9
+            )
+            print(f"{line.strip()[1:-1]:<40}  # {resolved.sources[key]}")
+    return 0

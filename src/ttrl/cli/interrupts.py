@@ -1,0 +1,62 @@
+"""Ctrl-C and SIGTERM: at once where nothing changes, after the update where something does."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType, TracebackType
+from typing import Any
+
+
+class Interrupts:
+    """While active, both signals raise KeyboardInterrupt, but never inside `deferred`."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._pending = False
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> Interrupts:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._previous[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def deferred(self) -> Deferred:
+        """A block that is finished before an interrupt takes effect. May be entered many times."""
+        return Deferred(self)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._depth:
+            self._pending = True
+        else:
+            raise KeyboardInterrupt
+
+
+class Deferred:
+    """See `Interrupts.deferred`."""
+
+    def __init__(self, interrupts: Interrupts) -> None:
+        self._interrupts = interrupts
+
+    def __enter__(self) -> None:
+        self._interrupts._depth += 1
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._interrupts._depth -= 1
+        if self._interrupts._depth == 0 and self._interrupts._pending:
+            self._interrupts._pending = False
+            if error is None:
+                raise KeyboardInterrupt

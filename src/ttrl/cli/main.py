@@ -1,0 +1,57 @@
+"""The `ttrl` command. Commands are imported only when they run: --help never imports torch."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from ttrl.errors import EXIT_CONFIG, EXIT_DONE, EXIT_INTERRUPTED, TtrlError
+
+COMMANDS = {
+    "train": "improve a model on questions without labels",
+    "eval": "evaluate a model on questions",
+    "config": "show the resolved settings and where each came from",
+}
+USAGE = (
+    "usage: ttrl COMMAND [OPTION ...]\n\n"
+    "Test-time reinforcement learning: a language model improves on unlabeled questions.\n\n"
+    "commands:\n"
+    + "".join(f"  {name:<8} {text}\n" for name, text in COMMANDS.items())
+    + "\n`ttrl COMMAND --help` lists the options. Exit codes: 0 done, 2 bad usage or config,\n"
+    "3 bad data, 4 bad model or checkpoint, 6 loss not finite, 130 interrupted.\n"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    # Spinning threads slow each other down by a factor of 30 on a busy machine. Set before torch loads.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        print(USAGE, end="")
+        return EXIT_DONE if arguments else EXIT_CONFIG
+    if arguments[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"ttrl {version('ttrl')}")
+        return EXIT_DONE
+    command = arguments[0]
+    if command not in COMMANDS:
+        print(f"ttrl: no command {command!r}; there are: {', '.join(COMMANDS)}.", file=sys.stderr)
+        return EXIT_CONFIG
+    try:
+        module = importlib.import_module(f"ttrl.cli.{command}_command")
+        return int(module.run(arguments[1:]))
+    except TtrlError as error:
+        print(f"ttrl {command}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"ttrl {command}: interrupted.", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""The command line is made from the config: each key is an option, and values are checked in one place."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn, get_args, get_origin
+
+from ttrl.config import RunConfig
+from ttrl.errors import ConfigError
+
+EVAL_GROUPS = ("Model", "Questions", "Sampling", "Evaluation", "Run")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors rise as ConfigError instead of printing the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{self.prog}: {message}. See {self.prog} --help.")
+
+
+def make_parser(
+    command: str, summary: str, *, groups: Sequence[str] | None = None
+) -> argparse.ArgumentParser:
+    """A parser with one option per config key; nothing that was not given appears in its result."""
+    parser = _Parser(
+        prog=f"ttrl {command}",
+        description=summary,
+        argument_default=argparse.SUPPRESS,
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=34, width=100),
+        usage=f"ttrl {command} [OPTION ...]",
+        epilog="Every option is also a key of the YAML files of --config and a TTRL_... variable.",
+        allow_abbrev=False,
+    )
+    sections: dict[Any, Any] = {}
+    for name, field in RunConfig.model_fields.items():
+        group = dict(field.json_schema_extra or {})["group"]  # type: ignore[arg-type]
+        if groups is not None and group not in groups:
+            continue
+        section = sections.setdefault(group, parser.add_argument_group(str(group)))
+        key = field.alias or name
+        flag = "--" + key.replace("_", "-")
+        text = str(field.description).replace("%", "%%")
+        if field.annotation is bool and field.default is False:
+            section.add_argument(flag, dest=key, action="store_true", help=text)
+        elif field.annotation is bool:
+            section.add_argument(
+                flag, dest=key, action=argparse.BooleanOptionalAction, help=f"{text} [on]"
+            )
+        elif get_origin(field.annotation) is tuple:
+            section.add_argument(flag, dest=key, nargs="+", metavar="TEXT", help=text)
+        else:
+            shown = "" if field.default is None else f" [{field.default}]"
+            section.add_argument(
+                flag, dest=key, metavar=_metavar(field.annotation), help=text + shown
+            )
+    return parser
+
+
+def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> dict[str, Any]:
+    """What was given, by config key.
+
+    Raises:
+        ConfigError: an option that does not exist; the nearest one is named by `config.resolve`.
+    """
+    values, unknown = parser.parse_known_args(arguments)
+    given = vars(values)
+    if unknown and unknown[0].startswith("--"):
+        key = unknown[0].removeprefix("--").partition("=")[0]
+        known = {a.dest for a in parser._actions}
+        if key.replace("-", "_") not in known:
+            given[key] = "?"
+            return given
+    if unknown:
+        raise ConfigError(
+            f"{parser.prog}: unexpected argument {unknown[0]!r}; options are written --name value. "
+            f"See {parser.prog} --help."
+        )
+    return given
+
+
+def _metavar(annotation: Any) -> str:
+    if literals := get_args(annotation):
+        if all(isinstance(value, str) for value in literals):
+            return "{" + ",".join(literals) + "}"
+        annotation = literals[0]
+    return {int: "N", float: "X"}.get(annotation, "TEXT")
+
+
+def interactive() -> bool:
+    """Whether a person may be watching standard output."""
+    return sys.stdout.isatty()

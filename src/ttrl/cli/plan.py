@@ -1,0 +1,130 @@
+"""What a run will do and need, told before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ttrl.config import RunConfig
+from ttrl.errors import DataError
+from ttrl.evaluate.sets import QuestionSet
+from ttrl.types import Question
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from ttrl.data.prompts import Prompter
+
+LARGE_MODEL = 50_000_000
+LARGE_LEARNING_RATE = 5e-5
+
+
+def rendered(questions: Sequence[Question], prompter: Prompter) -> list[str]:
+    """The prompts as text."""
+    return [prompter.render(question) for question in questions]
+
+
+def check_context(
+    sets: Sequence[QuestionSet], prompter: Prompter, config: RunConfig, model: PreTrainedModel
+) -> None:
+    """Raises DataError naming every question that does not fit the model's context."""
+    context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if context is None:
+        return
+    for each in sets:
+        lengths = {q.id: len(prompter.encode(q)) for q in each.questions}
+        room = context - config.max_tokens
+        long = {id: n for id, n in lengths.items() if n > room}
+        if long:
+            worst = max(long, key=lambda id: long[id])
+            raise DataError(
+                f"{each.name} questions: {len(long)} of {len(lengths)} do not fit the model's context of "
+                f"{context} tokens; the longest, {worst}, has a prompt of {long[worst]} tokens and "
+                f"max_tokens={config.max_tokens} are to follow. Lower max_tokens to at most "
+                f"{max(0, context - long[worst])}, or leave these out: {', '.join(sorted(long)[:5])}"
+                f"{', ...' if len(long) > 5 else ''}."
+            )
+
+
+def memory_estimate(
+    model: PreTrainedModel, config: RunConfig, prompt_tokens: int
+) -> dict[str, int]:
+    """Bytes, from above: every row of the sampler distinct, every micro-batch full.
+
+    Activations are counted as 34 values per token, layer and hidden unit, plus attention scores and
+    float32 logits (three copies), which is what a plain Llama layer keeps for its backward pass.
+    """
+    text = model.config.get_text_config()
+    size = model.dtype.itemsize
+    weights = sum(p.numel() * p.element_size() for p in model.parameters())
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    heads = text.num_attention_heads
+    kv_heads = getattr(text, "num_key_value_heads", None) or heads
+    head_size = getattr(text, "head_dim", None) or text.hidden_size // heads
+    rows = max(config.votes_per_question, min(
+        config.sampler_rows, config.questions_per_step * config.votes_per_question
+    ))  # fmt: skip
+    length = prompt_tokens + config.max_tokens
+    cache = 2 * text.num_hidden_layers * rows * kv_heads * head_size * length * size
+    tokens = max(
+        length, min(config.micro_batch_tokens, rows * length, (1 << 27) // text.vocab_size)
+    )
+    layer = text.num_hidden_layers * (34 * text.hidden_size + 2 * heads * length)
+    activations = tokens * (layer * size + 3 * 4 * text.vocab_size)
+    masters = 4 if size < 4 and not config.lora else 0
+    return {
+        "weights": weights + (weights if config.kl_coefficient and not config.lora else 0),
+        "gradients_and_optimizer": trained * (size + 8 + masters),
+        "sampling_cache": cache,
+        "training_activations": activations,
+        "total": weights + trained * (size + 8 + masters) + max(cache, activations),
+    }
+
+
+def plan_lines(
+    sets: Sequence[QuestionSet],
+    prompts: Sequence[str],
+    config: RunConfig,
+    model: PreTrainedModel,
+    prompt_tokens: int,
+) -> list[str]:
+    """Step and token counts, memory, the first prompt."""
+    count = len(sets[0].questions)
+    per_step = min(config.questions_per_step, count)
+    votes = config.steps * per_step * config.votes_per_question
+    evaluations = 2 * sum(len(s.questions[: config.eval_limit]) for s in sets) * config.samples
+    memory = memory_estimate(model, config, prompt_tokens)
+    names = ", ".join(f"{len(s.questions)} {s.name}" for s in sets)
+    labeled = [s.name for s in sets if s.answers is not None]
+    parameters = sum(p.numel() for p in model.parameters())
+    lines = [
+        f"model       {config.model}: {parameters:,} parameters, {config.dtype}, {model.device}"
+        + (f", LoRA rank {config.lora}" if config.lora else ""),
+        f"questions   {names}; true answers, for evaluation only: {', '.join(labeled) or 'none'}",
+        f"training    {config.steps} steps x {per_step} questions x {config.votes_per_question} votes "
+        f"= {votes:,} completions, at most {votes * config.max_tokens:,} tokens",
+        f"evaluation  {evaluations:,} completions before and after, at temperature "
+        f"{config.eval_temperature}, top-p {config.eval_top_p}",
+        f"memory      at most about {memory['total'] / 2**30:.2f} GiB besides Python and torch "
+        f"(weights {memory['weights'] / 2**30:.2f}, optimizer "
+        f"{memory['gradients_and_optimizer'] / 2**30:.2f}, sampling "
+        f"{memory['sampling_cache'] / 2**30:.2f} or training {memory['training_activations'] / 2**30:.2f})",
+        f"prompt      {prompts[0]!r}",
+    ]
+    return lines + warnings(config, parameters)
+
+
+def warnings(config: RunConfig, parameters: int) -> list[str]:
+    """Settings that run but rarely work."""
+    found = []
+    if parameters > LARGE_MODEL and config.learning_rate > LARGE_LEARNING_RATE and not config.lora:
+        found.append(
+            f"warning     learning_rate {config.learning_rate:g} suits the embedded model; at "
+            f"{parameters / 1e6:.0f} M parameters it usually collapses. Try 1e-6, or --config paper."
+        )
+    if config.reward == "answer-key":
+        found.append(
+            "warning     reward answer-key: this run is rewarded by TRUE LABELS. It is an upper bound, "
+            "not test-time reinforcement learning."
+        )
+    return found

@@ -1,0 +1,57 @@
+"""`--resume`: the run's own config, and the same model and questions as when it was started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import yaml
+
+from ttrl.config import INVOCATION_KEYS, ResolvedConfig, resolve
+from ttrl.errors import CheckpointError, ConfigError
+from ttrl.recording.run_directory import RunDirectory
+
+INPUTS = {
+    "model": "the model's files have changed",
+    "questions": "the questions have changed",
+    "prompts": "the prompts have changed (chat template, task or prompt_template)",
+}
+
+
+def resolve_resumed(given: ResolvedConfig, directory: RunDirectory) -> ResolvedConfig:
+    """The config the run was started with. Options given beside --resume may repeat it, not change it.
+
+    Raises:
+        CheckpointError: an option says something else than the run's config.
+    """
+    stored = yaml.safe_load((directory.path / "config.yaml").read_text("utf-8"))
+    if not isinstance(stored, dict):
+        raise CheckpointError(f"{directory.path / 'config.yaml'} is damaged: it holds no settings.")
+    resumed = resolve(stored, environment={})
+    wanted, kept = given.as_dict(), resumed.as_dict()
+    for key, source in given.sources.items():
+        if source != "default" and key not in INVOCATION_KEYS and wanted[key] != kept[key]:
+            raise CheckpointError(
+                f"--resume {directory.path}: it was started with {key}={kept[key]!r}, but the {source} "
+                f"says {wanted[key]!r}. A run goes on under its own settings: leave {key} out, or start "
+                "a new run with another --out."
+            )
+    if "out" in given.sources and given.sources["out"] != "default":
+        raise ConfigError(
+            f"--out and --resume {directory.path} contradict each other: leave --out out."
+        )
+    values = resumed.values.model_copy(update={"out": str(directory.path)})
+    return replace(resumed, values=values)
+
+
+def check_same_inputs(directory: RunDirectory, now: Mapping[str, Any]) -> None:
+    """Raises CheckpointError where the model's or the questions' content is another than at the start."""
+    then = (directory.read_json("manifest.json") or {}).get("inputs", {})
+    for name, what in INPUTS.items():
+        if then.get(name) != now["inputs"][name]:
+            raise CheckpointError(
+                f"--resume {directory.path}: {what} since the run was started (sha256 "
+                f"{str(then.get(name))[:12]} then, {now['inputs'][name][:12]} now). Put them back, or "
+                "start a new run with another --out."
+            )

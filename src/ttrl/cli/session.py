@@ -1,0 +1,84 @@
+"""What `train` and `eval` have in common: config and files into a model, a sampler and question sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ttrl.answers.tasks import get_task
+from ttrl.cli.plan import check_context, rendered
+from ttrl.config import RunConfig
+from ttrl.evaluate.sets import QuestionSet, build_sets
+from ttrl.types import Task
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from ttrl.data.prompts import Prompter
+    from ttrl.engine.models.source import ModelSource
+    from ttrl.engine.sampler import NativeSampler
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Everything loaded and checked, nothing started."""
+
+    config: RunConfig
+    sets: Sequence[QuestionSet]
+    task: Task
+    source: ModelSource
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    prompter: Prompter
+    prompt_template: str | None
+    prompts: Sequence[str]
+    """Rendered prompts of the first set."""
+    sampler: NativeSampler
+
+
+def open_session(config: RunConfig, *, weights: Path | None = None) -> Session:
+    """Reads the questions, then the model, then checks that they fit together.
+
+    Args:
+        weights: a checkpoint's model or adapter folder instead of the model's own weights.
+
+    Raises:
+        TtrlError: anything that would stop the run later is found here.
+    """
+    sets = build_sets(config)  # before torch is imported: a broken file is told at once
+
+    from ttrl.data.prompts import Prompter
+    from ttrl.engine.adapters import adapt, load_adapter
+    from ttrl.engine.models.load import load_model, pick_device
+    from ttrl.engine.models.source import ModelSource, find_model
+    from ttrl.engine.sampler import NativeSampler
+
+    device = pick_device(config.device)
+    source = find_model(config.model)
+    task = get_task(config.task)
+    full = weights is not None and not config.lora
+    read = ModelSource(spec=str(weights), kind="folder", path=str(weights)) if full else source
+    loaded = load_model(read, dtype=config.dtype, device=device)
+    model = loaded.model
+    if config.lora:
+        if weights is None:
+            model = adapt(model, rank=config.lora, seed=config.seed)
+        else:
+            model = load_adapter(model, weights)
+    template = config.prompt_template or loaded.prompt_template
+    prompter = Prompter(loaded.tokenizer, template=template, instruction=task.instruction)
+    check_context(sets, prompter, config, model)
+    return Session(
+        config=config,
+        sets=sets,
+        task=task,
+        source=source,
+        model=model,
+        tokenizer=loaded.tokenizer,
+        prompter=prompter,
+        prompt_template=template,
+        prompts=rendered(sets[0].questions, prompter),
+        sampler=NativeSampler(model, loaded.tokenizer, prompter, max_rows=config.sampler_rows),
+    )

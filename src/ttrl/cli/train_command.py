@@ -1,0 +1,305 @@
+"""`ttrl train`: evaluate, improve, evaluate again, report."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ttrl.cli.interrupts import Interrupts
+from ttrl.cli.options import make_parser, parse
+from ttrl.cli.resume import check_same_inputs, resolve_resumed
+from ttrl.config import ResolvedConfig, RunConfig, resolve
+from ttrl.errors import EXIT_DONE, EXIT_INTERRUPTED, ConfigError
+from ttrl.recording.run_directory import RunDirectory, refuse_existing
+
+if TYPE_CHECKING:
+    from ttrl.cli.session import Session
+    from ttrl.engine.policy import Policy
+    from ttrl.train.loop import Progress, StepReport
+    from ttrl.types import Observer, RewardRule
+
+SUMMARY = (
+    "Improve a model on questions without labels (test-time reinforcement learning). "
+    "Without options: the embedded model on its embedded word problems."
+)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The whole of a run; returns its exit code."""
+    started = time.perf_counter()
+    resolved = resolve(parse(make_parser("train", SUMMARY), arguments))
+    as_json = resolved.values.json_output
+    dry_run = resolved.values.dry_run
+    run_directory = None
+    if resolved.values.resume is not None:
+        run_directory = RunDirectory.open(Path(resolved.values.resume))
+        resolved = resolve_resumed(resolved, run_directory)
+    else:
+        resolved = _with_out(resolved)
+        refuse_existing(Path(str(resolved.values.out)))
+    if dry_run:
+        return _dry_run(resolved, as_json=as_json)
+    with Interrupts() as interrupts:
+        return _Run(resolved, run_directory, interrupts, started).go(as_json=as_json)
+
+
+def _with_out(resolved: ResolvedConfig) -> ResolvedConfig:
+    values = resolved.values
+    if values.out is None:
+        name = Path(values.model.rstrip("/")).name.partition("@")[0]
+        values = values.model_copy(update={"out": f"runs/{name}-{time.strftime('%Y%m%d-%H%M%S')}"})
+    return replace(resolved, values=values)
+
+
+def _dry_run(resolved: ResolvedConfig, *, as_json: bool) -> int:
+    from ttrl.cli.plan import memory_estimate, plan_lines
+    from ttrl.cli.session import open_session
+
+    session = open_session(resolved.values)
+    tokens = max(len(session.prompter.encode(q)) for q in session.sets[0].questions)
+    lines = plan_lines(session.sets, session.prompts, session.config, session.model, tokens)
+    if as_json:
+        told = {
+            "config": resolved.as_dict(),
+            "first_prompt": session.prompts[0],
+            "memory_bytes": memory_estimate(session.model, session.config, tokens),
+            "questions": {s.name: len(s.questions) for s in session.sets},
+        }
+        print("\n".join(lines), file=sys.stderr)
+        print(json.dumps(told))
+    else:
+        print(resolved.as_yaml())
+        print("\n".join(lines))
+    return EXIT_DONE
+
+
+class _Run:
+    """One run from its first evaluation to its report, wherever it starts."""
+
+    def __init__(
+        self,
+        resolved: ResolvedConfig,
+        directory: RunDirectory | None,
+        interrupts: Interrupts,
+        started: float,
+    ) -> None:
+        from ttrl.cli.session import open_session
+        from ttrl.engine import checkpoint
+        from ttrl.recording.manifest import make_manifest
+        from ttrl.train.loop import Progress
+
+        config = resolved.values
+        self.config, self.interrupts, self.started = config, interrupts, started
+        found = None if directory is None else checkpoint.latest(directory.checkpoints)
+        self.session: Session = open_session(config, weights=found.weights if found else None)
+        manifest = make_manifest(
+            model_fingerprint=self.session.source.fingerprint(),
+            questions=[q for s in self.session.sets for q in s.questions],
+            prompts=self.session.prompts,
+            reward=config.reward,
+        )
+        if directory is None:
+            path = Path(str(config.out))
+            directory = RunDirectory.create(path, config=resolved.as_yaml(), manifest=manifest)
+        else:
+            check_same_inputs(directory, manifest)
+        self.directory = directory
+        self.policy = self._policy()
+        self.progress, self.spent = Progress(), _Spent()
+        if found is not None:
+            found.load_optimizer(self.policy.optimizer)
+            self.progress = Progress(**found.state["progress"])
+            self.spent = _Spent(**found.state["spent"])
+        self.directory.forget_after(self.progress.step)
+
+    def go(self, *, as_json: bool) -> int:
+        from ttrl.cli.plan import plan_lines
+        from ttrl.evaluate.report.build import write_report
+        from ttrl.recording.console import say
+
+        session = self.session
+        tokens = max(len(session.prompter.encode(q)) for q in session.sets[0].questions)
+        for line in plan_lines(session.sets, session.prompts, self.config, session.model, tokens):
+            say(line)
+        try:
+            base = self._evaluations("base")
+            stopped = self._train()
+            self._save(self.progress)
+            final = self._evaluations("final")
+        except KeyboardInterrupt:
+            if self.progress.step:
+                self._save(self.progress)
+            say(
+                f"\ninterrupted after step {self.progress.step}; nothing is lost. "
+                f"Go on with: ttrl train --resume {self.directory.path}"
+            )
+            return EXIT_INTERRUPTED
+        result = self._result(base, final, stopped)
+        self.directory.write_json("result.json", result)
+        report = write_report(self.directory.path)
+        from ttrl.cli.summary import summary_lines
+
+        lines = [*summary_lines(result), f"report      {report}"]
+        print("\n".join(lines), file=sys.stderr if as_json else sys.stdout)
+        if as_json:
+            print(json.dumps(result))
+        return EXIT_DONE
+
+    def _train(self) -> str:
+        from ttrl.recording.console import RunConsole
+        from ttrl.train.loop import train
+
+        with RunConsole(steps=self.config.steps, done=self.progress.step) as console:
+
+            def on_step(report: StepReport) -> None:
+                with self.interrupts.deferred():
+                    self.progress = report.progress
+                    step, metrics = report.progress.step, report.metrics
+                    self.spent.add(metrics)
+                    row = {"step": step, **metrics}
+                    if report.result.skipped:
+                        row["skipped"] = report.result.skipped
+                    self.directory.append("metrics.jsonl", [row])
+                    self.directory.append("votes.jsonl", report.votes)
+                    console.step(step, metrics, skipped=report.result.skipped)
+                    if step % self.config.checkpoint_every == 0:
+                        self._save(report.progress)
+
+            self.progress, stopped = train(
+                self.session.sets[0].questions,
+                config=self.config,
+                sampler=self.session.sampler,
+                policy=self.policy,
+                task=self.session.task,
+                rule=self._rule(),
+                observers=self._observers(),
+                progress=self.progress,
+                on_step=on_step,
+                uninterrupted=self.interrupts.deferred(),
+            )
+        return stopped
+
+    def _policy(self) -> Policy:
+        from ttrl.engine.models.load import load_model
+        from ttrl.engine.policy import Policy
+
+        config, reference = self.config, None
+        if config.kl_coefficient > 0 and not config.lora:
+            reference = load_model(
+                self.session.source, dtype=config.dtype, device=self.session.model.device
+            ).model.requires_grad_(False)
+        return Policy(
+            self.session.model,
+            temperature=config.temperature,
+            token_budget=config.micro_batch_tokens,
+            clip_norm=config.clip_norm,
+            beta2=config.adam_beta2,
+            weight_decay=config.weight_decay,
+            reference=reference,
+        )
+
+    def _rule(self) -> RewardRule:
+        from ttrl.consensus.rewards import MajorityReward
+        from ttrl.evaluate.leakage import AnswerKeyReward
+
+        if self.config.reward == "majority":
+            return MajorityReward(tie_seed=self.config.seed)
+        answers = self.session.sets[0].answers
+        if answers is None:
+            raise ConfigError(
+                "reward=answer-key needs true answers: name their column or file with --answers."
+            )
+        return AnswerKeyReward(answers=answers, tie_seed=self.config.seed)
+
+    def _observers(self) -> list[Observer]:
+        from ttrl.evaluate.diagnostics import LabelDiagnostics
+
+        answers = self.session.sets[0].answers
+        if answers is None:
+            return []
+        return [LabelDiagnostics(task=self.session.task, answers=answers)]
+
+    def _evaluations(self, when: str) -> dict[str, dict[str, Any]]:
+        """Metrics of each set; those already on disk are not made again."""
+        from ttrl.evaluate.evaluator import evaluate_set
+        from ttrl.recording.console import say
+
+        found = {}
+        for each in self.session.sets:
+            name = f"evaluations/{when}-{each.name}.json"
+            done = self.directory.read_json(name)
+            if done is None:
+                begin, sampler = time.perf_counter(), self.session.sampler
+                before = sampler.sampled_tokens, sampler.seconds
+                done = evaluate_set(
+                    each, when=when, sampler=sampler, task=self.session.task, config=self.config
+                )
+                self.directory.write_json(name, done)
+                self.spent.sampled_tokens += sampler.sampled_tokens - before[0]
+                self.spent.sampling_seconds += sampler.seconds - before[1]
+                self.spent.evaluation_seconds += time.perf_counter() - begin
+            from ttrl.cli.summary import set_line
+
+            say(set_line(when, each.name, done["metrics"]))
+            found[each.name] = done["metrics"]
+        return found
+
+    def _save(self, progress: Progress) -> None:
+        from ttrl.engine import checkpoint
+
+        now = time.perf_counter()
+        self.spent.wall_seconds += now - self.started
+        self.started = now
+        checkpoint.save(
+            self.directory.checkpoints,
+            step=progress.step,
+            model=self.session.model,
+            tokenizer=self.session.tokenizer,
+            optimizer=self.policy.optimizer,
+            state={"progress": asdict(progress), "spent": dict(vars(self.spent))},
+            prompt_template=self.session.prompt_template,
+        )
+
+    def _result(self, base: dict[str, Any], final: dict[str, Any], stopped: str) -> dict[str, Any]:
+        from importlib.metadata import version
+
+        self.spent.wall_seconds += time.perf_counter() - self.started
+        config: RunConfig = self.config
+        return {
+            "name": self.directory.path.name,
+            "ttrl_version": version("ttrl"),
+            "model": config.model,
+            "algorithm": config.algorithm,
+            "reward": config.reward,
+            "seed": config.seed,
+            "steps": self.progress.step,
+            "stopped": stopped,
+            "sets": {name: {"base": base[name], "final": final[name]} for name in base},
+            **vars(self.spent),
+            # Linux tells kibibytes.
+            "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "weights": str(sorted(self.directory.checkpoints.glob("step-*"))[-1]),
+        }
+
+
+class _Spent:
+    """Cost over all sittings of a run."""
+
+    def __init__(self, **values: float) -> None:
+        self.wall_seconds = values.get("wall_seconds", 0.0)
+        self.sampled_tokens = int(values.get("sampled_tokens", 0))
+        self.sampling_seconds = values.get("sampling_seconds", 0.0)
+        self.training_seconds = values.get("training_seconds", 0.0)
+        self.evaluation_seconds = values.get("evaluation_seconds", 0.0)
+
+    def add(self, metrics: dict[str, float]) -> None:
+        """Counts a step."""
+        self.sampled_tokens += int(metrics["sample/tokens"])
+        self.sampling_seconds += metrics["sample/seconds"]
+        self.training_seconds += metrics.get("train/seconds", 0.0)

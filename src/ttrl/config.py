@@ -1,0 +1,240 @@
+"""What a run is made of. Precedence: defaults < YAML files, left to right < environment < command line.
+
+One flat set of keys: the key `votes_per_question` of a YAML file is the option `--votes-per-question`
+and the variable `TTRL_VOTES_PER_QUESTION`. No default depends on another key. The defaults suit the
+embedded model; `--config paper` holds the published settings for models of a billion parameters.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.resources
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ttrl.errors import ConfigError
+
+Positive = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(gt=0, le=1)]
+ENVIRONMENT_PREFIX = "TTRL_"
+
+
+def _key(default: Any, group: str, text: str, **limits: Any) -> Any:
+    return Field(default=default, description=text, json_schema_extra={"group": group}, **limits)
+
+
+class RunConfig(BaseModel):
+    """Every setting of a run, resolved."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    # fmt: off
+    model: str = _key("ttrl-tiny", "Model", "'ttrl-tiny' (embedded), a folder, a .gguf file or a hub id org/name[@revision]")
+    lora: int = _key(0, "Model", "rank of LoRA adapters; 0 trains every weight", ge=0)
+    dtype: Literal["float32", "bfloat16"] = _key("float32", "Model", "of weights and computation")
+    device: str = _key("auto", "Model", "auto, cpu, cuda or cuda:N")
+    prompt_template: str | None = _key(None, "Model", "text with {question}; default: the model's own (chat template, ttrl.json) or a plain one")
+
+    questions: str = _key("word-problems", "Questions", "'word-problems' (embedded), a .jsonl .json .csv .parquet file, or hub:org/name[@revision]:split")
+    question_column: str | None = _key(None, "Questions", "column with the question; found by its name when left out")
+    answers: str | None = _key(None, "Questions", "answer column, or a file with answers: for evaluation only, training never sees it")
+    holdout: str | None = _key(None, "Questions", "share in (0, 1) of the questions, or a file, kept for evaluation only")
+    limit: int | None = _key(None, "Questions", "use the first N questions", ge=1)
+    difficulty: int = _key(6, "Questions", "events in each embedded word problem", ge=1, le=8)
+    task: Literal["math"] = _key("math", "Questions", "how answers are asked for, extracted and compared")
+
+    algorithm: Literal["grpo"] = _key("grpo", "Learning", "reinforcement-learning algorithm under the consensus")
+    reward: Literal["majority", "answer-key"] = _key("majority", "Learning", "majority: agreement with the consensus. answer-key: TRUE LABELS, an upper bound that is not TTRL")
+    steps: int = _key(60, "Learning", "training steps", ge=0)
+    questions_per_step: Positive = _key(16, "Learning", "questions sampled in each step")
+    votes_per_question: Positive = _key(64, "Learning", "completions that vote on each question (M)")
+    trained_per_question: Positive = _key(32, "Learning", "of these, completions that are trained on (K <= M)")
+    updates_per_step: Positive = _key(1, "Learning", "optimizer updates on the samples of one step")
+    learning_rate: Rate = _key(2e-4, "Learning", "peak; about 1e-6 for full training and 1e-5 for LoRA of models over 0.1 B parameters")
+    schedule: Literal["constant", "cosine"] = _key("constant", "Learning", "after warm-up")
+    warmup_steps: int = _key(5, "Learning", "steps of linear warm-up", ge=0)
+    weight_decay: Rate = _key(0.0, "Learning", "decoupled (AdamW)")
+    adam_beta2: float = _key(0.99, "Learning", "second-moment decay of AdamW", gt=0, lt=1)
+    clip_norm: float = _key(1.0, "Learning", "largest norm of a gradient", gt=0)
+    clip_ratio: float = _key(0.2, "Learning", "the probability ratio counts up to 1 +- this", gt=0, lt=1)
+    kl_coefficient: Rate = _key(0.0, "Learning", "weight of the KL term to the base model; 0 needs no reference")
+    divide_by_std: bool = _key(True, "Learning", "divide advantages by the group's standard deviation")
+    stop_after_silent_steps: Positive = _key(20, "Learning", "end after so many steps in a row without a gradient (full agreement)")
+    micro_batch_tokens: Positive = _key(16384, "Learning", "tokens in one forward and backward pass; bounds memory, not the result")
+
+    temperature: float = _key(1.0, "Sampling", "of the votes", gt=0)
+    top_p: Share = _key(1.0, "Sampling", "of the votes")
+    top_k: int = _key(0, "Sampling", "of the votes; 0 keeps all", ge=0)
+    max_tokens: Positive = _key(72, "Sampling", "longest completion")
+    stop: tuple[str, ...] = _key((), "Sampling", "texts that end a completion")
+    sampler_rows: Positive = _key(1024, "Sampling", "completions drawn side by side; bounds memory, not the result")
+
+    samples: Positive = _key(64, "Evaluation", "completions per question before and after training")
+    eval_temperature: float = _key(0.6, "Evaluation", "temperature of evaluation; 0 is greedy", ge=0)
+    eval_top_p: Share = _key(0.95, "Evaluation", "top-p of evaluation")
+    eval_limit: int | None = _key(None, "Evaluation", "evaluate on the first N questions of each set", ge=1)
+
+    seed: int = _key(0, "Run", "every random decision derives from it", ge=0)
+    out: str | None = _key(None, "Run", "run directory; default: runs/<model>-<time>")
+    checkpoint_every: Positive = _key(20, "Run", "steps between checkpoints")
+    config: tuple[str, ...] = _key((), "Run", "YAML files, the later one wins; 'paper' is built in")
+    resume: str | None = _key(None, "Run", "run directory to go on with, under its own config")
+    dry_run: bool = _key(False, "Run", "say what would happen, then stop")
+    json_output: bool = Field(default=False, alias="json", description="one JSON object as the last line of standard output", json_schema_extra={"group": "Run"})
+    # fmt: on
+
+
+INVOCATION_KEYS = frozenset({"config", "resume", "dry_run", "json", "out"})
+"""Keys that say how a command was called, not what the run is."""
+
+
+def key_names() -> list[str]:
+    """Every key as it is written in YAML."""
+    return [field.alias or name for name, field in RunConfig.model_fields.items()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedConfig:
+    """A valid config and where each of its values came from."""
+
+    values: RunConfig
+    sources: Mapping[str, str]
+
+    def as_dict(self, *, invocation: bool = True) -> dict[str, Any]:
+        """Plain values by key, as YAML and JSON hold them."""
+        dumped = self.values.model_dump(mode="json", by_alias=True)
+        return {k: v for k, v in dumped.items() if invocation or k not in INVOCATION_KEYS}
+
+    def as_yaml(self) -> str:
+        """What `config.yaml` of a run directory holds: it runs again to the same bits."""
+        return str(
+            yaml.safe_dump(self.as_dict(invocation=False), sort_keys=False, allow_unicode=True)
+        )
+
+
+def resolve(
+    command_line: Mapping[str, Any], *, environment: Mapping[str, str] | None = None
+) -> ResolvedConfig:
+    """Merges the layers and validates the outcome.
+
+    Args:
+        command_line: only what was given, by key; values may be strings.
+        environment: `os.environ` when left out.
+
+    Raises:
+        ConfigError: an unknown key (the nearest name is offered), a bad value, a contradiction, a bad file.
+    """
+    environment = os.environ if environment is None else environment
+    merged: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+
+    def lay(values: Mapping[str, Any], source: str, spelled: str = "{}") -> None:
+        for key, value in values.items():
+            if key not in key_names():
+                raise ConfigError(_unknown(key, source, spelled))
+            merged[key] = value
+            sources[key] = source
+
+    from_environment = {
+        name.removeprefix(ENVIRONMENT_PREFIX).lower(): value
+        for name, value in sorted(environment.items())
+        if name.startswith(ENVIRONMENT_PREFIX)
+    }
+    files = command_line.get("config") or from_environment.get("config") or ()
+    if isinstance(files, str):
+        files = tuple(part for part in files.split(",") if part)
+    for file in files:
+        for path, values in _read_with_includes(file, ()):
+            lay(values, path)
+    lay(from_environment, "environment", ENVIRONMENT_PREFIX + "{}")
+    lay(command_line, "command line", "--{}")
+    if files:
+        merged["config"] = files
+    for key in ("stop",):
+        if isinstance(merged.get(key), str):
+            merged[key] = (merged[key],)
+    try:
+        config = RunConfig(**merged)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, sources)) from None
+    _check_together(config)
+    return ResolvedConfig(
+        values=config, sources={key: sources.get(key, "default") for key in key_names()}
+    )
+
+
+def _check_together(values: RunConfig) -> None:
+    k, m = values.trained_per_question, values.votes_per_question
+    if k > m:
+        raise ConfigError(
+            f"trained_per_question={k} is more than votes_per_question={m}: "
+            f"the trained completions are a subset of the votes. Set trained_per_question <= {m}."
+        )
+    if m < 2:
+        raise ConfigError(
+            f"votes_per_question={m}: one completion always agrees with itself, so there is nothing "
+            "to learn. Set votes_per_question to at least 2 (the paper uses 64)."
+        )
+    if values.prompt_template is not None and "{question}" not in values.prompt_template:
+        raise ConfigError(
+            f"prompt_template={values.prompt_template!r} has no {{question}}: every prompt would be the "
+            "same. Write {question} where the question belongs."
+        )
+
+
+def _read_with_includes(file: str, above: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+    """The file's values, after those of the files that its own `config` key names."""
+    if file in above:
+        raise ConfigError(f"config file {file} includes itself ({' > '.join((*above, file))}).")
+    values = _read_yaml(file)
+    included = values.get("config") or ()
+    layers = []
+    for name in (included,) if isinstance(included, str) else included:
+        beside = Path(file).parent / name
+        inner = str(beside) if beside.exists() else name
+        layers += _read_with_includes(inner, (*above, file))
+    return [*layers, (file, values)]
+
+
+def _read_yaml(file: str) -> dict[str, Any]:
+    path = Path(file)
+    preset = importlib.resources.files("ttrl") / "presets" / f"{file}.yaml"
+    try:
+        if not path.exists() and file.isidentifier() and preset.is_file():
+            text = preset.read_text("utf-8")
+        else:
+            text = path.read_text("utf-8")
+        values = yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"config file {file} cannot be read: {error}.") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"config file {file} is not valid YAML: {error}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise ConfigError(
+            f"config file {file} holds a {type(values).__name__}; wanted lines like 'steps: 40'."
+        )
+    return values
+
+
+def _unknown(key: str, source: str, spelled: str) -> str:
+    near = difflib.get_close_matches(key.replace("-", "_"), key_names(), n=1, cutoff=0.5)
+    hint = f" Did you mean {spelled.format(near[0])}?" if near else ""
+    return f"{source}: unknown key {spelled.format(key)!r}.{hint} `ttrl config` lists every key."
+
+
+def _explain(error: ValidationError, sources: Mapping[str, str]) -> str:
+    lines = []
+    for problem in error.errors():
+        key = str(problem["loc"][0]) if problem["loc"] else "config"
+        got = problem.get("input")
+        lines.append(f"{sources.get(key, 'default')}: {key}={got!r}: {problem['msg'].lower()}.")
+    return "\n".join(lines) + "\n`ttrl config` shows every key with its value and source."

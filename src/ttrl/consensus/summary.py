@@ -1,0 +1,70 @@
+"""What a step's votes say, with no true label in sight. Keys are listed in docs/metrics.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ttrl.types import Metrics, ScoredGroup, Task
+
+
+def mean(values: Sequence[float]) -> float:
+    """0 for nothing."""
+    return sum(values) / len(values) if values else 0.0
+
+
+def step_metrics(scored: Sequence[ScoredGroup]) -> Metrics:
+    """Means over the step's questions, and over their completions and tokens."""
+    votes = [group.consensus for group in scored]
+    completions = [c for group in scored for c in group.group.completions]
+    labels = {v.pseudo_label for v in votes if v.winner is not None}
+    tokens = sum(len(c.token_ids) for c in completions)
+    return {
+        "consensus/majority_ratio": mean([v.majority_ratio for v in votes]),
+        "consensus/majority_ratio_answered": mean(
+            [v.counts[0] / sum(v.counts) for v in votes if v.counts]
+        ),
+        "consensus/distinct_answers": mean([float(len(v.counts)) for v in votes]),
+        "consensus/distinct_labels": len(labels) / max(1, len(votes)),
+        "consensus/tie_rate": mean([float(v.tied) for v in votes]),
+        "consensus/no_answer_rate": mean([v.abstained / len(v.class_of) for v in votes]),
+        "reward/mean": mean([r for group in scored for r in group.rewards]),
+        "reward/groups_with_signal": mean([float(len(set(group.rewards)) > 1) for group in scored]),
+        "sample/entropy": sum(sum(c.entropy) for c in completions) / max(1, tokens),
+        "sample/mean_tokens": tokens / max(1, len(completions)),
+        "sample/truncated_rate": mean([float(c.finish_reason == "length") for c in completions]),
+        "sample/tokens": float(tokens),
+    }
+
+
+def vote_records(
+    scored: Sequence[ScoredGroup], *, step: int, task: Task, previous: Mapping[str, str | None]
+) -> list[dict[str, Any]]:
+    """One line of votes.jsonl per question.
+
+    `flipped` compares with the label of the question's last visit; None on the first.
+    """
+    records = []
+    for group in scored:
+        id, vote = group.group.question.id, group.consensus
+        flipped = None
+        if id in previous:
+            flipped = _key(task, previous[id]) != _key(task, vote.pseudo_label)
+        records.append(
+            {
+                "step": step,
+                "question": id,
+                "label": vote.pseudo_label,
+                "labels": list(vote.labels),
+                "counts": list(vote.counts),
+                "abstained": vote.abstained,
+                "majority_ratio": vote.majority_ratio,
+                "tied": vote.tied,
+                "flipped": flipped,
+            }
+        )
+    return records
+
+
+def _key(task: Task, label: str | None) -> object:
+    return None if label is None else task.key(label)

@@ -1,0 +1,55 @@
+"""Questions become prompts: the model's chat template, its own template, or a plain one."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from ttrl.types import Question
+
+PLAIN_TEMPLATE = "Question: {question}\n{instruction}\nAnswer:"
+
+
+class Tokenizer(Protocol):
+    """What is needed of a Hugging Face tokenizer."""
+
+    chat_template: Any
+
+    def encode(self, text: str, *, add_special_tokens: bool) -> list[int]: ...
+
+    def apply_chat_template(self, conversation: Any, **options: Any) -> Any: ...
+
+
+class Prompter:
+    """Renders and encodes the prompts of one model and task.
+
+    Args:
+        template: text with {question} and, if wanted, {instruction}; None takes the tokenizer's chat
+            template with the question and the instruction as the user's message, or a plain form.
+        instruction: how the task wants its answers.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, *, template: str | None, instruction: str) -> None:
+        self._tokenizer = tokenizer
+        self._template = template
+        self._instruction = instruction
+
+    def render(self, question: Question) -> str:
+        """The prompt's text, special tokens included where the chat template writes them."""
+        if self._template is None and self._tokenizer.chat_template:
+            message = f"{question.prompt}\n{self._instruction}"
+            return str(
+                self._tokenizer.apply_chat_template(
+                    [{"role": "user", "content": message}],
+                    tokenize=False,
+                    add_generation_prompt=True,
+                )
+            )
+        # replace() and not format(): questions are full of braces
+        template = self._template or PLAIN_TEMPLATE
+        text = template.replace("{instruction}", self._instruction)
+        return text.replace("{question}", question.prompt)
+
+    def encode(self, question: Question) -> tuple[int, ...]:
+        """Token ids. A chat template writes its own special tokens; other prompts get the tokenizer's."""
+        chat = self._template is None and bool(self._tokenizer.chat_template)
+        return tuple(self._tokenizer.encode(self.render(question), add_special_tokens=not chat))

@@ -1,0 +1,190 @@
+"""Questions from the rows of a table. Labels are never read here: see the label wall.
+
+What identifies a question is decided here once, so that answers find theirs by the same rule.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ttrl.data.tables import Table
+from ttrl.errors import ConfigError, DataError
+from ttrl.seeding import derive_seed
+from ttrl.types import Question
+
+QUESTION_COLUMNS = ("question", "problem", "prompt", "query", "input")
+ID_COLUMNS = ("id", "question_id", "task_id", "unique_id")
+_SENTENCE_ENDS = (".", "!", "?", ":", ";", ",", "…")
+_CLOSERS = "\"')]}”"
+
+
+def read_questions(table: Table, *, column: str | None, limit: int | None) -> list[Question]:
+    """One question per row, in the order of the rows; the first `limit` of them.
+
+    The text stays as it is written. A cell that holds a list of chat messages (as in data sets of
+    TRL and verl) gives the content of its last user message.
+
+    Args:
+        column: the column with the question; None finds it by its name.
+
+    Raises:
+        DataError: no such column, a row without text, or an id that occurs twice.
+    """
+    if column is None:
+        found = find_question_column(table.columns)
+        if found is None:
+            raise DataError(
+                f"{table.name}: no column is named like a question "
+                f"({', '.join(QUESTION_COLUMNS)}, or Body and Question), "
+                f"got {_listed(table.columns)}. Name it with --question-column."
+            )
+    elif column in table.columns:
+        found = (column,)
+    else:
+        raise DataError(
+            f"{table.name}: no column {column!r}, got {_listed(table.columns)}. "
+            "Name one of them with --question-column."
+        )
+    ids = question_ids(table)
+    return [
+        Question(id=ids[index], prompt=_prompt(table, index, found))
+        for index in range(len(table.rows))[:limit]
+    ]
+
+
+def find_question_column(columns: Sequence[str]) -> tuple[str, ...] | None:
+    """The column with the question, or the two to be joined: Body and Question of SVAMP.
+
+    The pair comes first: there, Question alone is not solvable. Case does not matter.
+    """
+    body, question = find_column(columns, ("body",)), find_column(columns, ("question",))
+    if body is not None and question is not None:
+        return (body, question)
+    single = find_column(columns, QUESTION_COLUMNS)
+    return None if single is None else (single,)
+
+
+def find_column(columns: Sequence[str], names: Sequence[str]) -> str | None:
+    """The first column that has the first of `names` that any column has; case does not matter."""
+    for name in names:
+        for column in columns:
+            if column.lower() == name.lower():
+                return column
+    return None
+
+
+def question_ids(table: Table) -> tuple[str, ...]:
+    """The id of each row: its id column, or without one its number from 0.
+
+    Numbers and their spellings are the same id, so 7 in one file is "7" in another.
+
+    Raises:
+        DataError: an empty id, an id that is no text or whole number, or two equal ids.
+    """
+    column = find_column(table.columns, ID_COLUMNS)
+    if column is None:
+        return tuple(str(index) for index in range(len(table.rows)))
+    seen: dict[str, int] = {}
+    for index, row in enumerate(table.rows):
+        id = _id_text(row.get(column))
+        if id is None:
+            raise DataError(
+                f"{table.where(index)}: the id in column {column!r} is {_shown(row.get(column))}, "
+                "wanted a text or a whole number. Give each row an id, or rename the column to "
+                "number the rows."
+            )
+        if id in seen:
+            raise DataError(
+                f"{table.where(index)}: the id {_shown(id)} in column {column!r} is that of "
+                f"{table.where(seen[id])} too, wanted distinct ids. Change one, or rename the "
+                "column to number the rows."
+            )
+        seen[id] = index
+    return tuple(seen)
+
+
+def split_holdout(
+    questions: Sequence[Question], share: float, seed: int
+) -> tuple[list[Question], list[Question]]:
+    """Splits into (train, held out) by a hash of each text; both keep the order of `questions`.
+
+    Which side a question is on does not depend on the order of the file, even where the ids are row
+    numbers, and a larger share holds out all that a smaller one does.
+
+    Raises:
+        ConfigError: the share is not between 0 and 1.
+        DataError: a side would be empty.
+    """
+    if not 0 < share < 1:
+        raise ConfigError(f"holdout={share}: wanted a share between 0 and 1, such as 0.2.")
+    count = round(share * len(questions))
+    if not 1 <= count < len(questions):
+        raise DataError(
+            f"holdout={share} of {len(questions)} questions leaves {len(questions) - count} for "
+            f"training and {count} for evaluation, wanted at least 1 each. "
+            "Give more questions or another share."
+        )
+    ranked = sorted(
+        range(len(questions)),
+        key=lambda i: (derive_seed(seed, "holdout", questions[i].prompt), questions[i].id),
+    )
+    held = set(ranked[:count])
+    return (
+        [question for index, question in enumerate(questions) if index not in held],
+        [question for index, question in enumerate(questions) if index in held],
+    )
+
+
+def _prompt(table: Table, index: int, columns: tuple[str, ...]) -> str:
+    parts = [_cell_text(table, index, column) for column in columns]
+    if len(parts) == 1:
+        return parts[0]
+    body, question = (part.strip() for part in parts)
+    ended = body.rstrip(_CLOSERS).endswith(_SENTENCE_ENDS)
+    return f"{body}{'' if ended else '.'} {question}"
+
+
+def _cell_text(table: Table, index: int, column: str) -> str:
+    cell = table.rows[index].get(column)
+    text = _last_user_message(cell) if isinstance(cell, list) else cell
+    place = f"{table.where(index)}, column {column!r}"
+    if text is None or (isinstance(text, str) and not text.strip()):
+        raise DataError(
+            f"{place}: the question is empty, wanted text. Fill it in or remove the row."
+        )
+    if not isinstance(text, str):
+        raise DataError(
+            f"{place}: got {_shown(cell)}, wanted the question as text or as chat messages "
+            '[{"role": "user", "content": "..."}]. Name another column with --question-column.'
+        )
+    return text
+
+
+def _last_user_message(messages: list[object]) -> object:
+    """Content of the last message of the user, None without one, or the list if it is no chat."""
+    if not all(isinstance(message, dict) and "role" in message for message in messages):
+        return messages
+    for message in reversed(messages):
+        if isinstance(message, dict) and message["role"] == "user":
+            return message.get("content")
+    return None
+
+
+def _id_text(value: object) -> str | None:
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
+        value = int(value)  # whole numbers of a column with gaps are floats in many writers
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str) and value.strip():
+        return value
+    return None
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return "the columns " + ", ".join(columns) if columns else "no columns"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

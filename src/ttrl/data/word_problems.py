@@ -1,0 +1,136 @@
+"""The embedded questions: short word problems in plain English, generated, with worked solutions.
+
+    Tom has 8 apples. He buys 5, loses 3, finds 7 and sells 2. How many apples does he have now?
+
+A solution takes one of two routes, both correct: in the order told, or gains first and losses after.
+Two routes make the errors of a weak model less alike, which is what lets a majority vote help.
+
+The difficulty is the number of events. Questions are a pure function of (seed, kind, difficulty, index).
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Literal
+
+from ttrl.seeding import derive_seed
+from ttrl.types import Question
+
+Kind = Literal["chain", "boxes"]
+Route = Literal["in order", "gains first", "backwards"]
+Split = Literal["unlabeled", "heldout", "pretrain"]
+
+NAMES = (
+    ("Tom", "He"), ("Ana", "She"), ("Ben", "He"), ("Mia", "She"), ("Sam", "He"), ("Eva", "She"),
+    ("Max", "He"), ("Zoe", "She"), ("Leo", "He"), ("Amy", "She"), ("Dan", "He"), ("Ida", "She"),
+)  # fmt: skip
+THINGS = (
+    "apples", "coins", "books", "cards", "shells", "pens", "stamps", "eggs",
+    "nuts", "plums", "beads", "balls",
+)  # fmt: skip
+GAINS = ("buys", "finds", "gets", "wins", "picks")
+LOSSES = ("loses", "sells", "uses", "drops", "lends")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordProblem:
+    """A question with what is needed to solve it. Only tests, recipes and answer keys look inside."""
+
+    question: Question
+    start: int
+    changes: tuple[int, ...]
+    """Signed, in the order told."""
+    answer: int
+
+
+def chain_problem(rng: random.Random, *, events: int, id: str = "") -> WordProblem:
+    """Gains and losses of 1 to 9, one after another; the total never falls below zero.
+
+    Args:
+        events: gains and losses, 1 to 8, so that no total passes 81.
+    """
+    while True:
+        start = rng.randint(1, 9)
+        changes = tuple(rng.choice((1, -1)) * rng.randint(1, 9) for _ in range(events))
+        totals = list(accumulate(changes, initial=start))
+        if min(totals) >= 0:
+            break
+    name, pronoun = rng.choice(NAMES)
+    thing = rng.choice(THINGS)
+    told = [f"{rng.choice(GAINS if c > 0 else LOSSES)} {abs(c)}" for c in changes]
+    story = told[0] if events == 1 else ", ".join(told[:-1]) + " and " + told[-1]
+    prompt = (
+        f"{name} has {start} {thing}. {pronoun} {story}. "
+        f"How many {thing} does {pronoun.lower()} have now?"
+    )
+    return WordProblem(
+        question=Question(id=id, prompt=prompt), start=start, changes=changes, answer=totals[-1]
+    )
+
+
+def boxes_problem(rng: random.Random, *, id: str = "") -> WordProblem:
+    """A multiplication story: a kind that the embedded model has never seen solved."""
+    while True:
+        boxes, each, lost = rng.randint(3, 9), rng.randint(3, 9), rng.randint(1, 9)
+        answer = boxes * each - lost
+        if answer not in (boxes + each + lost, boxes + each - lost):
+            break
+    name, pronoun = rng.choice(NAMES)
+    thing = rng.choice(THINGS)
+    prompt = (
+        f"{name} has {boxes} boxes of {each} {thing}. {pronoun} loses {lost}. "
+        f"How many {thing} does {pronoun.lower()} have now?"
+    )
+    return WordProblem(
+        question=Question(id=id, prompt=prompt), start=boxes * each, changes=(-lost,), answer=answer
+    )
+
+
+def solution(problem: WordProblem, route: Route) -> str:
+    """A correct worked solution: one equation per change, then the boxed answer.
+
+    "backwards" is told in order where it would pass below zero.
+    """
+    changes = problem.changes
+    if route == "gains first":
+        changes = tuple(sorted(changes, key=lambda change: change < 0))
+    elif route == "backwards":
+        totals = accumulate(reversed(changes), initial=problem.start)
+        changes = changes[::-1] if min(totals) >= 0 else changes
+    total, lines = problem.start, []
+    for change in changes:
+        sign = "+" if change > 0 else "-"
+        lines.append(f"{total} {sign} {abs(change)} = {total + change}.")
+        total += change
+    return " ".join(lines) + f" \\boxed{{{total}}}"
+
+
+def word_problems(
+    *, kind: Kind, split: Split, count: int, seed: int, difficulty: int = 1, largest: int = 9
+) -> list[WordProblem]:
+    """`count` distinct problems. Splits never share a question, nor even the numbers of one.
+
+    Args:
+        difficulty: number of events; "boxes" has one difficulty only and ignores it.
+    """
+    found: dict[str, WordProblem] = {}
+    index = 0
+    while len(found) < count:
+        id = f"{kind}-{split}-{len(found):04d}"
+        rng = random.Random(derive_seed(seed, "word-problem", kind, split, difficulty, index))
+        index += 1
+        if kind == "boxes":
+            problem = boxes_problem(rng, id=id)
+        else:
+            problem = chain_problem(rng, events=difficulty, id=id)
+        if split_of(problem) == split:
+            found.setdefault(problem.question.prompt, problem)
+    return list(found.values())
+
+
+def split_of(problem: WordProblem) -> Split:
+    """The split a problem belongs to: a hash of its numbers alone, whatever the seed and the words."""
+    numbers = derive_seed("split", problem.start, *problem.changes)
+    return ("unlabeled", "unlabeled", "heldout", "pretrain")[numbers % 4]

@@ -1,0 +1,41 @@
+"""LoRA adapters through peft."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import PreTrainedModel
+
+from ttrl.errors import CheckpointError
+from ttrl.seeding import derive_seed
+
+
+def adapt(model: PreTrainedModel, *, rank: int, seed: int) -> PreTrainedModel:
+    """Adapters of one rank on all linear layers but the output one; alpha is twice the rank, no dropout.
+
+    The first weights are a function of the seed; torch's global generator is left as it was.
+    """
+    settings = LoraConfig(
+        r=rank,
+        lora_alpha=2 * rank,
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(derive_seed(seed, "lora"))
+        return get_peft_model(model, settings)  # type: ignore[return-value]
+
+
+def load_adapter(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
+    """Adapters of a checkpoint, ready to be trained on.
+
+    Raises:
+        CheckpointError: adapters that do not fit the model.
+    """
+    try:
+        return PeftModel.from_pretrained(model, folder, is_trainable=True)  # type: ignore[return-value]
+    except (ValueError, RuntimeError, OSError, KeyError) as error:
+        raise CheckpointError(f"adapter {folder} does not fit the model: {error}.") from None

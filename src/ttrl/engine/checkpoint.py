@@ -1,0 +1,147 @@
+"""Checkpoints: a folder is complete or it is not there.
+
+    step-000020/
+        model/                 Hugging Face folder (or adapter/, peft format)
+        optimizer.safetensors  moments, counts, float32 masters
+        state.json             the loop's progress
+        manifest.json          sha256 of every file above
+
+Written beside as a hidden folder, every file synced, then renamed. The last two are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from ttrl.engine.models.load import PROMPT_FILE
+from ttrl.engine.optimizer import MasterAdamW
+from ttrl.errors import CheckpointError
+
+KEPT = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A verified checkpoint on disk."""
+
+    path: Path
+    state: Mapping[str, Any]
+
+    @property
+    def weights(self) -> Path:
+        """Folder of the model, or of the LoRA adapter."""
+        adapter = self.path / "adapter"
+        return adapter if adapter.is_dir() else self.path / "model"
+
+    def load_optimizer(self, optimizer: MasterAdamW) -> None:
+        """Puts moments and masters back.
+
+        Raises:
+            CheckpointError: the checkpoint belongs to another model.
+        """
+        try:
+            optimizer.load_state(load_file(self.path / "optimizer.safetensors"))
+        except (KeyError, RuntimeError, OSError, SafetensorError) as error:
+            raise CheckpointError(
+                f"checkpoint {self.path}: optimizer state of another model ({error})."
+            ) from None
+
+
+def save(
+    folder: Path,
+    *,
+    step: int,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    optimizer: MasterAdamW,
+    state: Mapping[str, Any],
+    prompt_template: str | None,
+) -> Path:
+    """Saves into folder/step-NNNNNN and lets go of all but the last two checkpoints.
+
+    Raises:
+        CheckpointError: it could not be written (disk full, no permission); older ones are untouched.
+    """
+    target = folder / f"step-{step:06d}"
+    beside = folder / f".{target.name}.tmp"
+    if target.exists():
+        return target
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        weights = beside / ("adapter" if hasattr(model, "peft_config") else "model")
+        weights.mkdir(parents=True)
+        model.save_pretrained(weights)
+        tokenizer.save_pretrained(weights)
+        if prompt_template is not None:
+            template = json.dumps({"prompt_template": prompt_template}) + "\n"
+            (weights / PROMPT_FILE).write_text(template, "utf-8")
+        save_file(optimizer.state(), beside / "optimizer.safetensors")
+        (beside / "state.json").write_text(json.dumps(dict(state)), "utf-8")
+        (beside / "manifest.json").write_text(json.dumps(_hashes(beside), indent=1), "utf-8")
+        for path in [*beside.rglob("*"), beside]:
+            _sync(path)
+        beside.rename(target)
+        _sync(folder)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise CheckpointError(
+            f"checkpoint {target} cannot be written: {error}. Earlier checkpoints are untouched; "
+            f"free some space, then: ttrl train --resume {folder.parent}"
+        ) from None
+    for old in sorted(folder.glob("step-*"))[:-KEPT]:
+        shutil.rmtree(old)
+    return target
+
+
+def latest(folder: Path) -> Checkpoint | None:
+    """The newest checkpoint whose files are all there and unchanged; None where none was made.
+
+    Raises:
+        CheckpointError: there are checkpoints and the newest is damaged.
+    """
+    found = sorted(folder.glob("step-*"))
+    if not found:
+        return None
+    path = found[-1]
+    try:
+        expected = json.loads((path / "manifest.json").read_text("utf-8"))
+        actual = _hashes(path)
+        wrong = sorted(name for name in expected if actual.get(name) != expected[name])
+        state = json.loads((path / "state.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        wrong, state = [str(error)], {}
+    if wrong:
+        older = f" or remove it to go on from {found[-2].name}" if len(found) > 1 else ""
+        raise CheckpointError(
+            f"checkpoint {path} is damaged ({', '.join(wrong)}): restore it from a backup{older}."
+        )
+    return Checkpoint(path=path, state=state)
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    hashes = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path != folder / "manifest.json":
+            with path.open("rb") as file:
+                name = path.relative_to(folder).as_posix()
+                hashes[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return hashes
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

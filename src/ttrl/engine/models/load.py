@@ -1,0 +1,166 @@
+"""Loads a causal language model and its tokenizer through transformers. Nothing remote is ever executed."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from ttrl.engine.models.source import ModelSource
+from ttrl.errors import ConfigError, ModelError
+
+PROMPT_FILE = "ttrl.json"
+"""A model folder may hold {"prompt_template": "..."}: how a model without a chat template is asked."""
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """A model ready to be sampled and trained."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    prompt_template: str | None
+    """From the folder's ttrl.json, if it has one."""
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` is CUDA where there is one.
+
+    Raises:
+        ConfigError: a device that does not exist here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"device={name!r}: {reason} Use 'auto' or 'cpu'.") from None
+    return device
+
+
+def load_model(source: ModelSource, *, dtype: str, device: torch.device) -> LoadedModel:
+    """Loads weights and tokenizer.
+
+    GGUF weights are dequantised into an ordinary model, so that they can be trained and saved.
+
+    Raises:
+        ModelError: files that are missing, broken, unreachable or of an architecture not supported.
+    """
+    options: dict[str, Any] = {"trust_remote_code": False}
+    path = source.path
+    if source.kind == "gguf":
+        _check_gguf(source)
+        options["gguf_file"] = Path(source.path).name
+        path = str(Path(source.path).parent)
+    elif source.kind == "hub" and source.revision:
+        options["revision"] = source.revision
+    weights = dict(options)
+    if source.kind == "gguf" and hasattr(transformers, "GgufConfig"):
+        weights["quantization_config"] = transformers.GgufConfig(dequantize=True)
+    if source.kind != "gguf":
+        weights["use_safetensors"] = True
+    with _quiet(), _as_model_error(source):
+        tokenizer = AutoTokenizer.from_pretrained(path, **options)
+        model = AutoModelForCausalLM.from_pretrained(path, dtype=DTYPES[dtype], **weights)
+    _forget_quantization(model)
+    if tokenizer.eos_token_id is None and model.generation_config.eos_token_id is None:
+        raise ModelError(
+            f"model {source.spec}: neither its tokenizer nor its generation config names an end token, "
+            "so no completion could end. Set eos_token in tokenizer_config.json."
+        )
+    return LoadedModel(
+        model=model.to(device),  # type: ignore[arg-type]
+        tokenizer=tokenizer,
+        prompt_template=_prompt_template(source),
+    )
+
+
+def _prompt_template(source: ModelSource) -> str | None:
+    file = Path(source.path) / PROMPT_FILE
+    if source.kind != "folder" or not file.is_file():
+        return None
+    try:
+        template = json.loads(file.read_text("utf-8"))["prompt_template"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f'{file}: {error!r}; wanted {{"prompt_template": "... {{question}} ..."}}.'
+        ) from None
+    return str(template)
+
+
+def _check_gguf(source: ModelSource) -> None:
+    """Unsupported architectures fail deep inside transformers; say it here instead."""
+    try:
+        from gguf import GGUFReader
+    except ImportError:
+        raise ModelError(
+            f"model {source.spec}: reading GGUF files needs the gguf package: pip install gguf."
+        ) from None
+    try:
+        GGUFReader(source.path)
+    except (ValueError, IndexError, OSError, OverflowError, MemoryError, KeyError) as error:
+        raise ModelError(
+            f"model {source.spec}: not a readable GGUF file ({error}). Download it again."
+        ) from None
+
+
+def _forget_quantization(model: PreTrainedModel) -> None:
+    """A dequantised model is an ordinary one; its leftover mark would forbid saving it."""
+    for owner, name in (
+        (model.config, "quantization_config"),
+        (model, "hf_quantizer"),
+        (model, "quantization_method"),
+        (model, "is_quantized"),
+    ):
+        if name in vars(owner):
+            delattr(owner, name)
+
+
+@contextmanager
+def _as_model_error(source: ModelSource) -> Iterator[None]:
+    """Transformers raises whatever it met; all of it means that this model cannot be loaded."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except (
+        Exception
+    ) as error:  # the boundary to a foreign loader: every failure has one meaning here
+        reason = " ".join(str(error).split())[:400] or type(error).__name__
+        hint = {
+            "gguf": "Its architecture may be one that transformers cannot read from GGUF.",
+            "hub": "Check the name, the revision and the network, or give a local folder.",
+            "folder": "Check config.json, tokenizer files and *.safetensors.",
+        }[source.kind]
+        raise ModelError(f"model {source.spec} cannot be loaded: {reason} {hint}") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Loading bars and notes of transformers stay off the user's terminal; errors still rise."""
+    from transformers.utils import logging as hf_logging
+
+    verbosity = hf_logging.get_verbosity()
+    hf_logging.set_verbosity(logging.ERROR)
+    hf_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        hf_logging.set_verbosity(verbosity)

@@ -1,0 +1,97 @@
+"""AdamW with float32 master weights where the model's are shorter, and the learning-rate schedule."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+
+def learning_rate(
+    step: int,
+    *,
+    peak: float,
+    schedule: Literal["constant", "cosine"],
+    warmup_steps: int,
+    steps: int,
+) -> float:
+    """The rate of step `step` (from 0): linear warm-up to the peak, then constant or cosine to 0."""
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    if schedule == "constant":
+        return peak
+    progress = (step - warmup_steps) / max(1, steps - warmup_steps)
+    return peak * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+class MasterAdamW:
+    """AdamW on float32 copies of short weights; float32 weights are their own copies.
+
+    bfloat16 has 8 bits of mantissa: an update of less than 1/256 of a weight would vanish in it.
+    """
+
+    def __init__(
+        self, named: Iterable[tuple[str, nn.Parameter]], *, beta2: float, weight_decay: float
+    ) -> None:
+        self._named = {name: p for name, p in named if p.requires_grad}
+        self._masters = {
+            name: p if p.dtype == torch.float32 else nn.Parameter(p.detach().float())
+            for name, p in self._named.items()
+        }
+        self._adamw = torch.optim.AdamW(
+            self._masters.values(), lr=0.0, betas=(0.9, beta2), weight_decay=weight_decay
+        )
+
+    def clip(self, max_norm: float) -> Tensor:
+        """Scales the gradients to a global norm of at most max_norm; returns the norm before."""
+        return nn.utils.clip_grad_norm_(self._named.values(), max_norm)
+
+    def step(self, learning_rate: float) -> None:
+        """One update, then no gradients."""
+        for group in self._adamw.param_groups:
+            group["lr"] = learning_rate
+        short = [n for n, p in self._named.items() if self._masters[n] is not p]
+        for name in short:
+            gradient = self._named[name].grad
+            self._masters[name].grad = None if gradient is None else gradient.float()
+        self._adamw.step()
+        with torch.no_grad():
+            for name in short:
+                self._named[name].copy_(self._masters[name])
+                self._masters[name].grad = None
+        self.zero_grad()
+
+    def zero_grad(self) -> None:
+        for parameter in self._named.values():
+            parameter.grad = None
+
+    def state(self) -> dict[str, Tensor]:
+        """Moments, counts and masters by name, for safetensors."""
+        tensors: dict[str, Tensor] = {}
+        for name, master in self._masters.items():
+            for key, value in self._adamw.state[master].items():
+                tensors[f"{key}:{name}"] = value.detach().clone().contiguous()
+            if master is not self._named[name]:
+                tensors[f"master:{name}"] = master.detach().clone().contiguous()
+        return tensors
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        """The inverse of `state`.
+
+        Raises:
+            KeyError: a tensor of another model.
+        """
+        with torch.no_grad():
+            for label, tensor in tensors.items():
+                key, _, name = label.partition(":")
+                master = self._masters[name]
+                if key == "master":
+                    master.copy_(tensor)
+                else:
+                    # AdamW keeps its count on the CPU and its moments beside the weights.
+                    self._adamw.state[master][key] = (
+                        tensor.clone() if key == "step" else tensor.to(master.device, copy=True)
+                    )

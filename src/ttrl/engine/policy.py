@@ -1,0 +1,146 @@
+"""The trained model: gradients over micro-batches, one optimizer update, metrics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from ttrl.engine.optimizer import MasterAdamW
+from ttrl.errors import NumericsError
+from ttrl.rl.algorithms import Algorithm
+from ttrl.rl.batch import Batch, micro_batches
+from ttrl.rl.temperature import scale_of
+from ttrl.types import Metrics, TrainingSample
+
+_LOGIT_ELEMENTS = 1 << 27
+"""Logits of one micro-batch: half a GiB in float32. Large vocabularies get smaller micro-batches."""
+
+_TREE_TOKENS = 384
+"""Largest token tree: attention over it is quadratic, sharing within it saves the rest."""
+
+
+class Policy:
+    """Shares its weights with the sampler; owns the optimizer.
+
+    Args:
+        reference: a frozen copy of the base model for the KL term; with LoRA leave it out, the base is
+            then the model under its disabled adapter.
+        temperature: the sampler's; log-probabilities are compared at the same one.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        *,
+        temperature: float,
+        token_budget: int,
+        clip_norm: float,
+        beta2: float,
+        weight_decay: float,
+        reference: PreTrainedModel | None = None,
+    ) -> None:
+        self.model = model
+        self.optimizer = MasterAdamW(
+            model.named_parameters(), beta2=beta2, weight_decay=weight_decay
+        )
+        self._reference = reference
+        self._temperature = temperature
+        vocabulary = int(model.config.get_text_config().vocab_size)
+        self._token_budget = max(1, min(token_budget, _LOGIT_ELEMENTS // vocabulary))
+        self._clip_norm = clip_norm
+        self._tree_tokens = tree_tokens_for(model)
+
+    def update(
+        self, samples: Sequence[TrainingSample], algorithm: Algorithm, *, learning_rate: float
+    ) -> Metrics:
+        """One optimizer update on all the samples.
+
+        Raises:
+            NumericsError: a loss or gradient that is not finite; the weights are as before.
+        """
+        loss = clipped = kl = 0.0
+        tokens = 0
+        # Evaluation mode: dropout would make the log-probabilities others than the sampler's.
+        self.model.eval()  # type: ignore[no-untyped-call]
+        for batch in micro_batches(
+            samples,
+            token_budget=self._token_budget,
+            tree_tokens=self._tree_tokens,
+            device=self.model.device,
+        ):
+            logprobs = self._logprobs(self.model, batch)
+            part = algorithm.loss(batch, logprobs, self._reference_logprobs(batch, algorithm))
+            part.value.backward()  # type: ignore[no-untyped-call]
+            loss += part.value.item()
+            clipped += part.clipped.item()
+            kl += part.kl.item()
+            tokens += batch.input_ids.numel()
+        norm = self.optimizer.clip(self._clip_norm).item()
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            self.optimizer.zero_grad()
+            raise NumericsError(
+                f"loss {loss} and gradient norm {norm}: not finite, so no update was made. "
+                "Lower learning_rate or use dtype: float32."
+            )
+        self.optimizer.step(learning_rate)
+        return {
+            "train/loss": loss,
+            "train/grad_norm": norm,
+            "train/clip_fraction": clipped,
+            "train/kl": kl,
+            "train/tokens": float(tokens),
+        }
+
+    def _reference_logprobs(self, batch: Batch, algorithm: Algorithm) -> Tensor | None:
+        if not algorithm.needs_reference:
+            return None
+        with torch.no_grad(), self._as_reference() as reference:
+            return self._logprobs(reference, batch)
+
+    @contextmanager
+    def _as_reference(self) -> Iterator[PreTrainedModel]:
+        if self._reference is not None:
+            yield self._reference
+        else:
+            adapted: Any = self.model
+            with adapted.disable_adapter():
+                yield self.model
+
+    def _logprobs(self, model: PreTrainedModel, batch: Batch) -> Tensor:
+        """Log-probability of each token of each completion; 0 after its end.   [N, C]"""
+        width = batch.input_ids.shape[1]
+        logits: Tensor = model(
+            input_ids=batch.input_ids,
+            position_ids=batch.position_ids,
+            attention_mask=batch.attention_mask,
+            use_cache=False,
+            logits_to_keep=width - batch.first_logit,  # prompts need no logits
+        ).logits
+        row, column = batch.edge_node // width, batch.edge_node % width - batch.first_logit
+        scale = scale_of(self._temperature)
+        total = torch.logsumexp(logits.float() * scale, dim=-1)
+        edges = logits[row, column, batch.edge_token].float() * scale - total[row, column]
+        return edges[batch.paths] * (batch.token_weights > 0)
+
+
+def tree_tokens_for(model: PreTrainedModel) -> int:
+    """Largest token tree for this model; 0 where its attention is not plainly causal.
+
+    A sliding window or another special mask is made by the model from plain rows only.
+    """
+    config = model.config.get_text_config()
+    kinds = set(getattr(config, "layer_types", None) or {"full_attention"})
+    window = getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True)
+    if (
+        kinds != {"full_attention"}
+        or window
+        or config._attn_implementation not in {"sdpa", "eager"}
+    ):
+        return 0
+    return _TREE_TOKENS

@@ -1,0 +1,55 @@
+"""How well the label-free training signal agrees with true labels, which it never sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ttrl.evaluate.answer_key import AnswerSheet, correctness, right_class
+from ttrl.evaluate.statistics import mean
+from ttrl.types import StepResult, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelDiagnostics:
+    """The published diagnostics of TTRL over the labeled questions of a step.
+
+    It looks at a step that is over and returns numbers, so it cannot change the run. The true label
+    is compared by its own key; the published code extracts an answer from the label once more and
+    so reports right pseudo-labels as wrong (on a third of MATH-500).
+    Source: TTRL (arXiv:2504.16084).
+    """
+
+    task: Task
+    answers: AnswerSheet
+
+    def on_step(self, result: StepResult) -> dict[str, float]:
+        """Empty if no question of the step is labeled, else:
+
+        labels/label_accuracy: share of questions whose pseudo-label is right; none at all is wrong.
+        labels/reward_accuracy: share of completions that are rewarded (> 0.5) exactly if correct.
+        labels/ground_truth_ratio: share of correct completions, mean over questions.
+        labels/pass_at_votes: share of questions with a correct completion among the votes.
+        """
+        labels: list[float] = []
+        rewards: list[float] = []
+        ratios: list[float] = []
+        for scored in result.scored:
+            truth = self.answers.key(self.task, scored.group.question.id)
+            if truth is None:
+                continue
+            right = right_class(self.task, scored.consensus, truth)
+            correct = correctness(scored.consensus, right)
+            labels.append(right is not None and right == scored.consensus.winner)
+            rewards += [
+                (reward > 0.5) == is_correct
+                for reward, is_correct in zip(scored.rewards, correct, strict=True)
+            ]
+            ratios.append(mean(correct))
+        if not labels:
+            return {}
+        return {
+            "labels/label_accuracy": mean(labels),
+            "labels/reward_accuracy": mean(rewards),
+            "labels/ground_truth_ratio": mean(ratios),
+            "labels/pass_at_votes": mean([ratio > 0 for ratio in ratios]),
+        }

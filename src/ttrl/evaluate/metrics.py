@@ -1,0 +1,141 @@
+"""What an evaluation measures: numbers for the whole set, and one record per question.
+
+Correctness is read off the consensus: a completion is correct if its class equals the true answer.
+Votes, rewards and evaluation thus use one extraction and one key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ttrl.consensus.vote import vote_on_group
+from ttrl.errors import DataError
+from ttrl.evaluate.answer_key import AnswerSheet, correctness, right_class
+from ttrl.evaluate.statistics import bootstrap_interval, mean, pass_at_k
+from ttrl.seeding import derive_seed
+from ttrl.types import Consensus, Group, Task
+
+LARGEST_K = 16
+"""k of avg@k and pass@k, as published; fewer completions lower it."""
+RECORDED_CLASSES = 12
+RECORDED_CHARACTERS = 4000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Graded:
+    """A group, its vote, and how it stands to the true answer."""
+
+    group: Group
+    consensus: Consensus
+    answer: str | None
+    right: int | None
+    """Index of the correct class; None if nobody is right or the question is unlabeled."""
+    correct: tuple[bool, ...] | None
+    """Per completion, or None if the question is unlabeled.   [G]"""
+
+
+def evaluate_groups(
+    task: Task, groups: Sequence[Group], answers: AnswerSheet | None, *, seed: int
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Metrics and per-question records of groups with n completions each; k = min(16, n).
+
+    Means over labeled questions, absent without any, with 95 % intervals over questions (`_ci`):
+        avg@k: share of correct ones among the first k completions; avg@n: among all.
+        maj@n: share of questions whose consensus is right. A tie counts as its elected class does.
+        pass@k: unbiased estimate from all n that one of k is correct (no interval).
+    Over all questions: entropy (nats, mean over all tokens), no_answer_rate, truncated_rate and
+    mean_tokens (over completions), majority_ratio (mean over questions); and the counts questions
+    and labeled.
+
+    A label whose key is None says nothing, so its question counts as unlabeled.
+
+    Raises:
+        DataError: no groups, an empty group, or groups of different sizes.
+    """
+    sizes = sorted({len(group.completions) for group in groups})
+    if len(sizes) != 1 or sizes[0] == 0:
+        raise DataError(
+            f"evaluation: got {len(groups)} questions with {sizes} completions each, wanted at "
+            "least one question and equally many completions for all. Sample them together."
+        )
+    graded = [_grade(task, group, answers, tie_seed=seed) for group in groups]
+    metrics = _accuracies(graded, n=sizes[0], seed=derive_seed(seed, "bootstrap"))
+    return metrics | _label_free(graded), [_record(item) for item in graded]
+
+
+def _grade(task: Task, group: Group, answers: AnswerSheet | None, *, tie_seed: int) -> _Graded:
+    consensus = vote_on_group(task, group, tie_seed=tie_seed)
+    id = group.question.id
+    truth = None if answers is None else answers.key(task, id)
+    right = None if truth is None else right_class(task, consensus, truth)
+    return _Graded(
+        group=group,
+        consensus=consensus,
+        answer=None if answers is None else answers.get(id),
+        right=right,
+        correct=None if truth is None else correctness(consensus, right),
+    )
+
+
+def _accuracies(graded: Sequence[_Graded], *, n: int, seed: int) -> dict[str, Any]:
+    correct = [item.correct for item in graded if item.correct is not None]
+    if not correct:
+        return {}
+    k = min(LARGEST_K, n)
+    per_question = {f"avg@{size}": [mean(row[:size]) for row in correct] for size in (k, n)}
+    per_question[f"maj@{n}"] = [
+        float(item.right is not None and item.consensus.winner == item.right)
+        for item in graded
+        if item.correct is not None
+    ]
+    metrics: dict[str, Any] = {}
+    for name, values in per_question.items():
+        metrics[name] = mean(values)
+        metrics[f"{name}_ci"] = list(bootstrap_interval(values, seed=seed))
+    metrics[f"pass@{k}"] = mean([pass_at_k(n, sum(row), k) for row in correct])
+    return metrics
+
+
+def _label_free(graded: Sequence[_Graded]) -> dict[str, Any]:
+    completions = [completion for item in graded for completion in item.group.completions]
+    entropies = [entropy for completion in completions for entropy in completion.entropy]
+    abstained = sum(item.consensus.abstained for item in graded)
+    return {
+        "entropy": mean(entropies) if entropies else 0.0,
+        "no_answer_rate": abstained / len(completions),
+        "truncated_rate": mean([c.finish_reason == "length" for c in completions]),
+        "mean_tokens": mean([len(c.token_ids) for c in completions]),
+        "majority_ratio": mean([item.consensus.majority_ratio for item in graded]),
+        "questions": len(graded),
+        "labeled": sum(item.correct is not None for item in graded),
+    }
+
+
+def _record(item: _Graded) -> dict[str, Any]:
+    """One question as plain values. right_class indexes labels: None if the class is not there."""
+    consensus = item.consensus
+    kept = consensus.counts[:RECORDED_CLASSES]
+    in_sight = item.right is not None and item.right < len(kept)
+    return {
+        "id": item.group.question.id,
+        "prompt": item.group.question.prompt,
+        "pseudo_label": consensus.pseudo_label,
+        "tied": consensus.tied,
+        "counts": list(kept),
+        "labels": list(consensus.labels[: len(kept)]),
+        "other": sum(consensus.counts[len(kept) :]),
+        "abstained": consensus.abstained,
+        "answer": item.answer,
+        "correct": None if item.correct is None else sum(item.correct),
+        "right_class": item.right if in_sight else None,
+        "example": _example(item)[:RECORDED_CHARACTERS],
+    }
+
+
+def _example(item: _Graded) -> str:
+    """The first completion of the winning class, or the first of all if every one abstains."""
+    winner = item.consensus.winner
+    first = 0 if winner is None else item.consensus.class_of.index(winner)
+    return item.group.completions[first].text

@@ -1,0 +1,162 @@
+"""The curves over the steps of training: which charts there are, and their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ttrl.evaluate.report.quantities import finite, number, percent, plain
+
+MAX_POINTS = 1500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartKind:
+    """A chart before it has data."""
+
+    title: str
+    unit: str
+    lines: tuple[tuple[str, str], ...]
+    """(label, key in metrics.jsonl), the most important one first."""
+    share: bool = False
+    """Recorded in [0, 1], drawn in percent from 0 to 100."""
+    needs_labels: bool = False
+
+
+CHARTS = (
+    ChartKind(
+        title="Accuracy of the training samples",
+        unit="% of votes",
+        lines=(("correct votes", "labels/ground_truth_ratio"),),
+        share=True,
+        needs_labels=True,
+    ),
+    ChartKind(
+        title="Label and reward accuracy",
+        unit="%",
+        lines=(
+            ("rewards", "labels/reward_accuracy"),
+            ("labels", "labels/label_accuracy"),
+        ),
+        share=True,
+        needs_labels=True,
+    ),
+    ChartKind(
+        title="Majority ratio",
+        unit="% of votes",
+        lines=(
+            ("majority", "consensus/majority_ratio"),
+            ("no answer", "consensus/no_answer_rate"),
+        ),
+        share=True,
+    ),
+    ChartKind(title="Entropy", unit="nats per token", lines=(("entropy", "sample/entropy"),)),
+    ChartKind(
+        title="Mean length",
+        unit="tokens per completion",
+        lines=(("length", "sample/mean_tokens"),),
+    ),
+    ChartKind(
+        title="Gradient norm", unit="L2 norm, before clipping", lines=(("norm", "train/grad_norm"),)
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One series; None is a gap."""
+
+    label: str
+    values: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """One chart with its data."""
+
+    title: str
+    unit: str
+    share: bool
+    lines: tuple[Line, ...]
+    summary: str
+    """First and last values: what the chart says where it cannot be drawn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curves:
+    """All charts over one axis of steps."""
+
+    steps: tuple[float, ...]
+    charts: tuple[Chart, ...]
+    left_out: tuple[str, ...]
+    """One sentence per chart that has no data."""
+    stride: int
+    """Every n-th step is drawn."""
+    silent_steps: int
+    """Steps that recorded no training, for want of a gradient."""
+
+    def as_json(self) -> dict[str, Any]:
+        """What charts.js reads. Numbers and the words of this file, never a text of the model."""
+        return {
+            "steps": self.steps,
+            "charts": [
+                {
+                    "unit": chart.unit,
+                    "share": chart.share,
+                    "lines": [{"label": e.label, "values": e.values} for e in chart.lines],
+                }
+                for chart in self.charts
+            ],
+        }
+
+
+def curves(records: Sequence[Mapping[str, Any]]) -> Curves:
+    """Draws at most MAX_POINTS steps, evenly spaced, so that a long run keeps the file small."""
+    stride = max(1, -(-len(records) // MAX_POINTS))
+    drawn = records[::stride]
+    charts, left_out = [], []
+    for kind in CHARTS:
+        chart = _chart(kind, drawn)
+        if chart is None:
+            reason = "needs labels" if kind.needs_labels else "not recorded"
+            left_out.append(f"{kind.title}: {reason}.")
+        else:
+            charts.append(chart)
+    trained = [any(key.startswith("train/") for key in record) for record in records]
+    return Curves(
+        steps=tuple(step for r in drawn if (step := finite(r.get("step"))) is not None),
+        charts=tuple(charts),
+        left_out=tuple(left_out),
+        stride=stride,
+        silent_steps=trained.count(False),
+    )
+
+
+def _chart(kind: ChartKind, records: Sequence[Mapping[str, Any]]) -> Chart | None:
+    lines = []
+    for label, key in kind.lines:
+        values = tuple(_drawn(number(record, key), kind.share) for record in records)
+        if any(value is not None for value in values):
+            lines.append(Line(label=label, values=values))
+    if not lines:
+        return None
+    return Chart(
+        title=kind.title,
+        unit=kind.unit,
+        share=kind.share,
+        lines=tuple(lines),
+        summary="; ".join(_summary(kind, line, alone=len(kind.lines) == 1) for line in lines),
+    )
+
+
+def _summary(kind: ChartKind, line: Line, *, alone: bool) -> str:
+    known = [value for value in line.values if value is not None]
+    first, last = (percent(v / 100) if kind.share else plain(v, 3) for v in (known[0], known[-1]))
+    return f"{first} to {last}" if alone else f"{line.label} {first} to {last}"
+
+
+def _drawn(value: float | None, share: bool) -> float | None:
+    if value is None:
+        return None
+    return float(f"{100 * value if share else value:.5g}")

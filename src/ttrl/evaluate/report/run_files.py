@@ -1,0 +1,114 @@
+"""What a run directory holds, read so that one broken file or line never costs the report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ttrl.errors import CheckpointError
+from ttrl.evaluate.report.quantities import finite, mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFiles:
+    """The files of one run."""
+
+    result: Mapping[str, Any]
+    config: str
+    """As it was written; empty if there is none."""
+    manifest: str
+    """Indented JSON, or as it was written if it is not JSON; empty if there is none."""
+    records: tuple[Mapping[str, Any], ...]
+    """Lines of metrics.jsonl, one per step (the last one of a step counts), in order."""
+    broken_lines: int
+    evaluations: Mapping[tuple[str, str], Mapping[str, Any]]
+    """By (set, 'base' or 'final')."""
+    unreadable: tuple[str, ...]
+    """Names of evaluation files that are not JSON objects."""
+
+
+def read_run(run_directory: Path) -> RunFiles:
+    """Reads everything the report shows.
+
+    Raises:
+        CheckpointError: there is no readable result.json.
+    """
+    records, broken_lines = _read_records(run_directory / "metrics.jsonl")
+    evaluations, unreadable = _read_evaluations(run_directory / "evaluations")
+    return RunFiles(
+        result=_read_result(run_directory / "result.json"),
+        config=_text(run_directory / "config.yaml"),
+        manifest=_indented(_text(run_directory / "manifest.json")),
+        records=records,
+        broken_lines=broken_lines,
+        evaluations=evaluations,
+        unreadable=unreadable,
+    )
+
+
+def _read_result(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        raise CheckpointError(
+            f"{path}: not found. A report needs a run directory whose run has ended; resume the run first."
+        )
+    result = _parsed(_text(path))
+    if not isinstance(result, dict):
+        raise CheckpointError(
+            f"{path}: not a JSON object. It was damaged after the run; resume the run to write it anew."
+        )
+    return result
+
+
+def _read_records(path: Path) -> tuple[tuple[Mapping[str, Any], ...], int]:
+    by_step: dict[float, Mapping[str, Any]] = {}
+    broken = 0
+    for line in _text(path).split("\n"):
+        if not line.strip():
+            continue
+        record = mapping(_parsed(line))
+        step = finite(record.get("step"))
+        if step is None:
+            broken += 1
+        else:
+            by_step[step] = record
+    return tuple(by_step[step] for step in sorted(by_step)), broken
+
+
+def _read_evaluations(
+    folder: Path,
+) -> tuple[dict[tuple[str, str], Mapping[str, Any]], tuple[str, ...]]:
+    evaluations: dict[tuple[str, str], Mapping[str, Any]] = {}
+    unreadable = []
+    for path in sorted(folder.glob("*.json")):
+        when, _, name = path.stem.partition("-")
+        if when not in ("base", "final") or not name:
+            continue
+        content = _parsed(_text(path))
+        if isinstance(content, dict):
+            evaluations[name, when] = content
+        else:
+            unreadable.append(path.name)
+    return evaluations, tuple(unreadable)
+
+
+def _text(path: Path) -> str:
+    """The file's text, empty if there is none. Bytes that are not UTF-8 become U+FFFD."""
+    try:
+        return path.read_text("utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _parsed(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _indented(text: str) -> str:
+    content = _parsed(text)
+    return text if content is None else json.dumps(content, indent=2, ensure_ascii=False)

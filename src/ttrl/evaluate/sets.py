@@ -1,0 +1,119 @@
+"""Which questions are trained on and which are looked at, and the true answers of each, if there are any."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ttrl.config import RunConfig
+from ttrl.data.questions import read_questions, split_holdout
+from ttrl.data.tables import Table, read_rows
+from ttrl.data.word_problems import WordProblem, word_problems
+from ttrl.errors import ConfigError, DataError
+from ttrl.evaluate.answer_key import AnswerSheet, resolve_answers
+from ttrl.seeding import derive_seed
+from ttrl.types import Question
+
+EMBEDDED_QUESTIONS = "word-problems"
+EMBEDDED_COUNT = 128
+EMBEDDED_SEED = 0
+"""The embedded questions are one set, whatever the run's seed, so that runs can be compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionSet:
+    """Questions under a name, with the answers that evaluation may use."""
+
+    name: str
+    questions: tuple[Question, ...]
+    answers: AnswerSheet | None
+
+
+def build_sets(config: RunConfig) -> list[QuestionSet]:
+    """The sets of a run; the first, "unlabeled", is the one that is trained on.
+
+    Raises:
+        DataError, ConfigError: files or options that do not give at least one question.
+    """
+    if config.questions == EMBEDDED_QUESTIONS and not Path(config.questions).exists():
+        return _embedded_sets(config)
+    table = read_rows(config.questions)
+    questions = read_questions(table, column=config.question_column, limit=config.limit)
+    answers = None if config.answers is None else resolve_answers(config.answers, table)
+    if config.holdout is None:
+        return [QuestionSet(name="unlabeled", questions=tuple(questions), answers=answers)]
+    share = _share(config.holdout)
+    if share is not None:
+        train, held = split_holdout(questions, share, derive_seed(config.seed, "holdout"))
+        held_answers = answers
+    else:
+        held_table = read_rows(config.holdout)
+        train = questions
+        held = read_questions(held_table, column=config.question_column, limit=None)
+        held_answers = _holdout_answers(config.answers, held_table)
+        _refuse_overlap(train, held, config.holdout)
+    return [
+        QuestionSet(name="unlabeled", questions=tuple(train), answers=answers),
+        QuestionSet(name="heldout", questions=tuple(held), answers=held_answers),
+    ]
+
+
+def _embedded_sets(config: RunConfig) -> list[QuestionSet]:
+    for option in ("question_column", "answers", "holdout"):
+        if getattr(config, option) is not None:
+            raise ConfigError(
+                f"{option}={getattr(config, option)!r}: the embedded questions bring their own answers "
+                f"and held-out set. Leave {option} out, or name a file with questions."
+            )
+    count = config.limit or EMBEDDED_COUNT
+
+    def problems(split: str) -> list[WordProblem]:
+        return word_problems(
+            kind="chain",
+            split="unlabeled" if split == "unlabeled" else "heldout",
+            count=count,
+            seed=EMBEDDED_SEED,
+            difficulty=config.difficulty,
+        )
+
+    boxes = word_problems(kind="boxes", split="heldout", count=min(count, 48), seed=EMBEDDED_SEED)
+    return [
+        _from_problems("unlabeled", problems("unlabeled")),
+        _from_problems("heldout", problems("heldout")),
+        _from_problems("out_of_prior", boxes),
+    ]
+
+
+def _from_problems(name: str, problems: Sequence[WordProblem]) -> QuestionSet:
+    sheet = AnswerSheet(answers={p.question.id: str(p.answer) for p in problems})
+    return QuestionSet(name=name, questions=tuple(p.question for p in problems), answers=sheet)
+
+
+def _share(text: str) -> float | None:
+    try:
+        share = float(text)
+    except ValueError:
+        return None
+    if not 0 < share < 1:
+        raise ConfigError(
+            f"holdout={text}: wanted a share between 0 and 1 (like 0.2), or a file of questions."
+        )
+    return share
+
+
+def _holdout_answers(spec: str | None, table: Table) -> AnswerSheet | None:
+    """Answers of a held-out file stand in its own column of the same name, if it has one."""
+    if spec is None or spec not in table.columns:
+        return None
+    return resolve_answers(spec, table)
+
+
+def _refuse_overlap(train: Sequence[Question], held: Sequence[Question], file: str) -> None:
+    seen = {question.prompt for question in train}
+    shared = [question.id for question in held if question.prompt in seen]
+    if shared:
+        raise DataError(
+            f"{file}: {len(shared)} held-out questions are among those trained on "
+            f"(ids {', '.join(shared[:5])}{', ...' if len(shared) > 5 else ''}). Take them out of one file."
+        )

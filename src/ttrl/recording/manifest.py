@@ -1,0 +1,69 @@
+"""What a run stood on: versions, machine, inputs. Read again when a run goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Any
+
+from ttrl.types import Question
+
+PACKAGES = ("ttrl", "torch", "transformers", "peft", "tokenizers", "safetensors", "numpy")
+
+
+def make_manifest(
+    *, model_fingerprint: str, questions: Sequence[Question], prompts: Sequence[str], reward: str
+) -> dict[str, Any]:
+    """Everything that has to be equal for a run to be the same one, and what helps to understand it.
+
+    Args:
+        prompts: the rendered prompts, so that a changed template is noticed too.
+    """
+    return {
+        "format": 1,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "inputs": {
+            "model": model_fingerprint,
+            "questions": _hash([[q.id, q.prompt] for q in questions]),
+            "prompts": _hash(list(prompts)),
+        },
+        "rewarded_by_true_labels": reward == "answer-key",
+        "versions": {"python": platform.python_version(), **_versions()},
+        "machine": {
+            "platform": platform.platform(),
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+        },
+        "git": _git_commit(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _git_commit() -> str | None:
+    """Of the folder the command runs in; None outside a repository."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()

@@ -1,0 +1,123 @@
+"""The folder of one run: what it was made of, what happened, what came out. Nothing is overwritten.
+
+config.yaml  manifest.json  metrics.jsonl  votes.jsonl  evaluations/  checkpoints/
+result.json  report.html
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ttrl.errors import CheckpointError, ConfigError
+
+
+class RunDirectory:
+    """Paths, appends and atomic writes. `create` and `open` are the ways in."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+
+    @classmethod
+    def create(cls, path: Path, *, config: str, manifest: Mapping[str, Any]) -> RunDirectory:
+        """Makes the folder of a new run.
+
+        Raises:
+            ConfigError: there is something of that name already.
+            CheckpointError: the folder cannot be written.
+        """
+        refuse_existing(path)
+        run = cls(path)
+        try:
+            run.checkpoints.mkdir(parents=True)
+            (path / "evaluations").mkdir()
+            run.write_text("config.yaml", config)
+            run.write_json("manifest.json", manifest)
+        except OSError as error:
+            raise CheckpointError(f"run directory {path} cannot be written: {error}.") from None
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> RunDirectory:
+        """An existing run.
+
+        Raises:
+            CheckpointError: not a run directory.
+        """
+        if not (path / "config.yaml").is_file() or not (path / "manifest.json").is_file():
+            raise CheckpointError(
+                f"{path}: not a run directory (no config.yaml with a manifest.json in it). "
+                "Give the folder that `ttrl train --out` made."
+            )
+        return cls(path)
+
+    def append(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Adds lines to a .jsonl file."""
+        text = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+        try:
+            with (self.path / name).open("a", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text)
+        except OSError as error:
+            raise CheckpointError(f"{self.path / name} cannot be written: {error}.") from None
+
+    def forget_after(self, step: int) -> None:
+        """Drops what was recorded after a step, as when a run goes on from its checkpoint."""
+        for name in ("metrics.jsonl", "votes.jsonl"):
+            path = self.path / name
+            if path.exists():
+                lines = path.read_text("utf-8", errors="replace").splitlines(keepends=True)
+                self.write_text(name, "".join(line for line in lines if _step_of(line) <= step))
+
+    def write_json(self, name: str, value: Mapping[str, Any]) -> None:
+        """Writes a whole file at once."""
+        self.write_text(name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """The file's object, or None where there is none.
+
+        Raises:
+            CheckpointError: the file is there and is not JSON.
+        """
+        path = self.path / name
+        try:
+            value = json.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise CheckpointError(f"{path}: not valid JSON ({error}). Start a new run.") from None
+        return dict(value)
+
+    def write_text(self, name: str, text: str) -> None:
+        """Beside, synced, renamed: a reader sees the old file or the new one, never half of one."""
+        target = self.path / name
+        beside = target.with_name(f".{target.name}.tmp")
+        try:
+            with beside.open("w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(target)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            raise CheckpointError(f"{target} cannot be written: {error}.") from None
+
+
+def refuse_existing(path: Path) -> None:
+    """Raises ConfigError where a new run would land on something."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ConfigError(
+            f"run directory {path} exists already and is never overwritten. "
+            f"Go on with it: ttrl train --resume {path}. Or choose another --out."
+        )
+
+
+def _step_of(line: str) -> float:
+    """A line cut short by a crash counts as after every step."""
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")

@@ -1,0 +1,128 @@
+"""Steps until the end: which questions, which learning rate, when to save, when to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ttrl.config import RunConfig
+from ttrl.consensus.summary import mean, vote_records
+from ttrl.engine.optimizer import learning_rate
+from ttrl.engine.policy import Policy
+from ttrl.rl.algorithms import Algorithm, Grpo
+from ttrl.seeding import derive_seed
+from ttrl.train.step import ttrl_step
+from ttrl.types import Observer, Question, RewardRule, Sampler, StepResult, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """All that a run has to remember besides weights and optimizer. No generator state: seeds are paths."""
+
+    step: int = 0
+    """Steps done."""
+    silent_steps: int = 0
+    """Steps in a row, up to now, without a gradient."""
+    labels: dict[str, str | None] = field(default_factory=dict)
+    """Last pseudo-label of each question."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepReport:
+    """What is written down about a step."""
+
+    result: StepResult
+    metrics: dict[str, float]
+    votes: list[dict[str, Any]]
+    progress: Progress
+
+
+def make_algorithm(config: RunConfig) -> Algorithm:
+    """The algorithm that `config.algorithm` names."""
+    return Grpo(
+        clip_ratio=config.clip_ratio,
+        kl_coefficient=config.kl_coefficient,
+        divide_by_std=config.divide_by_std,
+    )
+
+
+def questions_of_step(
+    questions: Sequence[Question], *, step: int, config: RunConfig
+) -> list[Question]:
+    """A slice of the epoch's order, which is a function of (seed, epoch). Every question once an epoch.
+
+    The last step of an epoch is smaller where the number of questions asks for it; none is dropped.
+    """
+    per_step = min(config.questions_per_step, len(questions))
+    steps_per_epoch = -(-len(questions) // per_step)
+    epoch, place = divmod(step, steps_per_epoch)
+    order = sorted(questions, key=lambda q: derive_seed(config.seed, "order", epoch, q.id))
+    return order[place * per_step : (place + 1) * per_step]
+
+
+def train(
+    questions: Sequence[Question],
+    *,
+    config: RunConfig,
+    sampler: Sampler,
+    policy: Policy,
+    task: Task,
+    rule: RewardRule,
+    observers: Sequence[Observer],
+    progress: Progress,
+    on_step: Callable[[StepReport], None],
+    uninterrupted: AbstractContextManager[object],
+) -> tuple[Progress, str]:
+    """Runs from `progress` to the end; returns where it stands and why it ended.
+
+    `on_step` is called after each step, when weights and progress agree: the place to save.
+    """
+    algorithm = make_algorithm(config)
+    while progress.step < config.steps:
+        if progress.silent_steps >= config.stop_after_silent_steps:
+            return progress, f"full agreement: {progress.silent_steps} steps without a gradient"
+        rate = learning_rate(
+            progress.step,
+            peak=config.learning_rate,
+            schedule=config.schedule,
+            warmup_steps=config.warmup_steps,
+            steps=config.steps,
+        )
+        result = ttrl_step(
+            questions_of_step(questions, step=progress.step, config=config),
+            sampler=sampler,
+            policy=policy,
+            task=task,
+            rule=rule,
+            algorithm=algorithm,
+            config=config,
+            step=progress.step,
+            learning_rate=rate,
+            uninterrupted=uninterrupted,
+        )
+        report = report_of(result, progress, task=task, observers=observers)
+        progress = report.progress
+        on_step(report)
+    return progress, "all steps done"
+
+
+def report_of(
+    result: StepResult, before: Progress, *, task: Task, observers: Sequence[Observer]
+) -> StepReport:
+    """Metrics, vote records and progress after a step. Observers add metrics and nothing else."""
+    votes = vote_records(result.scored, step=result.step + 1, task=task, previous=before.labels)
+    metrics = dict(result.metrics)
+    flips = [float(v["flipped"]) for v in votes if v["flipped"] is not None]
+    if flips:
+        metrics["consensus/flip_rate"] = mean(flips)
+    for observer in observers:
+        metrics |= observer.on_step(result)
+    after = replace(
+        before,
+        step=result.step + 1,
+        silent_steps=before.silent_steps + 1 if result.skipped else 0,
+        labels=before.labels | {v["question"]: v["label"] for v in votes},
+    )
+    return StepReport(result=result, metrics=metrics, votes=votes, progress=after)

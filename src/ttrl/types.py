@@ -1,0 +1,163 @@
+"""The values that flow through one step, in the order in which they come to be.
+
+Frozen, slotted, keyword-only. Shapes: G = completions of one question, T = tokens of one completion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+AnswerKey = tuple[object, ...]
+"""Canonical form of an answer. Two answers are equal exactly when their keys are equal."""
+
+FinishReason = Literal["stop", "length"]
+Metrics = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One unlabeled question. It has no answer field, on purpose: see the label wall in docs/algorithm.md."""
+
+    id: str
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingParams:
+    """How tokens are drawn.
+
+    Log-probabilities are those of softmax(logits / temperature) before top-k and top-p cut it, in
+    sampling as in training. temperature 0 is greedy decoding (log-probabilities at temperature 1).
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    """0 keeps the whole vocabulary."""
+    max_tokens: int = 512
+    stop: tuple[str, ...] = ()
+    """Strings that end a completion once they appear in its text. They stay in the text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """One sampled text."""
+
+    question_id: str
+    prompt_ids: tuple[int, ...]
+    token_ids: tuple[int, ...]
+    """With the stop token, so that stopping is trained.   [T]"""
+    logprobs: tuple[float, ...]
+    """Of the sampled tokens, under the sampler, at the sampling temperature, nats.   [T]"""
+    entropy: tuple[float, ...]
+    """Of the distribution each token was drawn from, at the sampling temperature, nats.   [T]"""
+    finish_reason: FinishReason
+    policy_version: int
+    text: str
+    """Decoded, without the stop token and other special tokens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """The completions of one question in one step: the unit of voting and of reward."""
+
+    question: Question
+    completions: tuple[Completion, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consensus:
+    """What a group agrees on."""
+
+    pseudo_label: str | None
+    """The spelling of the winning class (its smallest one), or None if every completion abstains."""
+    winner: int | None
+    """Index of the winning class in `counts`."""
+    class_of: tuple[int | None, ...]
+    """Class of each completion; None abstains.   [G]"""
+    counts: tuple[int, ...]
+    """Votes per class, largest first."""
+    labels: tuple[str, ...]
+    """One spelling per class, in the order of `counts`."""
+    majority_ratio: float
+    """Votes of the winner / all votes, abstentions included; 0 without a winner."""
+    tied: bool
+    abstained: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredGroup:
+    """A group with its consensus and one reward per completion."""
+
+    group: Group
+    consensus: Consensus
+    rewards: tuple[float, ...]
+    """In [0, 1].   [G]"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSample:
+    """One distinct completion that is trained on."""
+
+    completion: Completion
+    advantage: float
+    weight: float
+    """How many identical completions of its group it stands for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """What one step did. `skipped` holds the reason when there was nothing to learn from."""
+
+    step: int
+    scored: tuple[ScoredGroup, ...]
+    metrics: Metrics
+    skipped: str | None = None
+
+
+class Task(Protocol):
+    """How a kind of question is asked and how its answers are read."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def instruction(self) -> str:
+        """Appended to the question in prompts that have no format of their own."""
+        ...
+
+    def extract(self, completion: Completion) -> str | None:
+        """The answer as it is spelled, or None if the completion abstains."""
+        ...
+
+    def key(self, answer: str) -> AnswerKey | None:
+        """The canonical key of an extracted answer, or None if it says nothing."""
+        ...
+
+
+class RewardRule(Protocol):
+    """Consensus and rewards of one group."""
+
+    def __call__(self, task: Task, group: Group) -> ScoredGroup: ...
+
+
+class Sampler(Protocol):
+    """Draws completions."""
+
+    def sample(
+        self, questions: Sequence[Question], *, n: int, params: SamplingParams, seed: int
+    ) -> list[Group]:
+        """N completions per question, groups in the order of the questions."""
+        ...
+
+    def load_weights(self, model: object) -> None:
+        """Samples from these weights from now on, under a new policy version."""
+        ...
+
+
+class Observer(Protocol):
+    """Looks at a finished step and returns metrics. It cannot change the run."""
+
+    def on_step(self, result: StepResult) -> Metrics: ...

@@ -1,0 +1,176 @@
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from ttrl.errors import DataError
+from ttrl.evaluate.answer_key import AnswerSheet
+from ttrl.evaluate.metrics import evaluate_groups
+from ttrl.types import AnswerKey, Completion, FinishReason, Group, Question
+
+
+@dataclass(frozen=True, slots=True)
+class EqualsTask:
+    """The answer is what follows "="; keys ignore case; "?" says nothing."""
+
+    name: str = "equals"
+    instruction: str = ""
+
+    def extract(self, completion: Completion) -> str | None:
+        _, sign, answer = completion.text.rpartition("=")
+        return answer if sign else None
+
+    def key(self, answer: str) -> AnswerKey | None:
+        return None if answer == "?" else (answer.lower(),)
+
+
+def completion(
+    text: str,
+    *,
+    id: str = "q",
+    entropy: tuple[float, ...] = (0.5, 1.5),
+    finish: FinishReason = "stop",
+) -> Completion:
+    return Completion(
+        question_id=id,
+        prompt_ids=(1,),
+        token_ids=(2,) * len(entropy),
+        logprobs=(-1.0,) * len(entropy),
+        entropy=entropy,
+        finish_reason=finish,
+        policy_version=0,
+        text=text,
+    )
+
+
+def group(id: str, *texts: str) -> Group:
+    return Group(
+        question=Question(id=id, prompt=f"prompt of {id}"),
+        completions=tuple(completion(text, id=id) for text in texts),
+    )
+
+
+GROUPS = [
+    group("a", "=X", "none", "=x", "=y"),  # x 2, y 1: the consensus x is right
+    group("b", "=y", "=y", "=x", "=z"),  # y 2: the consensus is wrong, one is right
+    group("c", "=y", "=y", "=y", "=y"),  # unlabeled
+]
+SHEET = AnswerSheet(answers={"a": "x", "b": "X"})
+
+
+def test_accuracies_by_hand_over_labeled_questions() -> None:
+    metrics, _ = evaluate_groups(EqualsTask(), GROUPS, SHEET, seed=0)
+    assert metrics["avg@4"] == (2 / 4 + 1 / 4) / 2
+    assert metrics["maj@4"] == 1 / 2
+    assert metrics["pass@4"] == 1.0
+    assert metrics["avg@4_ci"] == [0.25, 0.5] and metrics["maj@4_ci"] == [0.0, 1.0]
+    assert (metrics["questions"], metrics["labeled"]) == (3, 2)
+    assert set(metrics) == {
+        "avg@4", "avg@4_ci", "maj@4", "maj@4_ci", "pass@4", "entropy", "no_answer_rate",
+        "truncated_rate", "mean_tokens", "majority_ratio", "questions", "labeled",
+    }  # fmt: skip
+
+
+def test_k_is_16_where_there_are_more_completions() -> None:
+    texts = ["=x"] * 4 + ["=y"] * 12 + ["=x"] * 14 + ["=y"] * 2
+    metrics, _ = evaluate_groups(EqualsTask(), [group("a", *texts)], SHEET, seed=0)
+    assert metrics["avg@16"] == 4 / 16 and metrics["avg@32"] == 18 / 32
+    assert metrics["maj@32"] == 1.0
+    assert metrics["pass@16"] == 1.0  # only 14 of 32 are wrong
+    assert metrics["avg@16_ci"] == [0.25, 0.25] and "avg@32_ci" in metrics
+
+
+def test_pass_at_k_uses_all_completions() -> None:
+    texts = ["=y"] * 31 + ["=x"]
+    metrics, _ = evaluate_groups(EqualsTask(), [group("a", *texts)], SHEET, seed=0)
+    assert metrics["avg@16"] == 0.0 and metrics["pass@16"] == 0.5
+
+
+def test_measures_without_labels_by_hand() -> None:
+    groups = [
+        Group(
+            question=Question(id="a", prompt="p"),
+            completions=(
+                completion("=x", entropy=(1.0, 2.0, 3.0)),
+                completion("no answer", entropy=(2.0,), finish="length"),
+            ),
+        ),
+        group("b", "=x", "=x"),
+    ]
+    for sheet in (None, AnswerSheet(answers={"other": "x"})):
+        metrics, records = evaluate_groups(EqualsTask(), groups, sheet, seed=0)
+        assert metrics == {
+            "entropy": (1 + 2 + 3 + 2 + 4) / 8,  # over tokens, not over completions
+            "no_answer_rate": 1 / 4,
+            "truncated_rate": 1 / 4,
+            "mean_tokens": 8 / 4,
+            "majority_ratio": (1 / 2 + 1) / 2,
+            "questions": 2,
+            "labeled": 0,
+        }
+        assert records[0]["answer"] is records[0]["correct"] is records[0]["right_class"] is None
+
+
+def test_records_say_what_was_voted_and_what_was_right() -> None:
+    _, records = evaluate_groups(EqualsTask(), GROUPS, SHEET, seed=0)
+    assert records[0] == {
+        "id": "a",
+        "prompt": "prompt of a",
+        "pseudo_label": "X",
+        "tied": False,
+        "counts": [2, 1],
+        "labels": ["X", "y"],
+        "other": 0,
+        "abstained": 1,
+        "answer": "x",
+        "correct": 2,
+        "right_class": 0,
+        "example": "=X",
+    }
+    assert records[1]["right_class"] in (1, 2) and records[1]["correct"] == 1
+    assert records[1]["example"] == "=y"
+    assert (records[2]["answer"], records[2]["correct"]) == (None, None)
+    json.dumps(records)
+
+
+def test_records_keep_the_largest_classes_and_a_bounded_example() -> None:
+    texts = [f"={i}" for i in range(14)] + ["=0"] * 6 + ["=X" + "y" * 5000]
+    groups = [group("a", *texts), group("b", *["z" * 5000] * 21)]
+    _, records = evaluate_groups(EqualsTask(), groups, None, seed=0)
+    assert records[0]["counts"] == [7] + [1] * 11 and records[0]["other"] == 3
+    assert len(records[0]["labels"]) == 12
+    assert records[1]["counts"] == [] and records[1]["pseudo_label"] is None
+    assert records[1]["example"] == "z" * 4000
+
+
+def test_a_right_class_out_of_sight_has_no_index_but_counts() -> None:
+    answers = [AnswerSheet(answers={"a": str(i)}) for i in range(14)]
+    groups = [group("a", *(f"={i}" for i in range(14)))]
+    records = [evaluate_groups(EqualsTask(), groups, sheet, seed=0)[1][0] for sheet in answers]
+    assert all(record["correct"] == 1 for record in records)
+    indices = [record["right_class"] for record in records]
+    assert indices.count(None) == 2 and {i for i in indices if i is not None} == set(range(12))
+
+
+def test_a_tie_counts_as_its_elected_class_does() -> None:
+    groups = [group("a", "=x", "=y")]
+    metrics, records = evaluate_groups(EqualsTask(), groups, SHEET, seed=0)
+    assert records[0]["tied"] and metrics["maj@2"] == float(records[0]["pseudo_label"] == "x")
+
+
+def test_nobody_answering_is_wrong() -> None:
+    metrics, _ = evaluate_groups(EqualsTask(), [group("a", "none", "none")], SHEET, seed=0)
+    assert (metrics["avg@2"], metrics["maj@2"], metrics["pass@2"]) == (0.0, 0.0, 0.0)
+
+
+def test_a_label_that_says_nothing_leaves_its_question_unlabeled() -> None:
+    sheet = AnswerSheet(answers={"a": "?"})
+    metrics, records = evaluate_groups(EqualsTask(), [group("a", "=x")], sheet, seed=0)
+    assert metrics["labeled"] == 0 and "avg@1" not in metrics
+    assert (records[0]["answer"], records[0]["correct"]) == ("?", None)
+
+
+def test_groups_of_different_sizes_and_no_groups_are_refused() -> None:
+    for groups in ([], [group("a")], [group("a", "=x"), group("b", "=x", "=y")]):
+        with pytest.raises(DataError, match="equally many"):
+            evaluate_groups(EqualsTask(), groups, None, seed=0)
