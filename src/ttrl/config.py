@@ -47,7 +47,7 @@ class RunConfig(BaseModel):
     answers: str | None = _key(None, "Questions", "answer column, or a file with answers: for evaluation only, training never sees it")
     holdout: str | None = _key(None, "Questions", "share in (0, 1) of the questions, or a file, kept for evaluation only")
     limit: int | None = _key(None, "Questions", "use the first N questions", ge=1)
-    difficulty: int = _key(6, "Questions", "events in each embedded word problem", ge=1, le=8)
+    difficulty: int = _key(5, "Questions", "days in each embedded word problem", ge=1, le=7)
     task: Literal["math"] = _key("math", "Questions", "how answers are asked for, extracted and compared")
 
     algorithm: Literal["grpo"] = _key("grpo", "Learning", "reinforcement-learning algorithm under the consensus")
@@ -72,7 +72,7 @@ class RunConfig(BaseModel):
     temperature: float = _key(1.0, "Sampling", "of the votes", gt=0)
     top_p: Share = _key(1.0, "Sampling", "of the votes")
     top_k: int = _key(0, "Sampling", "of the votes; 0 keeps all", ge=0)
-    max_tokens: Positive = _key(72, "Sampling", "longest completion")
+    max_tokens: Positive = _key(96, "Sampling", "longest completion")
     stop: tuple[str, ...] = _key((), "Sampling", "texts that end a completion")
     sampler_rows: Positive = _key(1024, "Sampling", "completions drawn side by side; bounds memory, not the result")
 
@@ -135,10 +135,10 @@ def resolve(
     merged: dict[str, Any] = {}
     sources: dict[str, str] = {}
 
-    def lay(values: Mapping[str, Any], source: str, spelled: str = "{}") -> None:
+    def lay(values: Mapping[str, Any], source: str) -> None:
         for key, value in values.items():
             if key not in key_names():
-                raise ConfigError(_unknown(key, source, spelled))
+                raise ConfigError(_unknown(key, source))
             merged[key] = value
             sources[key] = source
 
@@ -153,8 +153,8 @@ def resolve(
     for file in files:
         for path, values in _read_with_includes(file, ()):
             lay(values, path)
-    lay(from_environment, "environment", ENVIRONMENT_PREFIX + "{}")
-    lay(command_line, "command line", "--{}")
+    lay(from_environment, "environment")
+    lay(command_line, "command line")
     if files:
         merged["config"] = files
     for key in ("stop",):
@@ -225,10 +225,17 @@ def _read_yaml(file: str) -> dict[str, Any]:
     return values
 
 
-def _unknown(key: str, source: str, spelled: str) -> str:
+def _unknown(key: str, source: str) -> str:
+    """In the spelling of where it was found."""
+
+    def spelled(name: str) -> str:
+        if source == "environment":
+            return ENVIRONMENT_PREFIX + name.upper()
+        return "--" + name.replace("_", "-") if source == "command line" else name
+
     near = difflib.get_close_matches(key.replace("-", "_"), key_names(), n=1, cutoff=0.5)
-    hint = f" Did you mean {spelled.format(near[0])}?" if near else ""
-    return f"{source}: unknown key {spelled.format(key)!r}.{hint} `ttrl config` lists every key."
+    hint = f" Did you mean {spelled(near[0])}?" if near else ""
+    return f"{source}: unknown key {spelled(key)!r}.{hint} `ttrl config` lists every key."
 
 
 def _explain(error: ValidationError, sources: Mapping[str, str]) -> str:

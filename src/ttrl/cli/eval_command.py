@@ -13,7 +13,10 @@ from ttrl.cli.summary import set_line
 from ttrl.config import resolve
 from ttrl.errors import EXIT_DONE, ConfigError
 
-SUMMARY = "Evaluate a model on questions: avg@k, maj@k and pass@k where there are answers, and what can be said without."
+SUMMARY = (
+    "Evaluate a model on questions: avg@k, maj@k and pass@k where there are answers, "
+    "and what can be said without."
+)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn, get_args, get_origin
 
@@ -86,8 +85,3 @@ def _metavar(annotation: Any) -> str:
             return "{" + ",".join(literals) + "}"
         annotation = literals[0]
     return {int: "N", float: "X"}.get(annotation, "TEXT")
-
-
-def interactive() -> bool:
-    """Whether a person may be watching standard output."""
-    return sys.stdout.isatty()

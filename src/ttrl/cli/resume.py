@@ -47,7 +47,12 @@ def resolve_resumed(given: ResolvedConfig, directory: RunDirectory) -> ResolvedC
 
 def check_same_inputs(directory: RunDirectory, now: Mapping[str, Any]) -> None:
     """Raises CheckpointError where the model's or the questions' content is another than at the start."""
-    then = (directory.read_json("manifest.json") or {}).get("inputs", {})
+    then = (directory.read_json("manifest.json") or {}).get("inputs")
+    if not isinstance(then, dict):
+        raise CheckpointError(
+            f"--resume {directory.path}: its manifest.json names no inputs, so it is not a training run "
+            "(`ttrl eval` makes such folders too). Give the folder of a `ttrl train`."
+        )
     for name, what in INPUTS.items():
         if then.get(name) != now["inputs"][name]:
             raise CheckpointError(

@@ -162,7 +162,7 @@ class _Run:
                     self.progress = report.progress
                     step, metrics = report.progress.step, report.metrics
                     self.spent.add(metrics)
-                    row = {"step": step, **metrics}
+                    row: dict[str, Any] = {"step": step, **metrics}
                     if report.result.skipped:
                         row["skipped"] = report.result.skipped
                     self.directory.append("metrics.jsonl", [row])
@@ -282,10 +282,15 @@ class _Run:
             "stopped": stopped,
             "sets": {name: {"base": base[name], "final": final[name]} for name in base},
             **vars(self.spent),
-            # Linux tells kibibytes.
-            "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "peak_rss_bytes": _peak_rss_bytes(),
             "weights": str(sorted(self.directory.checkpoints.glob("step-*"))[-1]),
         }
+
+
+def _peak_rss_bytes() -> int:
+    """Linux tells kibibytes, macOS bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 class _Spent:

@@ -1,11 +1,12 @@
-"""The embedded questions: short word problems in plain English, generated, with worked solutions.
+"""The embedded questions: word problems in plain English, generated, with worked solutions.
 
-    Tom has 8 apples. He buys 5, loses 3, finds 7 and sells 2. How many apples does he have now?
+    Tom has 8 apples. He buys 15 on Monday, loses 3 on Tuesday and finds 12 on Wednesday.
+    How many apples does he have now?
 
-A solution takes one of two routes, both correct: in the order told, or gains first and losses after.
-Two routes make the errors of a weak model less alike, which is what lets a majority vote help.
+A solution goes through the days in one of several orders, all correct. Several routes make the errors
+of a weak model less alike, which is what lets a majority vote help.
 
-The difficulty is the number of events. Questions are a pure function of (seed, kind, difficulty, index).
+The difficulty is the number of days. Questions are a pure function of (seed, kind, difficulty, index).
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ THINGS = (
 )  # fmt: skip
 GAINS = ("buys", "finds", "gets", "wins", "picks")
 LOSSES = ("loses", "sells", "uses", "drops", "lends")
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+LARGEST, LARGEST_TOTAL = 20, 99
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,21 +48,28 @@ class WordProblem:
     answer: int
 
 
-def chain_problem(rng: random.Random, *, events: int, id: str = "") -> WordProblem:
-    """Gains and losses of 1 to 9, one after another; the total never falls below zero.
+def chain_problem(
+    rng: random.Random, *, events: int, large: tuple[int, int] = (0, 8), id: str = ""
+) -> WordProblem:
+    """A gain or a loss a day; the total stays within 0..99 whatever the order of gains.
 
     Args:
-        events: gains and losses, 1 to 8, so that no total passes 81.
+        events: days, 1 to 7.
+        large: fewest and most numbers above 9; all numbers are 1 to 20.
     """
     while True:
-        start = rng.randint(1, 9)
-        changes = tuple(rng.choice((1, -1)) * rng.randint(1, 9) for _ in range(events))
+        start = rng.randint(1, LARGEST)
+        changes = tuple(rng.choice((1, -1)) * rng.randint(1, LARGEST) for _ in range(events))
         totals = list(accumulate(changes, initial=start))
-        if min(totals) >= 0:
+        fits = min(totals) >= 0 and start + sum(c for c in changes if c > 0) <= LARGEST_TOTAL
+        if fits and large[0] <= sum(abs(n) > 9 for n in (start, *changes)) <= large[1]:
             break
     name, pronoun = rng.choice(NAMES)
     thing = rng.choice(THINGS)
-    told = [f"{rng.choice(GAINS if c > 0 else LOSSES)} {abs(c)}" for c in changes]
+    told = [
+        f"{rng.choice(GAINS if change > 0 else LOSSES)} {abs(change)} on {day}"
+        for day, change in zip(DAYS, changes, strict=False)
+    ]
     story = told[0] if events == 1 else ", ".join(told[:-1]) + " and " + told[-1]
     prompt = (
         f"{name} has {start} {thing}. {pronoun} {story}. "
@@ -80,7 +90,7 @@ def boxes_problem(rng: random.Random, *, id: str = "") -> WordProblem:
     name, pronoun = rng.choice(NAMES)
     thing = rng.choice(THINGS)
     prompt = (
-        f"{name} has {boxes} boxes of {each} {thing}. {pronoun} loses {lost}. "
+        f"{name} has {boxes} boxes of {each} {thing}. {pronoun} loses {lost} on Monday. "
         f"How many {thing} does {pronoun.lower()} have now?"
     )
     return WordProblem(
@@ -89,20 +99,20 @@ def boxes_problem(rng: random.Random, *, id: str = "") -> WordProblem:
 
 
 def solution(problem: WordProblem, route: Route) -> str:
-    """A correct worked solution: one equation per change, then the boxed answer.
+    """A correct worked solution: one equation per day, then the boxed answer.
 
     "backwards" is told in order where it would pass below zero.
     """
-    changes = problem.changes
+    days = tuple(zip(DAYS, problem.changes, strict=False))
     if route == "gains first":
-        changes = tuple(sorted(changes, key=lambda change: change < 0))
+        days = tuple(sorted(days, key=lambda day: day[1] < 0))
     elif route == "backwards":
-        totals = accumulate(reversed(changes), initial=problem.start)
-        changes = changes[::-1] if min(totals) >= 0 else changes
+        totals = accumulate(reversed(problem.changes), initial=problem.start)
+        days = days[::-1] if min(totals) >= 0 else days
     total, lines = problem.start, []
-    for change in changes:
+    for day, change in days:
         sign = "+" if change > 0 else "-"
-        lines.append(f"{total} {sign} {abs(change)} = {total + change}.")
+        lines.append(f"{day}: {total} {sign} {abs(change)} = {total + change}.")
         total += change
     return " ".join(lines) + f" \\boxed{{{total}}}"
 
@@ -111,6 +121,9 @@ def word_problems(
     *, kind: Kind, split: Split, count: int, seed: int, difficulty: int = 1, largest: int = 9
 ) -> list[WordProblem]:
     """`count` distinct problems. Splits never share a question, nor even the numbers of one.
+
+    Each "chain" has two numbers or more above 9. With three days or more that is harder than anything
+    the embedded model was pretrained on (recipes/pretrain_embedded.py).
 
     Args:
         difficulty: number of events; "boxes" has one difficulty only and ignores it.
@@ -124,7 +137,7 @@ def word_problems(
         if kind == "boxes":
             problem = boxes_problem(rng, id=id)
         else:
-            problem = chain_problem(rng, events=difficulty, id=id)
+            problem = chain_problem(rng, events=difficulty, large=(2, 8), id=id)
         if split_of(problem) == split:
             found.setdefault(problem.question.prompt, problem)
     return list(found.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -47,7 +48,7 @@ def draw(logits: Tensor, uniform: Tensor, row_of: Tensor, params: SamplingParams
             row_of[low:high] - i * chunk,
             params,
         )
-        for i, (low, high) in enumerate(zip(bounds, bounds[1:], strict=False))
+        for i, (low, high) in enumerate(itertools.pairwise(bounds))
         if low < high
     ]
     return Drawn(

@@ -21,6 +21,7 @@ from ttrl.types import Metrics, TrainingSample
 _LOGIT_ELEMENTS = 1 << 27
 """Logits of one micro-batch: half a GiB in float32. Large vocabularies get smaller micro-batches."""
 
+_TREE_FAMILIES = {"llama", "qwen2", "qwen3", "gemma", "gpt2", "gpt_neox", "opt", "phi3"}
 _TREE_TOKENS = 384
 """Largest token tree: attention over it is quadratic, sharing within it saves the rest."""
 
@@ -130,17 +131,15 @@ class Policy:
 
 
 def tree_tokens_for(model: PreTrainedModel) -> int:
-    """Largest token tree for this model; 0 where its attention is not plainly causal.
+    """Largest token tree for this model; 0 gives plain rows.
 
-    A sliding window or another special mask is made by the model from plain rows only.
+    Trees need attention that follows the given mask and positions and nothing else, which is checked
+    (tests/engine) for the families named here. Sliding windows, local layers and ALiBi do not qualify.
     """
     config = model.config.get_text_config()
     kinds = set(getattr(config, "layer_types", None) or {"full_attention"})
     window = getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True)
-    if (
-        kinds != {"full_attention"}
-        or window
-        or config._attn_implementation not in {"sdpa", "eager"}
-    ):
+    plain = config.model_type not in _TREE_FAMILIES or kinds != {"full_attention"} or window
+    if plain or config._attn_implementation not in {"sdpa", "eager"}:
         return 0
     return _TREE_TOKENS

@@ -59,7 +59,7 @@ def correctness(consensus: Consensus, right: int | None) -> tuple[bool, ...]:
 
 
 def read_answers(table: Table, *, column: str | None, ids: Sequence[str]) -> AnswerSheet:
-    """The answers of a table, one row per id.
+    r"""The answers of a table, one row per id.
 
     The final answer is taken out of a worked solution: what follows `####` in its last line
     (GSM8K), else its last \\boxed{} (MATH). Rows without an answer stay unlabeled.

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ttrl.config import RunConfig
-from ttrl.data.questions import read_questions, split_holdout
+from ttrl.data.questions import find_column, read_questions, split_holdout
 from ttrl.data.tables import Table, read_rows
-from ttrl.data.word_problems import WordProblem, word_problems
+from ttrl.data.word_problems import Kind, Split, WordProblem, word_problems
 from ttrl.errors import ConfigError, DataError
-from ttrl.evaluate.answer_key import AnswerSheet, resolve_answers
+from ttrl.evaluate.answer_key import ANSWER_COLUMNS, AnswerSheet, resolve_answers
 from ttrl.seeding import derive_seed
 from ttrl.types import Question
 
 EMBEDDED_QUESTIONS = "word-problems"
-EMBEDDED_COUNT = 128
+EMBEDDED_COUNT = 512
 EMBEDDED_SEED = 0
 """The embedded questions are one set, whatever the run's seed, so that runs can be compared."""
 
@@ -67,21 +67,19 @@ def _embedded_sets(config: RunConfig) -> list[QuestionSet]:
                 f"and held-out set. Leave {option} out, or name a file with questions."
             )
     count = config.limit or EMBEDDED_COUNT
-
-    def problems(split: str) -> list[WordProblem]:
-        return word_problems(
-            kind="chain",
-            split="unlabeled" if split == "unlabeled" else "heldout",
-            count=count,
-            seed=EMBEDDED_SEED,
-            difficulty=config.difficulty,
-        )
-
-    boxes = word_problems(kind="boxes", split="heldout", count=min(count, 48), seed=EMBEDDED_SEED)
+    made: tuple[tuple[str, Kind, Split, int], ...] = (
+        ("unlabeled", "chain", "unlabeled", count),
+        ("heldout", "chain", "heldout", min(count, 256)),
+        ("out_of_prior", "boxes", "heldout", min(count, 64)),
+    )
     return [
-        _from_problems("unlabeled", problems("unlabeled")),
-        _from_problems("heldout", problems("heldout")),
-        _from_problems("out_of_prior", boxes),
+        _from_problems(
+            name,
+            word_problems(
+                kind=kind, split=split, count=n, seed=EMBEDDED_SEED, difficulty=config.difficulty
+            ),
+        )
+        for name, kind, split, n in made
     ]
 
 
@@ -103,10 +101,11 @@ def _share(text: str) -> float | None:
 
 
 def _holdout_answers(spec: str | None, table: Table) -> AnswerSheet | None:
-    """Answers of a held-out file stand in its own column of the same name, if it has one."""
-    if spec is None or spec not in table.columns:
+    """Answers of a held-out file: its column of the name given, else the one found by its name."""
+    if spec is None:
         return None
-    return resolve_answers(spec, table)
+    column = find_column(table.columns, [spec]) or find_column(table.columns, ANSWER_COLUMNS)
+    return None if column is None else resolve_answers(column, table)
 
 
 def _refuse_overlap(train: Sequence[Question], held: Sequence[Question], file: str) -> None:

@@ -58,7 +58,7 @@ CHARTS = (
         lines=(("length", "sample/mean_tokens"),),
     ),
     ChartKind(
-        title="Gradient norm", unit="L2 norm, before clipping", lines=(("norm", "train/grad_norm"),)
+        title="Gradient norm", unit="L2, before clipping", lines=(("norm", "train/grad_norm"),)
     ),
 )
 
@@ -152,7 +152,10 @@ def _chart(kind: ChartKind, records: Sequence[Mapping[str, Any]]) -> Chart | Non
 
 def _summary(kind: ChartKind, line: Line, *, alone: bool) -> str:
     known = [value for value in line.values if value is not None]
-    first, last = (percent(v / 100) if kind.share else plain(v, 3) for v in (known[0], known[-1]))
+    if kind.share:
+        first, last = percent(known[0] / 100), percent(known[-1] / 100)
+    else:
+        first, last = plain(known[0], 3), f"{plain(known[-1], 3)} {kind.unit}"
     return f"{first} to {last}" if alone else f"{line.label} {first} to {last}"
 
 

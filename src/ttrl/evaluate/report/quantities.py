@@ -1,4 +1,4 @@
-"""Numbers as a reader sees them, and look-ups in which whatever is missing or not finite is None."""
+"""Numbers as a reader sees them, and look-ups that give None for what is missing or not finite."""
 
 from __future__ import annotations
 

@@ -52,12 +52,12 @@ def read_run(run_directory: Path) -> RunFiles:
 def _read_result(path: Path) -> Mapping[str, Any]:
     if not path.is_file():
         raise CheckpointError(
-            f"{path}: not found. A report needs a run directory whose run has ended; resume the run first."
+            f"{path}: not found. A report needs a run that has ended; resume the run to end it."
         )
     result = _parsed(_text(path))
     if not isinstance(result, dict):
         raise CheckpointError(
-            f"{path}: not a JSON object. It was damaged after the run; resume the run to write it anew."
+            f"{path}: got no JSON object, wanted the result of a run. Resume the run to write it."
         )
     return result
 

@@ -27,7 +27,7 @@ _LEVEL = f"95{NO_BREAK_SPACE}%"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentence:
-    """One finding. `tone` picks the sign in front of it; 'unknown' means that labels are missing."""
+    """One finding. `tone` picks the sign before it; 'unknown' means that labels are missing."""
 
     text: str
     tone: Direction | Literal["unknown"]
@@ -59,9 +59,7 @@ def set_sentence(name: str, base: Metrics, final: Metrics) -> Sentence:
         return _one_sided(name, base, final)
     shared = sorted(set(before_ks) & set(after_ks))
     if not shared:
-        text = (
-            f"On {_questions(name, base)}, avg@k was not measured with the same k before and after."
-        )
+        text = f"On {_questions(name, base)}, avg@k has no k in common before and after."
         return Sentence(text=text, tone="unclear")
     metric = f"avg@{shared[0]}"
     before, after = estimate(base, metric), estimate(final, metric)
@@ -73,7 +71,7 @@ def set_sentence(name: str, base: Metrics, final: Metrics) -> Sentence:
 def voting_sentence(base: Metrics, final: Metrics) -> Sentence | None:
     """One completion of the trained model against a vote of the base model, or None.
 
-    A run that beats this learned more than the vote that taught it could answer.
+    Above it, the run has more to show than the vote that the base model could take anyway.
     """
     singles, votes = sample_sizes(final, "avg"), sample_sizes(base, "maj")
     if not singles or not votes:

@@ -132,10 +132,8 @@ def change_tags(base: Mapping[str, Any], final: Mapping[str, Any]) -> tuple[Tag,
     right_before, right_after = _elects_right(base), _elects_right(final)
     if right_before and right_after:
         return ()
-    if base.get("pseudo_label") == final.get("pseudo_label") and right_before == right_after:
-        return ()
-    if base.get("answer") is None or right_before == right_after:
-        return ("changed",)
+    if right_before == right_after:
+        return () if base.get("pseudo_label") == final.get("pseudo_label") else ("changed",)
     return ("changed", "gained") if right_after else ("changed", "lost")
 
 

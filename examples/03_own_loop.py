@@ -1,0 +1,56 @@
+"""The library without its command: a model, a sampler, a policy and a plain for loop.
+
+Run: python examples/03_own_loop.py [STEPS]
+"""
+
+import sys
+
+from ttrl import MajorityReward, get_task
+from ttrl.config import RunConfig
+from ttrl.data.prompts import Prompter
+from ttrl.data.word_problems import word_problems
+from ttrl.engine.models.load import load_model, pick_device
+from ttrl.engine.models.source import find_model
+from ttrl.engine.policy import Policy
+from ttrl.engine.sampler import NativeSampler
+from ttrl.rl.algorithms import Grpo
+from ttrl.train.step import ttrl_step
+
+
+def main(steps: int) -> None:
+    config = RunConfig(votes_per_question=32, trained_per_question=16, learning_rate=3e-4, seed=1)
+    problems = word_problems(kind="chain", split="unlabeled", count=8, seed=0, difficulty=6)
+    questions = [problem.question for problem in problems]  # their answers stay behind
+
+    loaded = load_model(find_model("ttrl-tiny"), dtype="float32", device=pick_device("auto"))
+    task = get_task("math")
+    prompter = Prompter(
+        loaded.tokenizer, template=loaded.prompt_template, instruction=task.instruction
+    )
+    sampler = NativeSampler(loaded.model, loaded.tokenizer, prompter, max_rows=256)
+    policy = Policy(
+        loaded.model,  # the sampler's own weights: an update is seen at once
+        temperature=config.temperature,
+        token_budget=config.micro_batch_tokens,
+        clip_norm=config.clip_norm,
+        beta2=config.adam_beta2,
+        weight_decay=config.weight_decay,
+    )
+    for step in range(steps):
+        result = ttrl_step(
+            questions,
+            sampler=sampler,
+            policy=policy,
+            task=task,
+            rule=MajorityReward(tie_seed=config.seed),
+            algorithm=Grpo(clip_ratio=0.2, kl_coefficient=0.0, divide_by_std=True),
+            config=config,
+            step=step,
+            learning_rate=config.learning_rate,
+        )
+        ratio = result.metrics["consensus/majority_ratio"]
+        print(f"step {step + 1}: majority ratio {ratio:.3f}", result.skipped or "", flush=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20)

@@ -1,0 +1,158 @@
+import json
+import re
+
+import pytest
+
+from ttrl.answers.tasks import get_task
+
+OPTIONS = ("--limit", "4", "--samples", "4")
+
+
+@pytest.fixture
+def chat_model(embedded_folder, tmp_path):
+    """A folder with a small random Llama and a tokenizer that has a chat template."""
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    tokenizer = AutoTokenizer.from_pretrained(embedded_folder)
+    tokenizer.chat_template = (
+        "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}</{{ m['role'] }}>{% endfor %}"
+        "{% if add_generation_prompt %}<assistant>{% endif %}"
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = LlamaForCausalLM(
+            LlamaConfig(
+                vocab_size=len(tokenizer),
+                hidden_size=32,
+                intermediate_size=48,
+                num_hidden_layers=1,
+                num_attention_heads=2,
+                max_position_embeddings=512,
+                eos_token_id=tokenizer.eos_token_id,
+                pad_token_id=tokenizer.pad_token_id,
+                bos_token_id=None,
+            )
+        )
+    folder = tmp_path / "chat"
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_the_embedded_model_on_its_three_sets(ttrl):
+    outcome = ttrl("eval", *OPTIONS, "--json")
+    assert outcome.code == 0
+    assert len(outcome.out.splitlines()) == 1
+    assert set(outcome.json["sets"]) == {"unlabeled", "heldout", "out_of_prior"}
+    for name in ("unlabeled", "held-out", "out-of-prior"):
+        assert re.search(rf"^eval +{name} .*\(temperature 0\.6\)$", outcome.err, re.MULTILINE)
+    for each in outcome.json["sets"].values():
+        assert {"avg@4", "avg@4_ci", "maj@4", "pass@4"} <= set(each["base"])
+    assert outcome.json["sampled_tokens"] > 0
+
+
+def test_without_json_the_sets_are_told_on_standard_output(call):
+    outcome = call("eval", *OPTIONS)
+    assert outcome.code == 0 and outcome.err == ""
+    assert [line.split()[:2] for line in outcome.out.splitlines()] == [
+        ["eval", "unlabeled"], ["eval", "held-out"], ["eval", "out-of-prior"],
+    ]  # fmt: skip
+
+
+def test_sixty_four_samples_give_the_published_metrics(call):
+    outcome = call("eval", "--limit", "2", "--samples", "64", "--json")
+    names = {"avg@16", "avg@16_ci", "maj@64", "pass@16", "entropy", "no_answer_rate", "mean_tokens"}
+    assert names <= set(outcome.json["sets"]["unlabeled"]["base"])
+
+
+def test_the_same_command_gives_the_same_numbers(call):
+    first, second = (call("eval", *OPTIONS, "--json").json["sets"] for _ in range(2))
+    assert first == second
+
+
+def test_a_file_with_answers_is_scored_and_out_keeps_result_and_votes(
+    call, tmp_path, write_rows, problems
+):
+    file, out = write_rows(tmp_path / "q.jsonl", *problems), tmp_path / "out"
+    options = ("--questions", file, "--answers", "answer", "--samples", "4")
+    outcome = call("eval", *options, "--out", out, "--json")
+    assert outcome.code == 0
+    stored = json.loads((out / "result.json").read_text())
+    assert stored == outcome.json
+    votes = json.loads((out / "evaluations" / "base-unlabeled.json").read_text())
+    assert [q["id"] for q in votes["questions"]] == [row["id"] for row in problems]
+    assert [q["answer"] for q in votes["questions"]] == [row["answer"] for row in problems]
+    assert all(sum(q["counts"]) + q["other"] + q["abstained"] == 4 for q in votes["questions"])
+    right = sum(q["correct"] for q in votes["questions"]) / 32
+    assert outcome.json["sets"]["unlabeled"]["base"]["avg@4"] == pytest.approx(right)
+
+
+def test_a_file_without_answers_gives_what_can_be_said_without_them(
+    call, tmp_path, write_rows, problems
+):
+    file = write_rows(tmp_path / "q.jsonl", *({"question": r["question"]} for r in problems))
+    metrics = call("eval", "--questions", file, "--samples", "4", "--json").json["sets"]
+    assert {"entropy", "majority_ratio", "no_answer_rate"} <= set(metrics["unlabeled"]["base"])
+    assert not [k for k in metrics["unlabeled"]["base"] if "@" in k]
+
+
+def test_an_existing_out_is_refused_and_untouched(call, tmp_path, refused, snapshot):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    before = snapshot(tmp_path)
+    message = refused(call("eval", *OPTIONS, "--out", tmp_path / "out"), 2, "exists already")
+    assert "--resume" not in message  # there is no run to go on with
+    assert snapshot(tmp_path) == before
+
+
+def test_a_chat_model_is_asked_through_its_template_with_the_instruction_once(
+    call, chat_model, tmp_path, write_rows
+):
+    file = write_rows(tmp_path / "q.jsonl", {"question": "What is 2 + 2?"})
+    outcome = call("eval", "--model", chat_model, "--questions", file, "--dry-run")
+    assert outcome.code == 0
+    instruction = get_task("math").instruction
+    prompt = f"<user>What is 2 + 2?\n{instruction}</user><assistant>"
+    assert repr(prompt) in outcome.out
+    assert outcome.out.count(repr(instruction)[1:-1]) == 1
+
+
+def test_a_chat_model_that_knows_nothing_is_evaluated_all_the_same(
+    call, chat_model, tmp_path, write_rows
+):
+    file = write_rows(tmp_path / "q.jsonl", {"question": "What is 2 + 2?", "answer": "4"})
+    options = ("--questions", file, "--answers", "answer", "--samples", "4", "--max-tokens", "8")
+    outcome = call("eval", "--model", chat_model, *options, "--json")
+    assert outcome.code == 0
+    metrics = outcome.json["sets"]["unlabeled"]["base"]
+    assert metrics["avg@4"] == 0 and metrics["no_answer_rate"] == 1
+
+
+def test_a_prompt_template_given_by_hand_wins_over_the_chat_template(
+    call, chat_model, tmp_path, write_rows
+):
+    file = write_rows(tmp_path / "q.jsonl", {"question": "What is {x}?"})
+    options = ("--questions", file, "--prompt-template", "Q: {question} A:", "--dry-run")
+    assert repr("Q: What is {x}? A:") in call("eval", "--model", chat_model, *options).out
+
+
+def test_a_dry_run_for_machines_ends_with_one_json_object(call):
+    outcome = call("eval", *OPTIONS, "--dry-run", "--json")
+    assert outcome.code == 0
+    assert outcome.json["config"]["samples"] == 4
+
+
+def test_a_training_option_is_refused_as_none_of_evaluation(call, refused):
+    for option, value in (("--steps", "3"), ("--reward", "answer-key")):
+        message = refused(call("eval", option, value), 2, option)
+        assert "'?'" not in message  # that is not what was given
+
+
+def test_a_temperature_is_obeyed_or_refused_but_not_ignored(call):
+    outcome = call("eval", *OPTIONS, "--temperature", "0.1", "--json")
+    assert outcome.code == 2 or outcome.json["sets"]["unlabeled"]["base"]["temperature"] == 0.1
+
+
+def test_resume_is_told_to_be_for_training(call, refused, tmp_path):
+    refused(call("eval", "--resume", tmp_path), 2, "--resume", "ttrl train")

@@ -1,0 +1,37 @@
+import pytest
+
+from ttrl.answers.tasks import get_task
+from ttrl.consensus.rewards import MajorityReward
+from ttrl.consensus.summary import step_metrics, vote_records
+
+
+@pytest.fixture
+def scored(make_group):
+    rule = MajorityReward(tie_seed=0)
+    groups = [
+        make_group([r"\boxed{1}", r"\boxed{1}", r"\boxed{2}", "?"], id="a"),
+        make_group([r"\boxed{5}"] * 4, id="b"),
+    ]
+    return [rule(get_task("math"), group) for group in groups]
+
+
+def test_metrics_of_a_step_by_hand(scored):
+    metrics = step_metrics(scored)
+    assert metrics["consensus/majority_ratio"] == (2 / 4 + 1) / 2
+    assert metrics["consensus/majority_ratio_answered"] == (2 / 3 + 1) / 2
+    assert metrics["consensus/no_answer_rate"] == (1 / 4 + 0) / 2
+    assert metrics["consensus/distinct_answers"] == 1.5
+    assert metrics["consensus/distinct_labels"] == 1.0
+    assert metrics["reward/mean"] == 6 / 8
+    assert metrics["reward/groups_with_signal"] == 0.5
+    assert metrics["sample/entropy"] == 0.25
+    # seven boxed texts of 9 characters and one of 1, each with its end token
+    assert metrics["sample/tokens"] == 7 * 10 + 2
+
+
+def test_a_flip_is_a_new_label_not_a_new_spelling(scored):
+    task = get_task("math")
+    records = vote_records(scored, step=3, task=task, previous={"a": "1.0", "b": "7"})
+    assert [r["flipped"] for r in records] == [False, True]
+    assert records[0]["label"] == "1" and records[0]["counts"] == [2, 1]
+    assert vote_records(scored, step=3, task=task, previous={})[0]["flipped"] is None

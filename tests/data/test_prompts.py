@@ -1,0 +1,39 @@
+from ttrl.data.prompts import Prompter
+from ttrl.types import Question
+
+QUESTION = Question(id="q", prompt="What is {x}?")
+
+
+class Tokenizer:
+    def __init__(self, chat_template=None):
+        self.chat_template = chat_template
+
+    def encode(self, text, *, add_special_tokens):
+        return [9] * add_special_tokens + [ord(c) for c in text]
+
+    def apply_chat_template(self, conversation, *, tokenize, add_generation_prompt):
+        assert not tokenize and add_generation_prompt
+        return "<s>" + "".join(f"[{m['role']}]{m['content']}" for m in conversation) + "[assistant]"
+
+
+def test_a_chat_model_is_asked_through_its_template_once():
+    prompter = Prompter(Tokenizer("x"), template=None, instruction="Box it.")
+    assert prompter.render(QUESTION) == "<s>[user]What is {x}?\nBox it.[assistant]"
+    assert prompter.encode(QUESTION)[0] != 9  # the template has written the special tokens
+
+
+def test_a_template_of_ones_own_wins_and_braces_in_questions_stay():
+    prompter = Prompter(Tokenizer("x"), template="Q: {question}\n", instruction="Box it.")
+    assert prompter.render(QUESTION) == "Q: What is {x}?\n"
+    assert prompter.encode(QUESTION)[0] == 9
+
+
+def test_a_question_cannot_smuggle_in_the_placeholder():
+    prompter = Prompter(Tokenizer(), template="{question}|{instruction}", instruction="I")
+    asked = prompter.render(Question(id="q", prompt="{instruction} {question}"))
+    assert asked == "{instruction} {question}|I"
+
+
+def test_a_plain_model_gets_question_and_instruction():
+    text = Prompter(Tokenizer(), template=None, instruction="Box it.").render(QUESTION)
+    assert text == "Question: What is {x}?\nBox it.\nAnswer:"

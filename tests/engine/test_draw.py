@@ -1,0 +1,72 @@
+import pytest
+import torch
+from scipy import stats
+from transformers import TopKLogitsWarper, TopPLogitsWarper
+
+import ttrl.engine.draw as draw_module
+from ttrl.engine.draw import draw, truncate
+from ttrl.types import SamplingParams
+
+
+def test_a_token_is_where_the_uniform_falls_in_the_cumulative_distribution():
+    logits = torch.log(torch.tensor([[0.2, 0.3, 0.5]]))
+    uniform = torch.tensor([0.0, 0.19, 0.21, 0.49, 0.51, 0.999], dtype=torch.float64)
+    drawn = draw(logits, uniform, torch.zeros(6, dtype=torch.long), SamplingParams())
+    assert drawn.tokens.tolist() == [0, 0, 1, 1, 2, 2]
+    assert drawn.logprobs.exp().tolist() == pytest.approx([0.2, 0.2, 0.3, 0.3, 0.5, 0.5])
+    entropy = -sum(p * torch.log(torch.tensor(p)).item() for p in (0.2, 0.3, 0.5))
+    assert drawn.entropy.tolist() == pytest.approx([entropy] * 6)
+
+
+def test_temperature_divides_logits_and_log_probabilities_follow():
+    logits = torch.tensor([[0.0, 1.0]])
+    row = torch.zeros(1, dtype=torch.long)
+    drawn = draw(logits, torch.tensor([0.99]).double(), row, SamplingParams(temperature=0.5))
+    assert drawn.logprobs.item() == pytest.approx(torch.log_softmax(logits * 2, -1)[0, 1].item())
+
+
+def test_greedy_takes_the_best_and_tells_it_at_temperature_one():
+    logits = torch.tensor([[0.0, 1.0, 0.5], [2.0, 0.0, 0.0]])
+    drawn = draw(
+        logits, torch.rand(3).double(), torch.tensor([0, 0, 1]), SamplingParams(temperature=0)
+    )
+    assert drawn.tokens.tolist() == [1, 1, 0] and drawn.entropy.tolist() == [0, 0, 0]
+    assert drawn.logprobs[2].item() == pytest.approx(torch.log_softmax(logits, -1)[1, 0].item())
+
+
+@pytest.mark.parametrize(("top_k", "top_p"), [(5, 1.0), (0, 0.9), (7, 0.6), (0, 0.05), (1, 1.0)])
+def test_top_k_and_top_p_keep_what_transformers_keeps(top_k, top_p):
+    logits = torch.randn(64, 40, generator=torch.Generator().manual_seed(0)) * 2
+    expected = logits
+    if top_k:
+        expected = TopKLogitsWarper(top_k)(None, expected)
+    if top_p < 1:
+        expected = TopPLogitsWarper(top_p)(None, expected)
+    kept = truncate(torch.softmax(logits, -1), top_k=top_k, top_p=top_p)
+    assert torch.equal(kept > 0, torch.isfinite(expected))
+
+
+def test_draws_follow_the_distribution():
+    probs = torch.tensor([0.5, 0.25, 0.125, 0.0625, 0.0625])
+    uniform = torch.rand(20000, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    drawn = draw(probs.log()[None], uniform, torch.zeros(20000, dtype=torch.long), SamplingParams())
+    counts = torch.bincount(drawn.tokens, minlength=5)
+    assert stats.chisquare(counts.numpy(), (probs * 20000).numpy()).pvalue > 1e-3
+    cut = draw(
+        probs.log()[None], uniform, torch.zeros(20000, dtype=torch.long), SamplingParams(top_p=0.8)
+    )
+    assert set(cut.tokens.tolist()) == {0, 1, 2}
+
+
+def test_rows_in_chunks_give_the_same_draws(monkeypatch):
+    generator = torch.Generator().manual_seed(2)
+    logits = torch.randn(23, 11, generator=generator)
+    row_of = torch.randint(0, 23, (100,), generator=generator).sort().values
+    uniform = torch.rand(100, generator=generator, dtype=torch.float64)
+    params = SamplingParams(temperature=0.7, top_p=0.9)
+    whole = draw(logits, uniform, row_of, params)
+    monkeypatch.setattr(draw_module, "_CHUNK_ELEMENTS", 11 * 4)
+    parts = draw(logits, uniform, row_of, params)
+    assert torch.equal(whole.tokens, parts.tokens)
+    torch.testing.assert_close(whole.logprobs, parts.logprobs)
+    torch.testing.assert_close(whole.entropy, parts.entropy)

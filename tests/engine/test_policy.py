@@ -1,0 +1,155 @@
+import math
+
+import pytest
+import torch
+
+from ttrl.data.prompts import Prompter
+from ttrl.engine.policy import Policy, tree_tokens_for
+from ttrl.engine.sampler import NativeSampler
+from ttrl.errors import NumericsError
+from ttrl.rl.algorithms import Grpo
+from ttrl.types import Question, SamplingParams, TrainingSample
+
+GRPO = Grpo(clip_ratio=0.2, kl_coefficient=0.0, divide_by_std=True)
+QUESTIONS = [Question(id=str(i), prompt="?" * (3 + i)) for i in range(3)]
+
+
+def policy_of(model, **options):
+    options = {"token_budget": 10_000, "temperature": 0.9, **options}
+    return Policy(model, clip_norm=1e9, beta2=0.99, weight_decay=0.0, **options)
+
+
+def samples_of(model, tokenizer, n=8):
+    """Sampled completions, some equal, with made-up advantages that sum to nothing special."""
+    prompter = Prompter(tokenizer, template="{question}", instruction="")
+    sampler = NativeSampler(model, tokenizer, prompter, max_rows=64)
+    groups = sampler.sample(
+        QUESTIONS, n=n, params=SamplingParams(temperature=0.9, max_tokens=7), seed=0
+    )
+    return [
+        TrainingSample(
+            completion=c, advantage=math.sin(3.0 * i + len(c.token_ids)), weight=1.0 + i % 2
+        )
+        for group in groups
+        for i, c in enumerate(group.completions)
+    ]
+
+
+def gradient(policy, samples, algorithm=GRPO):
+    """The gradient that `update` would step along, and its metrics."""
+    found = {}
+    policy.optimizer.step = lambda rate: found.update(
+        {n: p.grad.clone() for n, p in policy.model.named_parameters() if p.grad is not None}
+    )
+    metrics = policy.update(samples, algorithm, learning_rate=0.0)
+    policy.optimizer.zero_grad()
+    return found, metrics
+
+
+def naive_gradient(model, samples, temperature=0.9):
+    """Straight from the formula, one completion at a time, by an ordinary forward pass."""
+    tokens = sum(s.weight * len(s.completion.token_ids) for s in samples)
+    loss = 0.0
+    for s in samples:
+        c = s.completion
+        logits = model(torch.tensor([c.prompt_ids + c.token_ids])).logits[
+            0, len(c.prompt_ids) - 1 : -1
+        ]
+        logp = torch.log_softmax(logits / temperature, -1).gather(
+            1, torch.tensor(c.token_ids)[:, None]
+        )[:, 0]
+        ratio = torch.exp(logp - torch.tensor(c.logprobs))
+        surrogate = torch.minimum(ratio * s.advantage, ratio.clamp(0.8, 1.2) * s.advantage)
+        loss = loss - s.weight * surrogate.sum() / tokens
+    model.zero_grad()
+    loss.backward()
+    found = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+    model.zero_grad(set_to_none=True)
+    return found, loss.item()
+
+
+def assert_close(left, right, tolerance=1e-6):
+    assert left.keys() == right.keys()
+    for name in left:
+        torch.testing.assert_close(left[name], right[name], atol=tolerance, rtol=1e-4)
+
+
+def test_the_gradient_is_that_of_the_formula_on_every_family(random_model, tokenizer):
+    samples = samples_of(random_model, tokenizer)
+    expected, loss = naive_gradient(random_model, samples)
+    policy = policy_of(random_model)
+    found, metrics = gradient(policy, samples)
+    assert metrics["train/loss"] == pytest.approx(loss, abs=1e-5)
+    assert_close(found, expected, tolerance=3e-6)
+
+
+def test_the_gradient_does_not_depend_on_micro_batches_or_trees(random_model, tokenizer):
+    samples = samples_of(random_model, tokenizer)
+    expected, _ = gradient(policy_of(random_model), samples)
+    for budget in (1, 20, 45):
+        assert_close(gradient(policy_of(random_model, token_budget=budget), samples)[0], expected)
+    plain = policy_of(random_model)
+    plain._tree_tokens = 0
+    assert_close(gradient(plain, samples)[0], expected)
+
+
+def test_folding_equal_completions_leaves_the_gradient_as_it_was(random_model, tokenizer):
+    sample = samples_of(random_model, tokenizer)[0]
+    one = TrainingSample(completion=sample.completion, advantage=0.7, weight=1.0)
+    three = TrainingSample(completion=sample.completion, advantage=0.7, weight=3.0)
+    assert_close(
+        gradient(policy_of(random_model), [three])[0],
+        gradient(policy_of(random_model), [one] * 3)[0],
+    )
+
+
+def test_on_policy_the_ratio_is_one_so_sampler_and_trainer_agree(random_model, tokenizer):
+    class Ratios:
+        needs_reference = False
+
+        def loss(self, batch, logprobs, reference):
+            self.gap = (logprobs - batch.old_logprobs).abs().max().item()
+            return GRPO.loss(batch, logprobs, reference)
+
+    ratios = Ratios()
+    gradient(policy_of(random_model), samples_of(random_model, tokenizer), ratios)
+    assert ratios.gap < 1e-4
+
+
+def test_sliding_windows_are_trained_in_plain_rows(random_model):
+    expected = {"gemma2": 0}.get(random_model.config.model_type, 384)
+    assert tree_tokens_for(random_model) == expected
+
+
+def test_a_loss_that_is_not_finite_changes_no_weight(random_model, tokenizer):
+    samples = samples_of(random_model, tokenizer)
+    bad = TrainingSample(completion=samples[0].completion, advantage=math.nan, weight=1.0)
+    before = {n: p.detach().clone() for n, p in random_model.named_parameters()}
+    with pytest.raises(NumericsError, match="no update was made"):
+        policy_of(random_model).update([bad, *samples], GRPO, learning_rate=1.0)
+    assert all(torch.equal(p, before[n]) for n, p in random_model.named_parameters())
+    assert all(p.grad is None for p in random_model.parameters())
+
+
+def test_an_update_makes_a_rewarded_completion_likelier(random_model, tokenizer):
+    sample = samples_of(random_model, tokenizer)[0]
+    good = TrainingSample(completion=sample.completion, advantage=1.0, weight=1.0)
+    policy = policy_of(random_model)
+    losses = [policy.update([good], GRPO, learning_rate=1e-5)["train/loss"] for _ in range(3)]
+    assert losses[2] < losses[1] < losses[0] == pytest.approx(-1, abs=1e-4)
+
+
+def test_the_reference_of_an_adapter_is_the_base_without_it(embedded):
+    import copy
+
+    from ttrl.engine.adapters import adapt
+
+    samples = samples_of(embedded.model, embedded.tokenizer, n=4)
+    adapted = adapt(copy.deepcopy(embedded.model), rank=2, seed=0)
+    policy = policy_of(adapted, temperature=0.9)
+    with_kl = Grpo(clip_ratio=0.2, kl_coefficient=1.0, divide_by_std=True)
+    first = policy.update(samples, with_kl, learning_rate=0.01)
+    second = policy.update(samples, with_kl, learning_rate=0.01)
+    assert first["train/kl"] == pytest.approx(0, abs=1e-6) and second["train/kl"] > 1e-5
+    trained = {n for n, p in adapted.named_parameters() if p.requires_grad}
+    assert trained and all("lora_" in n for n in trained)

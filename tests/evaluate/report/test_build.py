@@ -1,0 +1,349 @@
+"""The report as a page: safe, small, complete, and patient with broken runs."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Callable
+from hashlib import sha256
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ttrl.errors import CheckpointError
+from ttrl.evaluate.report.build import render_report, write_report
+from ttrl.evaluate.report.curves import MAX_POINTS
+from ttrl.evaluate.report.votes import LONG_TEXT, MAX_QUESTIONS, change_tags, votes
+
+HOSTILE = "</script><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>"
+VOID = {"meta", "link", "input", "br", "img", "hr"}
+
+
+class Page(HTMLParser):
+    """Which elements there are, which addresses they name, and whether they nest."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.handlers: list[str] = []
+        self.text: list[str] = []
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [v or "" for n, v in attrs if n in ("src", "href", "action", "srcset")]
+        self.handlers += [name for name, _ in attrs if name.startswith("on")]
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open[-1:] not in (["script"], ["style"]):
+            self.text.append(data)
+
+
+def metrics(value: float) -> dict[str, Any]:
+    return {
+        "avg@16": value,
+        "avg@16_ci": [value - 0.04, value + 0.04],
+        "maj@64": value,
+        "maj@64_ci": [value - 0.08, value + 0.08],
+        "pass@16": 0.9,
+        "entropy": 0.7,
+        "no_answer_rate": 0.06,
+        "truncated_rate": 0.05,
+        "mean_tokens": 44.2,
+        "majority_ratio": 0.46,
+        "questions": 2,
+        "labeled": 2,
+        "temperature": 0.6,
+        "top_p": 0.95,
+    }
+
+
+def question(id: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": id,
+        "prompt": f"What is {id}?",
+        "pseudo_label": "7",
+        "tied": False,
+        "counts": [30, 20, 5],
+        "labels": ["7", "8", "9"],
+        "other": 4,
+        "abstained": 5,
+        "answer": "8",
+        "correct": 20,
+        "right_class": 1,
+        "example": "Thus \\boxed{7}",
+    } | changes
+
+
+def record(step: int) -> dict[str, Any]:
+    return {
+        "step": step,
+        "consensus/majority_ratio": 0.4,
+        "sample/entropy": 0.9,
+        "sample/mean_tokens": 44.0,
+        "train/grad_norm": 0.5,
+        "labels/label_accuracy": 0.6,
+        "labels/reward_accuracy": 0.8,
+        "labels/ground_truth_ratio": 0.5,
+    }
+
+
+Run = Callable[..., Path]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Makes a run directory; the arguments replace parts of it."""
+
+    def make(
+        *,
+        result: dict[str, Any] | None = None,
+        lines: list[str] | None = None,
+        base: list[dict[str, Any]] | None = None,
+        final: list[dict[str, Any]] | None = None,
+    ) -> Path:
+        default = {
+            "name": "a-run",
+            "reward": "majority",
+            "stopped": "all steps done",
+            "steps": 3,
+            "seed": 0,
+            "model": "ttrl-tiny",
+            "algorithm": "grpo",
+            "sampled_tokens": 1000,
+            "sampling_seconds": 10.0,
+            "wall_seconds": 75.0,
+            "peak_rss_bytes": 2**30,
+            "sets": {"unlabeled": {"base": metrics(0.5), "final": metrics(0.88)}},
+        }
+        (tmp_path / "result.json").write_text(json.dumps(default | (result or {})))
+        lines = [json.dumps(record(step)) for step in (1, 2, 3)] if lines is None else lines
+        (tmp_path / "metrics.jsonl").write_text("\n".join(lines))
+        (tmp_path / "config.yaml").write_text("steps: 3\n")
+        (tmp_path / "evaluations").mkdir(exist_ok=True)
+        for when, questions in (("base", base), ("final", final)):
+            content = {"questions": questions or [question("a"), question("b")]}
+            path = tmp_path / "evaluations" / f"{when}-unlabeled.json"
+            path.write_text(json.dumps(content))
+        return tmp_path
+
+    return make
+
+
+def embedded(html: str) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="curves">(.*?)</script>', html)
+    assert found is not None
+    content: dict[str, Any] = json.loads(found[1])
+    return content
+
+
+def test_the_report_is_written_beside_and_leaves_no_temporary_file(run: Run):
+    directory = run()
+    before = {path.name for path in directory.iterdir()}
+    written = write_report(directory)
+    assert written == directory / "report.html"
+    assert written.read_text("utf-8") == render_report(directory)
+    assert {path.name for path in directory.iterdir()} == before | {"report.html"}
+
+
+def test_a_report_that_fails_keeps_the_old_one(run: Run):
+    directory = run()
+    written = write_report(directory)
+    old = written.read_bytes()
+    (directory / "result.json").write_text("[")
+    with pytest.raises(CheckpointError, match=r"result\.json"):
+        write_report(directory)
+    assert written.read_bytes() == old
+
+
+def test_the_page_names_no_address_and_forbids_loading(run: Run):
+    html = render_report(run())
+    assert Page(html).addresses == ["data:,"]
+    assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", html)
+    assert not re.search(r"@import|url\(|\bfetch\(|XMLHttpRequest|sendBeacon", html)
+
+
+def test_the_page_runs_no_script_but_its_own(run: Run):
+    page = unescape(render_report(run()))
+    assert "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-" in page
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digests = [b64encode(sha256(text.encode()).digest()).decode() for text in scripts]
+    assert re.findall(r"'sha256-(.*?)'", page) == digests and len(digests) == 3
+
+
+def test_hostile_text_stays_text_wherever_it_stands(run: Run):
+    harmless = Page(render_report(run()))
+    everywhere = question(
+        HOSTILE,
+        prompt=HOSTILE,
+        pseudo_label=HOSTILE,
+        labels=[HOSTILE, "8", "9"],
+        answer=HOSTILE,
+        example=HOSTILE,
+    )
+    directory = run(
+        result={"name": HOSTILE, "model": HOSTILE, "stopped": HOSTILE, "reward": HOSTILE},
+        lines=[json.dumps(record(1) | {HOSTILE: 1.0, "sample/entropy": HOSTILE})],
+        base=[everywhere, question("b")],
+        final=[everywhere, question("b")],
+    )
+    (directory / "config.yaml").write_text(HOSTILE)
+    (directory / "manifest.json").write_text(json.dumps({HOSTILE: HOSTILE}))
+    html = render_report(directory)
+    page = Page(html)
+    assert "<script>alert" not in html and "<img" not in html
+    assert page.tags.count("script") == harmless.tags.count("script") and not page.handlers
+    assert page.addresses == ["data:,"]
+    assert HOSTILE in page.text
+
+
+def test_a_very_long_line_is_cut_and_the_cut_is_told(run: Run):
+    long = [question("a", example="A" * 100_000, prompt="C" * 100_000, labels=["B" * 100_000])]
+    html = render_report(run(base=long, final=long))
+    assert "A" * LONG_TEXT in html and "A" * (LONG_TEXT + 1) not in html
+    assert f"{100_000 - LONG_TEXT:,} more characters are left out here" in html
+    assert "B" * 80 not in html
+
+
+def test_text_that_is_no_unicode_can_be_written(run: Run):
+    odd = [question("a", example="\ud800 and \u2028 and \x00")]
+    assert "? and \u2028" in write_report(run(base=odd)).read_text("utf-8")
+
+
+def test_the_page_is_small(run: Run):
+    many = [question(f"q{index}", example="") for index in range(128)]
+    lines = [json.dumps(record(step)) for step in range(60)]
+    html = render_report(run(lines=lines, base=many, final=many))
+    assert len(html.encode()) < 400_000
+
+
+def test_a_long_run_is_thinned_and_this_is_told(run: Run):
+    lines = [json.dumps(record(step)) for step in range(2 * MAX_POINTS)]
+    html = render_report(run(lines=lines))
+    assert embedded(html)["steps"] == list(range(0, 2 * MAX_POINTS, 2))
+    assert "One step in 2 is drawn" in html and len(html.encode()) < 400_000
+
+
+def test_questions_beyond_the_limit_are_counted(run: Run):
+    many = [question(f"q{index}") for index in range(MAX_QUESTIONS + 7)]
+    html = render_report(run(base=many, final=many))
+    assert html.count("<article") == MAX_QUESTIONS
+    assert f"The first {MAX_QUESTIONS} questions; 7 more are left out" in html
+
+
+def test_a_run_by_true_labels_says_so(run: Run):
+    banner = "This run was rewarded by true labels: an upper bound, not TTRL"
+    assert banner not in render_report(run())
+    assert banner in render_report(run(result={"reward": "answer-key"}))
+
+
+def test_without_labels_the_page_says_what_needs_them(run: Run):
+    bare = {k: v for k, v in metrics(0.5).items() if "@" not in k} | {"labeled": 0}
+    plain = [question("a", answer=None, correct=None, right_class=None)]
+    html = render_report(
+        run(
+            result={"sets": {"unlabeled": {"base": bare, "final": bare}}},
+            lines=[json.dumps({"step": 1, "consensus/majority_ratio": 0.4})],
+            base=plain,
+            final=plain,
+        )
+    )
+    assert "accuracy needs labels" in html
+    assert "Label and reward accuracy: needs labels." in html
+    assert "Entropy: not recorded." in html
+    assert 'class="right' not in html and 'value="gained"' not in html
+    assert [chart["unit"] for chart in embedded(html)["charts"]] == ["% of votes"]
+
+
+def test_only_a_result_is_needed(tmp_path: Path):
+    (tmp_path / "result.json").write_text("{}")
+    html = render_report(tmp_path)
+    assert "there is no verdict" in html
+    assert "No steps were recorded." in html and "No evaluation was recorded." in html
+
+
+def test_no_result_is_an_error_that_mends(tmp_path: Path):
+    with pytest.raises(CheckpointError, match=r"result\.json: not found.*resume the run"):
+        render_report(tmp_path)
+
+
+def test_broken_lines_are_skipped_and_counted(run: Run):
+    broken = ['{"step": 3, "tr', "[1]", "", '{"no": 1}']
+    lines = [json.dumps(record(2)), *broken, json.dumps(record(1))]
+    html = render_report(run(lines=lines))
+    assert embedded(html)["steps"] == [1, 2]
+    assert "3 lines of metrics.jsonl could not be read and were skipped." in html
+
+
+def test_a_step_without_gradient_is_a_gap_and_the_last_record_of_a_step_counts(run: Run):
+    silent = {k: v for k, v in record(2).items() if not k.startswith("train/")}
+    lines = [json.dumps(r) for r in (record(1), record(2), silent, record(3))]
+    html = render_report(run(lines=lines))
+    assert embedded(html)["charts"][-1]["lines"][0]["values"] == [0.5, None, 0.5]
+    assert "1 step had nothing to learn from" in html
+
+
+def test_numbers_that_are_not_finite_are_gaps(run: Run):
+    lines = [json.dumps(record(1) | {"sample/entropy": v}) for v in (float("nan"),)]
+    lines += [json.dumps(record(2)), '{"step": 3, "sample/entropy": 1e999}']
+    entropy = next(
+        c for c in embedded(render_report(run(lines=lines)))["charts"] if "nats" in c["unit"]
+    )
+    assert entropy["lines"][0]["values"] == [None, 0.9, None]
+
+
+def test_a_broken_evaluation_is_named(run: Run):
+    directory = run()
+    (directory / "evaluations" / "final-unlabeled.json").write_text("{")
+    html = render_report(directory)
+    assert "evaluations/final-unlabeled.json could not be read" in html
+    assert html.count("not evaluated") == 2
+
+
+def test_a_histogram_accounts_for_every_vote():
+    shown = votes(question("a", counts=[9, 8, 7, 6, 5, 4], labels=list("abcdef"), right_class=5))
+    assert [(bar.label, bar.votes, bar.kind) for bar in shown.bars] == [
+        ("a", 9, "answer"),
+        ("b", 8, "answer"),
+        ("c", 7, "answer"),
+        ("d", 6, "answer"),
+        ("f", 4, "right"),
+        ("others", 5 + 4, "rest"),
+        ("no answer", 5, "none"),
+    ]
+    assert sum(bar.votes for bar in shown.bars) == 48
+    assert shown.correct == 100 * 20 / 48
+
+
+def test_the_elected_class_of_a_tie_need_not_be_the_first():
+    shown = votes(question("a", counts=[3, 3], labels=["1", "2"], pseudo_label="2", tied=True))
+    assert [bar.elected for bar in shown.bars[:2]] == [False, True] and shown.tied
+
+
+def test_tags_tell_gains_from_losses_from_other_changes():
+    wrong, right = question("a"), question("a", pseudo_label="8")
+    other = question("a", pseudo_label="9")
+    spelled = question("a", pseudo_label="8.0", labels=["7", "8.0", "9"])
+    assert change_tags(wrong, wrong) == ()
+    assert change_tags(wrong, other) == ("changed",)
+    assert change_tags(wrong, right) == ("changed", "gained")
+    assert change_tags(right, wrong) == ("changed", "lost")
+    assert change_tags(right, spelled) == ()
+
+
+def test_the_report_is_a_function_of_the_files(run: Run):
+    directory = run()
+    assert render_report(directory) == render_report(directory)

@@ -1,0 +1,159 @@
+"""The sentences, each against numbers written by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ttrl.evaluate.report.quantities import NO_BREAK_SPACE
+from ttrl.evaluate.report.verdict import Sentence, set_sentence, verdict, voting_sentence
+
+
+def measured(
+    value: float, low: float, high: float, *, k: int = 16, questions: int = 128
+) -> dict[str, Any]:
+    return {
+        f"avg@{k}": value,
+        f"avg@{k}_ci": [low, high],
+        "questions": questions,
+        "labeled": questions,
+        "temperature": 0.6,
+    }
+
+
+def voted(value: float, low: float, high: float) -> dict[str, Any]:
+    return {"maj@64": value, "maj@64_ci": [low, high]}
+
+
+def text(sentence: Sentence | None) -> str:
+    assert sentence is not None
+    return sentence.text.replace(NO_BREAK_SPACE, " ")
+
+
+def test_intervals_apart_and_higher_is_a_rise():
+    base, final = measured(0.509, 0.47, 0.548), measured(0.881, 0.852, 0.907)
+    sentence = set_sentence("unlabeled", base, final)
+    assert sentence.tone == "rose"
+    assert text(sentence) == (
+        "On 128 unlabeled questions, avg@16 at temperature 0.6 rose from 50.9 % to 88.1 % "
+        "(95 % intervals 47.0 to 54.8 and 85.2 to 90.7)."
+    )
+
+
+def test_intervals_apart_and_lower_is_a_fall():
+    base, final = measured(0.5, 0.45, 0.55), measured(0.2, 0.15, 0.25)
+    sentence = set_sentence("heldout", base, final)
+    assert sentence.tone == "fell"
+    assert "128 held-out questions" in text(sentence)
+    assert "fell from 50.0 % to 20.0 %" in text(sentence)
+
+
+@pytest.mark.parametrize("low", [0.50, 0.55])
+def test_intervals_that_overlap_or_touch_are_no_clear_change(low: float):
+    base, final = measured(0.50, 0.45, 0.55), measured(0.60, low, 0.65)
+    sentence = set_sentence("out_of_prior", base, final)
+    assert sentence.tone == "unclear"
+    assert "shows no clear change: 50.0 % before, 60.0 % after" in text(sentence)
+    assert "rose" not in text(sentence)
+
+
+def test_without_intervals_nothing_is_claimed():
+    sentence = set_sentence("unlabeled", {"avg@8": 0.1}, {"avg@8": 0.9})
+    assert sentence.tone == "unclear"
+    assert text(sentence) == (
+        "On unlabeled questions, avg@8 went from 10.0 % to 90.0 %; "
+        "without intervals this supports no claim."
+    )
+
+
+def test_without_labels_agreement_is_not_called_correctness():
+    base = {"majority_ratio": 0.41, "questions": 20, "labeled": 0}
+    sentence = set_sentence("unlabeled", base, base | {"majority_ratio": 0.87})
+    assert sentence.tone == "unknown"
+    assert text(sentence) == (
+        "The 20 unlabeled questions have no answer key: accuracy needs labels. The majority ratio "
+        "went from 41.0 % to 87.0 %, which is agreement, not correctness."
+    )
+
+
+def test_labels_for_some_of_the_questions_are_counted():
+    base, final = measured(0.5, 0.4, 0.6) | {"labeled": 30}, measured(0.9, 0.8, 1.0)
+    assert "On 128 unlabeled questions (30 with a label), avg@16" in text(
+        set_sentence("unlabeled", base, final)
+    )
+
+
+def test_one_question_is_singular():
+    base, final = measured(0.0, 0, 0, questions=1), measured(0.0, 0, 0, questions=1)
+    assert text(set_sentence("heldout", base, final)).startswith("On 1 held-out question, avg@16")
+
+
+def test_different_temperatures_are_told():
+    base, final = measured(0.5, 0.4, 0.6), measured(0.9, 0.8, 1.0) | {"temperature": 1.0}
+    assert "avg@16 (temperature 0.6 before, 1 after) rose" in text(
+        set_sentence("unlabeled", base, final)
+    )
+
+
+@pytest.mark.parametrize(
+    ("base_is_there", "when"),
+    [(True, "was 50.0 % (95 % interval 40.0 to 60.0) before training; there is no evaluation "
+      "after it."),
+     (False, "was 50.0 % (95 % interval 40.0 to 60.0) after training; there is no evaluation "
+      "before it.")],
+)  # fmt: skip
+def test_a_missing_side_is_told(base_is_there: bool, when: str):
+    metrics = measured(0.5, 0.4, 0.6)
+    base, final = (metrics, {}) if base_is_there else ({}, metrics)
+    assert text(set_sentence("unlabeled", base, final)).endswith(when)
+
+
+def test_the_smallest_shared_k_is_compared():
+    base = measured(0.2, 0.1, 0.3, k=8) | measured(0.3, 0.2, 0.4, k=64)
+    final = measured(0.7, 0.6, 0.8, k=64)
+    assert "avg@64" in text(set_sentence("unlabeled", base, final))
+    assert "no k in common" in text(set_sentence("unlabeled", measured(0.2, 0.1, 0.3, k=8), final))
+
+
+@pytest.mark.parametrize(
+    ("single", "tone", "words"),
+    [
+        (0.881, "rose", "is above what the base model reached by voting (maj@64, 61.7 %; "
+         "95 % interval 53.1 to 70.0)."),
+        (0.531, "unclear", "is within the interval of what the base model reached by voting"),
+        (0.50, "fell", "is below what the base model reached by voting"),
+    ],
+)  # fmt: skip
+def test_one_completion_after_against_the_vote_before(single: float, tone: str, words: str):
+    sentence = voting_sentence(voted(0.617, 0.531, 0.7), measured(single, 0.1, 0.9))
+    assert sentence is not None and sentence.tone == tone
+    assert words in text(sentence)
+
+
+def test_the_vote_before_without_an_interval_or_without_labels():
+    sentence = voting_sentence({"maj@8": 0.6}, measured(0.7, 0.6, 0.8))
+    assert text(sentence).endswith("above what the base model reached by voting (maj@8, 60.0 %, "
+                                   "no interval).")  # fmt: skip
+    assert voting_sentence({}, measured(0.7, 0.6, 0.8)) is None
+    assert voting_sentence(voted(0.6, 0.5, 0.7), {}) is None
+
+
+def test_findings_come_in_the_order_of_the_sets_and_missing_sets_are_left_out():
+    moved = {"base": measured(0.2, 0.1, 0.3), "final": measured(0.7, 0.6, 0.8)}
+    findings = verdict({"sets": {"out_of_prior": moved, "unlabeled": moved, "heldout": {}}})
+    assert ["unlabeled" in s.text for s in findings] == [True, False]
+    with_vote = {"base": moved["base"] | voted(0.5, 0.4, 0.6), "final": moved["final"]}
+    assert [s.tone for s in verdict({"sets": {"unlabeled": with_vote}})] == ["rose", "rose"]
+
+
+@pytest.mark.parametrize("result", [{}, {"sets": None}, {"sets": {"unlabeled": "broken"}}])
+def test_no_evaluation_is_no_verdict(result: dict[str, Any]):
+    assert [s.text for s in verdict(result)] == [
+        "The run has no evaluation, so there is no verdict."
+    ]
+
+
+def test_not_a_number_is_not_a_measurement():
+    base = measured(float("nan"), 0, 1)
+    assert set_sentence("unlabeled", base, base).tone == "unknown"

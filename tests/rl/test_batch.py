@@ -1,0 +1,89 @@
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ttrl.rl.batch import micro_batches
+from ttrl.types import Completion, TrainingSample
+
+CPU = torch.device("cpu")
+
+
+def sample(tokens, *, prompt=(1, 2), advantage=1.0, weight=1.0):
+    completion = Completion(
+        question_id="q",
+        prompt_ids=tuple(prompt),
+        token_ids=tuple(tokens),
+        logprobs=tuple(-0.1 * (i + 1) for i in range(len(tokens))),
+        entropy=(0.0,) * len(tokens),
+        finish_reason="stop",
+        policy_version=0,
+        text="",
+    )
+    return TrainingSample(completion=completion, advantage=advantage, weight=weight)
+
+
+def batches(samples, **options):
+    options = {"token_budget": 1000, "tree_tokens": 1000, **options}
+    return list(micro_batches(samples, device=CPU, **options))
+
+
+def test_a_tree_by_hand_stores_equal_beginnings_once():
+    (batch,) = batches([sample([5, 6, 9]), sample([5, 7, 9])])
+    # prompt 1 2, then 5, then 6 and 7; the final 9s predict nothing
+    assert batch.input_ids.tolist() == [[1, 2, 5, 6, 7]]
+    assert batch.position_ids.tolist() == [[0, 1, 2, 3, 3]]
+    assert batch.attention_mask[0, 0].int().tolist() == [
+        [1, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0],
+        [1, 1, 1, 0, 0],
+        [1, 1, 1, 1, 0],
+        [1, 1, 1, 0, 1],
+    ]
+    # edges: 2->5, 5->6, 6->9, 5->7, 7->9
+    assert batch.edge_node.tolist() == [1, 2, 3, 2, 4]
+    assert batch.edge_token.tolist() == [5, 6, 9, 7, 9]
+    assert batch.paths.tolist() == [[0, 1, 2], [0, 3, 4]]
+    assert batch.first_logit == 1
+
+
+def test_token_weights_of_one_update_sum_to_one_whatever_the_micro_batches():
+    samples = [sample([5, 6, 9], weight=3), sample([5, 9]), sample([7], prompt=(4,), weight=2)]
+    for options in ({}, {"token_budget": 1}, {"tree_tokens": 0}, {"tree_tokens": 4}):
+        total = sum(batch.token_weights.sum() for batch in batches(samples, **options))
+        torch.testing.assert_close(total, torch.tensor(1.0))
+    (batch,) = batches(samples[:2])
+    torch.testing.assert_close(batch.token_weights.sum(1).sort().values, torch.tensor([2, 9]) / 11)
+
+
+def test_plain_rows_hold_one_completion_each():
+    (batch,) = batches([sample([5, 6, 9]), sample([5, 7, 9])], tree_tokens=0)
+    assert batch.input_ids.tolist() == [[1, 2, 5, 6], [1, 2, 5, 7]]
+    assert batch.attention_mask.tolist() == [[1, 1, 1, 1]] * 2
+
+
+completions = st.lists(st.integers(3, 6), min_size=1, max_size=6)
+groups = st.lists(
+    st.tuples(st.sampled_from([(1,), (1, 2), (2, 1, 1)]), completions), min_size=1, max_size=12
+)
+
+
+@settings(deadline=None)
+@given(groups, st.integers(0, 12), st.integers(1, 40))
+def test_every_completion_can_be_read_back_along_its_path(pairs, tree_tokens, token_budget):
+    samples = [sample(tokens, prompt=prompt) for prompt, tokens in pairs]
+    found = []
+    for batch in batches(samples, tree_tokens=tree_tokens, token_budget=token_budget):
+        flat, depth = batch.input_ids.flatten(), batch.position_ids.flatten()
+        width = batch.input_ids.shape[1]
+        for path, weights in zip(batch.paths, batch.token_weights, strict=True):
+            edges = path[weights > 0]
+            nodes, tokens = batch.edge_node[edges], batch.edge_token[edges].tolist()
+            # each predicting token is the one predicted before it, one step deeper
+            assert flat[nodes[1:]].tolist() == tokens[:-1]
+            assert depth[nodes].tolist() == list(
+                range(depth[nodes[0]], depth[nodes[0]] + len(nodes))
+            )
+            row, place = divmod(int(nodes[0]), width)
+            prompt = tuple(batch.input_ids[row, : place + 1].tolist())
+            found.append((prompt, tokens))
+    assert sorted(found) == sorted((p, t) for p, t in pairs)
