@@ -13,7 +13,6 @@ Each is also evaluated at temperature 1. Writes docs/results.md, docs/results.js
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import os
 import subprocess
@@ -43,19 +42,19 @@ class Job:
         """Trains and evaluates at the paper's temperature, then at temperature 1."""
         run = ["train", "--model", str(self.base), "--seed", str(self.seed), *extra]
         _ttrl([*run, "--out", str(self.path)], done=self.path / "result.json")
-        weights = sorted((self.path / "checkpoints").glob("step-*"))[-1] / "model"
-        for when, model in (("base", self.base), ("final", weights)):
-            out = self.path.with_name(f"{self.path.name}-{when}-at-1")
-            if when == "final" or self.kind == "ttrl":
-                options = [*_questions_of(extra), *AT_ONE, "--seed", str(self.seed)]
-                _ttrl(
-                    ["eval", "--model", str(model), *options, "--out", str(out)],
-                    done=out / "result.json",
-                )
+        if self.kind == "ttrl":
+            weights = sorted((self.path / "checkpoints").glob("step-*"))[-1] / "model"
+            evaluate_at_one(weights, self.seed, self._at_one("final"))
+
+    def _at_one(self, when: str) -> Path:
+        """Evaluations at temperature 1: of the base once, of each final model."""
+        if when == "base":
+            return self.path.with_name(f"{self.base.name}-at-1")
+        return self.path.with_name(f"{self.path.name}-at-1")
 
     def metrics(self, when: str, name: str, *, at_one: bool = False) -> Json:
         """What an evaluation file holds."""
-        folder = self.path.with_name(f"{self.path.name}-{when}-at-1") if at_one else self.path
+        folder = self._at_one(when) if at_one else self.path
         file = f"evaluations/{'base' if at_one else when}-{name}.json"
         loaded: Json = json.loads((folder / file).read_text("utf-8"))
         return loaded
@@ -66,13 +65,10 @@ class Job:
         return [json.loads(line) for line in lines]
 
 
-def _questions_of(options: Sequence[str]) -> list[str]:
-    """The options of a run that say what is evaluated."""
-    kept = []
-    for name, value in itertools.pairwise(options):
-        if name in {"--questions", "--answers", "--limit"}:
-            kept += [name, value]
-    return kept
+def evaluate_at_one(model: Path, seed: int, out: Path) -> None:
+    """`ttrl eval` at the votes' temperature."""
+    arguments = ["eval", "--model", str(model), *AT_ONE, "--seed", str(seed), "--out", str(out)]
+    _ttrl(arguments, done=out / "result.json")
 
 
 def _ttrl(arguments: list[str], *, done: Path) -> None:
@@ -279,6 +275,8 @@ def main() -> None:
         work.append((Job("leakage", base, 0, args.out), ["--reward", "answer-key"]))
         work.append((Job("no-prior", base, 0, args.out), no_prior))
     with ThreadPoolExecutor(args.jobs) as pool:
+        bases = [(base, 0, args.out / f"{base.name}-at-1") for base in args.bases]
+        list(pool.map(lambda item: evaluate_at_one(*item), bases))
         list(pool.map(lambda item: item[0].train(item[1]), work))
 
     jobs = [job for job, _ in work]

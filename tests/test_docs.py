@@ -56,7 +56,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     out = tmp_path_factory.mktemp("docs") / "run"
     options = (
-        "--steps 2 --limit 4 --questions-per-step 4 --difficulty 8 --votes-per-question 8 "
+        "--steps 2 --limit 4 --questions-per-step 4 --difficulty 7 --votes-per-question 8 "
         "--trained-per-question 8 --samples 2 --kl-coefficient 0.001 --device cpu --out"
     )
     assert main(["train", *options.split(), str(out)]) == 0

@@ -47,7 +47,7 @@ class RunConfig(BaseModel):
     answers: str | None = _key(None, "Questions", "answer column, or a file with answers: for evaluation only, training never sees it")
     holdout: str | None = _key(None, "Questions", "share in (0, 1) of the questions, or a file, kept for evaluation only")
     limit: int | None = _key(None, "Questions", "use the first N questions", ge=1)
-    difficulty: int = _key(5, "Questions", "days in each embedded word problem", ge=1, le=7)
+    difficulty: int = _key(4, "Questions", "days in each embedded word problem", ge=1, le=7)
     task: Literal["math"] = _key("math", "Questions", "how answers are asked for, extracted and compared")
 
     algorithm: Literal["grpo"] = _key("grpo", "Learning", "reinforcement-learning algorithm under the consensus")
@@ -57,19 +57,19 @@ class RunConfig(BaseModel):
     votes_per_question: Positive = _key(64, "Learning", "completions that vote on each question (M)")
     trained_per_question: Positive = _key(32, "Learning", "of these, completions that are trained on (K <= M)")
     updates_per_step: Positive = _key(1, "Learning", "optimizer updates on the samples of one step")
-    learning_rate: Rate = _key(2e-4, "Learning", "peak; about 1e-6 for full training and 1e-5 for LoRA of models over 0.1 B parameters")
+    learning_rate: Rate = _key(2e-4, "Learning", "peak; about 1e-6 for full training and 1e-5 for LoRA of models over 0.1 B parameters", le=1000)
     schedule: Literal["constant", "cosine"] = _key("constant", "Learning", "after warm-up")
     warmup_steps: int = _key(5, "Learning", "steps of linear warm-up", ge=0)
     weight_decay: Rate = _key(0.0, "Learning", "decoupled (AdamW)")
     adam_beta2: float = _key(0.99, "Learning", "second-moment decay of AdamW", gt=0, lt=1)
-    clip_norm: float = _key(1.0, "Learning", "largest norm of a gradient", gt=0)
+    clip_norm: float = _key(1.0, "Learning", "largest norm of a gradient", gt=0, allow_inf_nan=False)
     clip_ratio: float = _key(0.2, "Learning", "the probability ratio counts up to 1 +- this", gt=0, lt=1)
     kl_coefficient: Rate = _key(0.0, "Learning", "weight of the KL term to the base model; 0 needs no reference")
     divide_by_std: bool = _key(True, "Learning", "divide advantages by the group's standard deviation")
     stop_after_silent_steps: Positive = _key(20, "Learning", "end after so many steps in a row without a gradient (full agreement)")
     micro_batch_tokens: Positive = _key(16384, "Learning", "tokens in one forward and backward pass; bounds memory, not the result")
 
-    temperature: float = _key(1.0, "Sampling", "of the votes", gt=0)
+    temperature: float = _key(1.0, "Sampling", "of the votes", gt=0, allow_inf_nan=False)
     top_p: Share = _key(1.0, "Sampling", "of the votes")
     top_k: int = _key(0, "Sampling", "of the votes; 0 keeps all", ge=0)
     max_tokens: Positive = _key(96, "Sampling", "longest completion")
@@ -77,7 +77,7 @@ class RunConfig(BaseModel):
     sampler_rows: Positive = _key(1024, "Sampling", "completions drawn side by side; bounds memory, not the result")
 
     samples: Positive = _key(64, "Evaluation", "completions per question before and after training")
-    eval_temperature: float = _key(0.6, "Evaluation", "temperature of evaluation; 0 is greedy", ge=0)
+    eval_temperature: float = _key(0.6, "Evaluation", "temperature of evaluation; 0 is greedy", ge=0, allow_inf_nan=False)
     eval_top_p: Share = _key(0.95, "Evaluation", "top-p of evaluation")
     eval_limit: int | None = _key(None, "Evaluation", "evaluate on the first N questions of each set", ge=1)
 
@@ -93,6 +93,9 @@ class RunConfig(BaseModel):
 
 INVOCATION_KEYS = frozenset({"config", "resume", "dry_run", "json", "out"})
 """Keys that say how a command was called, not what the run is."""
+
+
+_SWITCHES = frozenset({"divide_by_std", "dry_run", "json"})
 
 
 def key_names() -> list[str]:
@@ -157,9 +160,13 @@ def resolve(
     lay(command_line, "command line")
     if files:
         merged["config"] = files
-    for key in ("stop",):
-        if isinstance(merged.get(key), str):
-            merged[key] = (merged[key],)
+    for key, value in merged.items():
+        if isinstance(value, bool) and key not in _SWITCHES:
+            raise ConfigError(f"{sources[key]}: {key}={value}: wanted a value, not yes or no.")
+    if isinstance(merged.get("stop"), str):
+        merged["stop"] = (merged["stop"],)
+    if isinstance(merged.get("holdout"), int | float):
+        merged["holdout"] = str(merged["holdout"])
     try:
         config = RunConfig(**merged)
     except ValidationError as error:
@@ -191,12 +198,17 @@ def _check_together(values: RunConfig) -> None:
 
 def _read_with_includes(file: str, above: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
     """The file's values, after those of the files that its own `config` key names."""
-    if file in above:
+    if any(os.path.realpath(file) == os.path.realpath(other) for other in above):
         raise ConfigError(f"config file {file} includes itself ({' > '.join((*above, file))}).")
     values = _read_yaml(file)
     included = values.get("config") or ()
+    names = [included] if isinstance(included, str) else included
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(
+            f"config file {file}: config={included!r}: wanted a file or a list of files."
+        )
     layers = []
-    for name in (included,) if isinstance(included, str) else included:
+    for name in names:
         beside = Path(file).parent / name
         inner = str(beside) if beside.exists() else name
         layers += _read_with_includes(inner, (*above, file))
@@ -214,7 +226,7 @@ def _read_yaml(file: str) -> dict[str, Any]:
         values = yaml.safe_load(text)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"config file {file} cannot be read: {error}.") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"config file {file} is not valid YAML: {error}") from None
     if values is None:
         return {}

@@ -23,8 +23,8 @@ PATCHED = "import sys; {}\nfrom ttrl.cli.main import main; sys.exit(main(sys.arg
 PATIENCE = 120  # seconds until a process counts as hanging
 
 TINY = (
-    "--limit 8 --questions-per-step 4 --votes-per-question 8 --trained-per-question 6 --steps 4 "
-    "--samples 4 --eval-limit 4 --difficulty 5 --max-tokens 96 --learning-rate 0.002 "
+    "--limit 4 --questions-per-step 2 --votes-per-question 8 --trained-per-question 6 --steps 4 "
+    "--samples 4 --eval-limit 2 --difficulty 5 --max-tokens 96 --learning-rate 0.002 "
     "--temperature 1.3"
 )
 """At a temperature at which votes differ, so that steps have gradients."""
@@ -322,12 +322,12 @@ def write_rows() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def problems(tiny: tuple[str, ...]) -> list[dict[str, str]]:
-    """The embedded questions of `tiny` as rows of id, question and answer."""
+    """Eight embedded questions, as hard as those of `tiny`, as rows of id, question and answer."""
     from ttrl.config import resolve
     from ttrl.evaluate.sets import build_sets
 
     options = dict(zip(tiny[::2], tiny[1::2], strict=True))
-    given = {key: options[f"--{key}"] for key in ("limit", "difficulty")}
+    given = {"limit": 8, "difficulty": options["--difficulty"]}
     unlabeled = build_sets(resolve(given, environment={}).values)[0]
     assert unlabeled.answers is not None
     return [

@@ -1,5 +1,7 @@
 """True labels, shuffled labels and none: the weights and the votes are the same bits."""
 
+import json
+
 import pytest
 
 
@@ -46,11 +48,14 @@ def test_the_three_runs_did_learn_and_their_labels_did_differ(labeled_runs):
     """Else the tests above would say nothing."""
     assert any("train/grad_norm" in row for row in labeled_runs["none"].metrics)
 
-    def accuracy(name):
-        return [row.get("labels/ground_truth_ratio") for row in labeled_runs[name].metrics]
+    def answers(name):
+        file = labeled_runs[name].path / "evaluations" / "base-unlabeled.json"
+        return [question["answer"] for question in json.loads(file.read_text())["questions"]]
 
-    assert accuracy("true") != accuracy("shuffled")
-    assert accuracy("none") == [None] * 4
+    assert answers("true") != answers("shuffled")
+    assert answers("none") == [None] * len(answers("true"))
+    for name in ("true", "shuffled"):
+        assert all("labels/label_accuracy" in row for row in labeled_runs[name].metrics)
 
 
 def test_a_run_rewarded_by_the_answer_key_says_so_in_every_record(

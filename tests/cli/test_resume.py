@@ -32,7 +32,7 @@ KILLED_WHILE_SAVING = KILL + (
 
 @pytest.fixture(scope="module")
 def ten_steps(tiny):
-    return (*tiny, "--steps", "10", "--checkpoint-every", "2")
+    return (*tiny, "--steps", "10", "--checkpoint-every", "2", "--samples", "2")
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +48,8 @@ def uninterrupted(ttrl, ten_steps, tmp_path_factory, folder_of):
 def small(tiny, write_rows, problems, tmp_path_factory):
     """Options of four short steps on a file of questions, which make one set."""
     file = write_rows(tmp_path_factory.mktemp("small") / "questions.jsonl", *problems)
-    options = ("--questions", str(file), "--answers", "answer", "--samples", "1")
-    return (*tiny, *options, "--limit", "4", "--questions-per-step", "2", "--checkpoint-every", "2")
+    options = ("--questions", file, "--answers", "answer", "--samples", "1")
+    return (*tiny, *options, "--checkpoint-every", "2")
 
 
 @pytest.fixture(scope="module")

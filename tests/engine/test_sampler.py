@@ -11,9 +11,12 @@ from ttrl.errors import DataError
 from ttrl.types import Question, SamplingParams
 
 QUESTIONS = [
-    Question(id="a", prompt="Tom has 8 apples. He buys 5. How many apples does he have now?"),
     Question(
-        id="b", prompt="Zoe has 3 pens. She loses 2 and finds 9. How many pens does she have now?"
+        id="a", prompt="Tom has 8 apples. He buys 5 on Monday. How many apples does he have now?"
+    ),
+    Question(
+        id="b",
+        prompt="Zoe has 3 pens. She loses 2 on Monday and finds 9 on Tuesday. How many pens does she have now?",
     ),
     Question(id="c", prompt="Ben has 1 book. How many books does he have now?"),
 ]
@@ -92,7 +95,7 @@ def test_the_stop_token_is_part_of_the_completion_and_not_of_the_text(embedded):
     (completion,) = sampler.sample(QUESTIONS[:1], n=1, params=params, seed=0)[0].completions
     assert completion.finish_reason == "stop"
     assert completion.token_ids[-1] == embedded.tokenizer.eos_token_id
-    assert completion.text == r"8 + 5 = 13. \boxed{13}"
+    assert completion.text == r"Monday: 8 + 5 = 13. \boxed{13}"
     assert len(completion.token_ids) == len(completion.logprobs) == len(completion.entropy)
 
 
@@ -110,7 +113,9 @@ def test_a_stop_text_ends_a_completion(embedded):
     (group,) = sampler_of(embedded.model, embedded.tokenizer).sample(
         QUESTIONS[:1], n=2, params=params, seed=0
     )
-    assert {(c.text, c.finish_reason) for c in group.completions} == {("8 + 5 = 13.", "stop")}
+    assert {(c.text, c.finish_reason) for c in group.completions} == {
+        ("Monday: 8 + 5 = 13.", "stop")
+    }
 
 
 def test_whole_completions_follow_the_exact_distribution(tokenizer):

@@ -1,5 +1,5 @@
 from collections import Counter
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 import pytest
 
@@ -130,3 +130,29 @@ def test_updates_are_whole_questions(make_group, updates, sizes):
     parts = list(mini_batches(samples, updates))
     assert [len(p) for p in parts] == sizes
     assert [s for p in parts for s in p] == samples
+
+
+def test_an_interrupt_after_an_update_waits_until_the_step_is_recorded(make_group):
+    """Else weights of one step more would be saved under the progress of one step less."""
+    entered = []
+
+    @contextmanager
+    def uninterrupted():
+        entered.append("updating")
+        yield
+        entered.append("free")
+
+    seen = []
+    train(
+        [q for q in QUESTIONS if q.id in "01"],
+        config=RunConfig(steps=1, votes_per_question=4, trained_per_question=4),
+        sampler=FakeSampler(make_group, {"0": boxed(1, 1, 1, 2), "1": boxed(1, 1, 1, 1)}),
+        policy=FakePolicy(),
+        task=get_task("math"),
+        rule=MajorityReward(tie_seed=0),
+        observers=[],
+        progress=Progress(),
+        on_step=lambda report: seen.append(list(entered)),
+        uninterrupted=uninterrupted(),
+    )
+    assert seen == [["updating"]] and entered == ["updating", "free"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 
 import yaml
@@ -20,10 +21,12 @@ def run(arguments: Sequence[str]) -> int:
         told = {key: {"value": values[key], "source": resolved.sources[key]} for key in values}
         print(json.dumps(told))
         return 0
+    # Where the output cannot hold a character, YAML's own escape keeps the value.
+    unicode = "utf" in (sys.stdout.encoding or "").lower()
     for key, value in resolved.as_dict().items():
         if key not in INVOCATION_KEYS:
             line = yaml.safe_dump(
-                {key: value}, default_flow_style=True, allow_unicode=True, width=10**9
+                {key: value}, default_flow_style=True, allow_unicode=unicode, width=10**9
             )
             print(f"{line.strip()[1:-1]:<40}  # {resolved.sources[key]}")
     return 0

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ttrl.cli.options import EVAL_GROUPS, make_parser, parse
+from ttrl.cli.options import EVAL_GROUPS, NOT_FOR_EVAL, make_parser, parse
 from ttrl.cli.summary import set_line
 from ttrl.config import resolve
-from ttrl.errors import EXIT_DONE, ConfigError
+from ttrl.errors import EXIT_DONE
 
 SUMMARY = (
     "Evaluate a model on questions: avg@k, maj@k and pass@k where there are answers, "
@@ -21,20 +22,21 @@ SUMMARY = (
 
 def run(arguments: Sequence[str]) -> int:
     """Samples, counts, prints; with --out also writes result.json and the votes."""
-    resolved = resolve(parse(make_parser("eval", SUMMARY, groups=EVAL_GROUPS), arguments))
+    resolved = resolve(parse(_parser(), arguments))
     config = resolved.values
-    if config.resume is not None:
-        raise ConfigError("--resume is for ttrl train; evaluation has nothing to go on with.")
 
     from ttrl.cli.session import open_session
     from ttrl.recording.run_directory import refuse_existing
 
     if config.out is not None:
-        refuse_existing(Path(config.out))
+        refuse_existing(Path(config.out), resumable=False)
     session = open_session(config)
     if config.dry_run:
-        print(resolved.as_yaml())
-        print(f"prompt      {session.prompts[0]!r}")
+        if config.json_output:
+            print(json.dumps({"config": resolved.as_dict(), "first_prompt": session.prompts[0]}))
+        else:
+            print(resolved.as_yaml())
+            print(f"prompt      {session.prompts[0]!r}")
         return EXIT_DONE
 
     from ttrl.evaluate.evaluator import evaluate_set
@@ -61,6 +63,10 @@ def run(arguments: Sequence[str]) -> int:
     if config.json_output:
         print(json.dumps(result))
     return EXIT_DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    return make_parser("eval", SUMMARY, groups=EVAL_GROUPS, without=NOT_FOR_EVAL)
 
 
 def _write(out: Path, config: str, result: dict[str, Any], records: dict[str, Any]) -> None:

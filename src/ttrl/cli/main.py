@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -38,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(f"ttrl {version('ttrl')}")
         return EXIT_DONE
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # questions come in every script, terminals do not
+            stream.reconfigure(errors="backslashreplace")
     command = arguments[0]
     if command not in COMMANDS:
         print(f"ttrl: no command {command!r}; there are: {', '.join(COMMANDS)}.", file=sys.stderr)
@@ -48,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TtrlError as error:
         print(f"ttrl {command}: {error}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:  # the reader of our output has gone; nobody is left to be told
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_DONE
     except KeyboardInterrupt:
         print(f"ttrl {command}: interrupted.", file=sys.stderr)
         return EXIT_INTERRUPTED

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import difflib
+from collections.abc import Collection, Sequence
 from typing import Any, NoReturn, get_args, get_origin
 
-from ttrl.config import RunConfig
+from ttrl.config import RunConfig, key_names
 from ttrl.errors import ConfigError
 
 EVAL_GROUPS = ("Model", "Questions", "Sampling", "Evaluation", "Run")
+NOT_FOR_EVAL = frozenset({"temperature", "top_p", "top_k", "resume", "checkpoint_every"})
+"""Keys of those groups that only training reads."""
 
 
 class _Parser(argparse.ArgumentParser):
     """Errors rise as ConfigError instead of printing the whole usage."""
 
     def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{self.prog}: {message}. See {self.prog} --help.")
+        raise ConfigError(f"{message}. See {self.prog} --help.")
 
 
 def make_parser(
-    command: str, summary: str, *, groups: Sequence[str] | None = None
+    command: str,
+    summary: str,
+    *,
+    groups: Sequence[str] | None = None,
+    without: Collection[str] = (),
 ) -> argparse.ArgumentParser:
     """A parser with one option per config key; nothing that was not given appears in its result."""
     parser = _Parser(
@@ -35,7 +42,7 @@ def make_parser(
     sections: dict[Any, Any] = {}
     for name, field in RunConfig.model_fields.items():
         group = dict(field.json_schema_extra or {})["group"]  # type: ignore[arg-type]
-        if groups is not None and group not in groups:
+        if name in without or (groups is not None and group not in groups):
             continue
         section = sections.setdefault(group, parser.add_argument_group(str(group)))
         key = field.alias or name
@@ -61,22 +68,31 @@ def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> dict[str
     """What was given, by config key.
 
     Raises:
-        ConfigError: an option that does not exist; the nearest one is named by `config.resolve`.
+        ConfigError: an option that does not exist; the nearest one is named.
     """
     values, unknown = parser.parse_known_args(arguments)
     given = vars(values)
     if unknown and unknown[0].startswith("--"):
-        key = unknown[0].removeprefix("--").partition("=")[0]
-        known = {a.dest for a in parser._actions}
-        if key.replace("-", "_") not in known:
-            given[key] = "?"
-            return given
+        raise ConfigError(_unknown_option(parser, unknown[0].removeprefix("--").partition("=")[0]))
     if unknown:
         raise ConfigError(
-            f"{parser.prog}: unexpected argument {unknown[0]!r}; options are written --name value. "
+            f"unexpected argument {unknown[0]!r}; options are written --name value. "
             f"See {parser.prog} --help."
         )
     return given
+
+
+def _unknown_option(parser: argparse.ArgumentParser, name: str) -> str:
+    """The nearest option of this command, or the command whose option it is."""
+    spelled = name.replace("_", "-")
+    options = [flag for action in parser._actions for flag in action.option_strings]
+    if spelled.replace("-", "_") in key_names() and f"--{spelled}" not in options:
+        hint = "It is an option of ttrl train."
+    elif near := difflib.get_close_matches(f"--{spelled}", options, n=1, cutoff=0.5):
+        hint = f"Did you mean {near[0]}?"
+    else:
+        hint = f"See {parser.prog} --help."
+    return f"command line: unknown key '--{name}'. {hint} `ttrl config` lists every key."
 
 
 def _metavar(annotation: Any) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ttrl.config import RunConfig
-from ttrl.errors import DataError
+from ttrl.errors import DataError, ModelError
 from ttrl.evaluate.sets import QuestionSet
 from ttrl.types import Question
 
@@ -27,22 +27,36 @@ def rendered(questions: Sequence[Question], prompter: Prompter) -> list[str]:
 def check_context(
     sets: Sequence[QuestionSet], prompter: Prompter, config: RunConfig, model: PreTrainedModel
 ) -> None:
-    """Raises DataError naming every question that does not fit the model's context."""
-    context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    if context is None:
-        return
+    """Checks that the model can read every prompt.
+
+    Raises:
+        DataError: questions that do not fit the model's context, by name.
+        ModelError: a tokenizer of another model.
+    """
+    text = model.config.get_text_config()
+    context = getattr(text, "max_position_embeddings", None)
     for each in sets:
-        lengths = {q.id: len(prompter.encode(q)) for q in each.questions}
+        encoded = {q.id: prompter.encode(q) for q in each.questions}
+        highest = max(max(ids, default=0) for ids in encoded.values())
+        if highest >= text.vocab_size:
+            raise ModelError(
+                f"its tokenizer makes token {highest}, but the model knows only "
+                f"{text.vocab_size}. The tokenizer belongs to another model."
+            )
+        if context is None:
+            continue
+        lengths = {id: len(ids) for id, ids in encoded.items()}
         room = context - config.max_tokens
         long = {id: n for id, n in lengths.items() if n > room}
         if long:
             worst = max(long, key=lambda id: long[id])
+            left = context - long[worst]
+            lower = f"Lower max_tokens to at most {left}, or l" if left > 0 else "L"
             raise DataError(
                 f"{each.name} questions: {len(long)} of {len(lengths)} do not fit the model's context of "
                 f"{context} tokens; the longest, {worst}, has a prompt of {long[worst]} tokens and "
-                f"max_tokens={config.max_tokens} are to follow. Lower max_tokens to at most "
-                f"{max(0, context - long[worst])}, or leave these out: {', '.join(sorted(long)[:5])}"
-                f"{', ...' if len(long) > 5 else ''}."
+                f"max_tokens={config.max_tokens} are to follow. {lower}eave these out: "
+                f"{', '.join(sorted(long)[:5])}{', ...' if len(long) > 5 else ''}."
             )
 
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import yaml
-
 from ttrl.config import INVOCATION_KEYS, ResolvedConfig, resolve
 from ttrl.errors import CheckpointError, ConfigError
 from ttrl.recording.run_directory import RunDirectory
@@ -16,6 +14,7 @@ INPUTS = {
     "model": "the model's files have changed",
     "questions": "the questions have changed",
     "prompts": "the prompts have changed (chat template, task or prompt_template)",
+    "true_labels": "the answers that the run is rewarded by have changed",
 }
 
 
@@ -25,10 +24,15 @@ def resolve_resumed(given: ResolvedConfig, directory: RunDirectory) -> ResolvedC
     Raises:
         CheckpointError: an option says something else than the run's config.
     """
-    stored = yaml.safe_load((directory.path / "config.yaml").read_text("utf-8"))
-    if not isinstance(stored, dict):
-        raise CheckpointError(f"{directory.path / 'config.yaml'} is damaged: it holds no settings.")
-    resumed = resolve(stored, environment={})
+    file = directory.path / "config.yaml"
+    try:
+        if not file.stat().st_size:
+            raise ConfigError("it is empty.")
+        resumed = resolve({"config": [str(file)]}, environment={})
+    except ConfigError as error:
+        raise CheckpointError(
+            f"{file} is damaged: {error} Restore it, or start a new run."
+        ) from None
     wanted, kept = given.as_dict(), resumed.as_dict()
     for key, source in given.sources.items():
         if source != "default" and key not in INVOCATION_KEYS and wanted[key] != kept[key]:
@@ -57,6 +61,6 @@ def check_same_inputs(directory: RunDirectory, now: Mapping[str, Any]) -> None:
         if then.get(name) != now["inputs"][name]:
             raise CheckpointError(
                 f"--resume {directory.path}: {what} since the run was started (sha256 "
-                f"{str(then.get(name))[:12]} then, {now['inputs'][name][:12]} now). Put them back, or "
+                f"{str(then.get(name))[:12]} then, {str(now['inputs'][name])[:12]} now). Put them back, or "
                 "start a new run with another --out."
             )

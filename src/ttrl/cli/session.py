@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ttrl.answers.tasks import get_task
 from ttrl.cli.plan import check_context, rendered
 from ttrl.config import RunConfig
+from ttrl.errors import ModelError
 from ttrl.evaluate.sets import QuestionSet, build_sets
 from ttrl.types import Task
 
@@ -69,7 +70,11 @@ def open_session(config: RunConfig, *, weights: Path | None = None) -> Session:
             model = load_adapter(model, weights)
     template = config.prompt_template or loaded.prompt_template
     prompter = Prompter(loaded.tokenizer, template=template, instruction=task.instruction)
-    check_context(sets, prompter, config, model)
+    try:
+        check_context(sets, prompter, config, model)
+        prompts = rendered(sets[0].questions, prompter)
+    except ModelError as error:
+        raise ModelError(f"model {config.model}: {error}") from None
     return Session(
         config=config,
         sets=sets,
@@ -79,6 +84,6 @@ def open_session(config: RunConfig, *, weights: Path | None = None) -> Session:
         tokenizer=loaded.tokenizer,
         prompter=prompter,
         prompt_template=template,
-        prompts=rendered(sets[0].questions, prompter),
+        prompts=prompts,
         sampler=NativeSampler(model, loaded.tokenizer, prompter, max_rows=config.sampler_rows),
     )

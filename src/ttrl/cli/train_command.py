@@ -15,11 +15,20 @@ from ttrl.cli.interrupts import Interrupts
 from ttrl.cli.options import make_parser, parse
 from ttrl.cli.resume import check_same_inputs, resolve_resumed
 from ttrl.config import ResolvedConfig, RunConfig, resolve
-from ttrl.errors import EXIT_DONE, EXIT_INTERRUPTED, ConfigError
+from ttrl.consensus.rewards import MajorityReward
+from ttrl.errors import (
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    CheckpointError,
+    ConfigError,
+    NumericsError,
+)
+from ttrl.evaluate.leakage import AnswerKeyReward
 from ttrl.recording.run_directory import RunDirectory, refuse_existing
 
 if TYPE_CHECKING:
     from ttrl.cli.session import Session
+    from ttrl.engine.checkpoint import Checkpoint
     from ttrl.engine.policy import Policy
     from ttrl.train.loop import Progress, StepReport
     from ttrl.types import Observer, RewardRule
@@ -90,26 +99,27 @@ class _Run:
         started: float,
     ) -> None:
         from ttrl.cli.session import open_session
-        from ttrl.engine import checkpoint
         from ttrl.recording.manifest import make_manifest
-        from ttrl.train.loop import Progress
 
         config = resolved.values
         self.config, self.interrupts, self.started = config, interrupts, started
-        found = None if directory is None else checkpoint.latest(directory.checkpoints)
+        found = _latest(directory)
         self.session: Session = open_session(config, weights=found.weights if found else None)
+        rule = self._rule()
         manifest = make_manifest(
             model_fingerprint=self.session.source.fingerprint(),
             questions=[q for s in self.session.sets for q in s.questions],
             prompts=self.session.prompts,
-            reward=config.reward,
+            true_labels=rule.answers.answers if isinstance(rule, AnswerKeyReward) else None,
         )
         if directory is None:
             path = Path(str(config.out))
             directory = RunDirectory.create(path, config=resolved.as_yaml(), manifest=manifest)
         else:
             check_same_inputs(directory, manifest)
-        self.directory = directory
+        from ttrl.train.loop import Progress
+
+        self.directory, self.rule = directory, rule
         self.policy = self._policy()
         self.progress, self.spent = Progress(), _Spent()
         if found is not None:
@@ -140,6 +150,11 @@ class _Run:
                 f"Go on with: ttrl train --resume {self.directory.path}"
             )
             return EXIT_INTERRUPTED
+        except NumericsError as error:
+            raise NumericsError(
+                f"step {self.progress.step + 1}: {error} The last checkpoint is {self._last_checkpoint()}; "
+                "start a new run from it or from the base."
+            ) from None
         result = self._result(base, final, stopped)
         self.directory.write_json("result.json", result)
         report = write_report(self.directory.path)
@@ -177,7 +192,7 @@ class _Run:
                 sampler=self.session.sampler,
                 policy=self.policy,
                 task=self.session.task,
-                rule=self._rule(),
+                rule=self.rule,
                 observers=self._observers(),
                 progress=self.progress,
                 on_step=on_step,
@@ -205,9 +220,6 @@ class _Run:
         )
 
     def _rule(self) -> RewardRule:
-        from ttrl.consensus.rewards import MajorityReward
-        from ttrl.evaluate.leakage import AnswerKeyReward
-
         if self.config.reward == "majority":
             return MajorityReward(tie_seed=self.config.seed)
         answers = self.session.sets[0].answers
@@ -226,7 +238,8 @@ class _Run:
         return [LabelDiagnostics(task=self.session.task, answers=answers)]
 
     def _evaluations(self, when: str) -> dict[str, dict[str, Any]]:
-        """Metrics of each set; those already on disk are not made again."""
+        """What `evaluations/` holds of each set; what is there already is not made again."""
+        from ttrl.cli.summary import set_line
         from ttrl.evaluate.evaluator import evaluate_set
         from ttrl.recording.console import say
 
@@ -234,20 +247,25 @@ class _Run:
         for each in self.session.sets:
             name = f"evaluations/{when}-{each.name}.json"
             done = self.directory.read_json(name)
+            if done is None and when == "base" and self.progress.step:
+                raise CheckpointError(
+                    f"{self.directory.path / name} is missing, and the weights are trained already: the "
+                    "base cannot be evaluated any more. Put the file back, or start a new run."
+                )
             if done is None:
-                begin, sampler = time.perf_counter(), self.session.sampler
-                before = sampler.sampled_tokens, sampler.seconds
+                sampler, begin = self.session.sampler, time.perf_counter()
+                tokens, seconds = sampler.sampled_tokens, sampler.seconds
                 done = evaluate_set(
                     each, when=when, sampler=sampler, task=self.session.task, config=self.config
                 )
+                done["cost"] = {
+                    "sampled_tokens": sampler.sampled_tokens - tokens,
+                    "sampling_seconds": sampler.seconds - seconds,
+                    "evaluation_seconds": time.perf_counter() - begin,
+                }
                 self.directory.write_json(name, done)
-                self.spent.sampled_tokens += sampler.sampled_tokens - before[0]
-                self.spent.sampling_seconds += sampler.seconds - before[1]
-                self.spent.evaluation_seconds += time.perf_counter() - begin
-            from ttrl.cli.summary import set_line
-
             say(set_line(when, each.name, done["metrics"]))
-            found[each.name] = done["metrics"]
+            found[each.name] = done
         return found
 
     def _save(self, progress: Progress) -> None:
@@ -271,6 +289,10 @@ class _Run:
 
         self.spent.wall_seconds += time.perf_counter() - self.started
         config: RunConfig = self.config
+        cost = {**vars(self.spent), "evaluation_seconds": 0.0}
+        for done in (*base.values(), *final.values()):
+            for key, value in done["cost"].items():
+                cost[key] += value
         return {
             "name": self.directory.path.name,
             "ttrl_version": version("ttrl"),
@@ -280,11 +302,18 @@ class _Run:
             "seed": config.seed,
             "steps": self.progress.step,
             "stopped": stopped,
-            "sets": {name: {"base": base[name], "final": final[name]} for name in base},
-            **vars(self.spent),
+            "sets": {
+                name: {"base": base[name]["metrics"], "final": final[name]["metrics"]}
+                for name in base
+            },
+            **cost,
             "peak_rss_bytes": _peak_rss_bytes(),
-            "weights": str(sorted(self.directory.checkpoints.glob("step-*"))[-1]),
+            "weights": self._last_checkpoint(),
         }
+
+    def _last_checkpoint(self) -> str:
+        found = sorted(self.directory.checkpoints.glob("step-*"))
+        return str(found[-1]) if found else "not made yet"
 
 
 def _peak_rss_bytes() -> int:
@@ -293,15 +322,23 @@ def _peak_rss_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def _latest(directory: RunDirectory | None) -> Checkpoint | None:
+    """The checkpoint to go on from. A new run has none, and needs no torch to know it."""
+    if directory is None:
+        return None
+    from ttrl.engine.checkpoint import latest
+
+    return latest(directory.checkpoints)
+
+
 class _Spent:
-    """Cost over all sittings of a run."""
+    """Cost of training, and time, over all sittings of a run. Evaluations carry their own."""
 
     def __init__(self, **values: float) -> None:
         self.wall_seconds = values.get("wall_seconds", 0.0)
         self.sampled_tokens = int(values.get("sampled_tokens", 0))
         self.sampling_seconds = values.get("sampling_seconds", 0.0)
         self.training_seconds = values.get("training_seconds", 0.0)
-        self.evaluation_seconds = values.get("evaluation_seconds", 0.0)
 
     def add(self, metrics: dict[str, float]) -> None:
         """Counts a step."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from ttrl.errors import ModelError
 from ttrl.types import Question
 
 PLAIN_TEMPLATE = "Question: {question}\n{instruction}\nAnswer:"
@@ -36,7 +37,16 @@ class Prompter:
     def render(self, question: Question) -> str:
         """The prompt's text, special tokens included where the chat template writes them."""
         if self._template is None and self._tokenizer.chat_template:
-            message = f"{question.prompt}\n{self._instruction}"
+            return self._chat(f"{question.prompt}\n{self._instruction}")
+        # replace() and not format(): questions are full of braces
+        template = self._template or PLAIN_TEMPLATE
+        text = template.replace("{instruction}", self._instruction)
+        return text.replace("{question}", question.prompt)
+
+    def _chat(self, message: str) -> str:
+        from jinja2 import TemplateError
+
+        try:
             return str(
                 self._tokenizer.apply_chat_template(
                     [{"role": "user", "content": message}],
@@ -44,10 +54,10 @@ class Prompter:
                     add_generation_prompt=True,
                 )
             )
-        # replace() and not format(): questions are full of braces
-        template = self._template or PLAIN_TEMPLATE
-        text = template.replace("{instruction}", self._instruction)
-        return text.replace("{question}", question.prompt)
+        except (TemplateError, TypeError, ValueError) as error:
+            raise ModelError(
+                f"the model's chat template fails: {error}. Mend it, or give a --prompt-template."
+            ) from None
 
     def encode(self, question: Question) -> tuple[int, ...]:
         """Token ids. A chat template writes its own special tokens; other prompts get the tokenizer's."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Literal
 
+from ttrl.errors import DataError
 from ttrl.seeding import derive_seed
 from ttrl.types import Question
 
@@ -48,21 +49,17 @@ class WordProblem:
     answer: int
 
 
-def chain_problem(
-    rng: random.Random, *, events: int, large: tuple[int, int] = (0, 8), id: str = ""
-) -> WordProblem:
-    """A gain or a loss a day; the total stays within 0..99 whatever the order of gains.
+def chain_problem(rng: random.Random, *, events: int, id: str = "") -> WordProblem:
+    """A gain or a loss of 1 to 20 a day; the total stays within 0..99 whatever the order of gains.
 
     Args:
         events: days, 1 to 7.
-        large: fewest and most numbers above 9; all numbers are 1 to 20.
     """
     while True:
         start = rng.randint(1, LARGEST)
         changes = tuple(rng.choice((1, -1)) * rng.randint(1, LARGEST) for _ in range(events))
         totals = list(accumulate(changes, initial=start))
-        fits = min(totals) >= 0 and start + sum(c for c in changes if c > 0) <= LARGEST_TOTAL
-        if fits and large[0] <= sum(abs(n) > 9 for n in (start, *changes)) <= large[1]:
+        if min(totals) >= 0 and start + sum(c for c in changes if c > 0) <= LARGEST_TOTAL:
             break
     name, pronoun = rng.choice(NAMES)
     thing = rng.choice(THINGS)
@@ -122,24 +119,26 @@ def word_problems(
 ) -> list[WordProblem]:
     """`count` distinct problems. Splits never share a question, nor even the numbers of one.
 
-    Each "chain" has two numbers or more above 9. With three days or more that is harder than anything
-    the embedded model was pretrained on (recipes/pretrain_embedded.py).
-
     Args:
         difficulty: number of events; "boxes" has one difficulty only and ignores it.
     """
     found: dict[str, WordProblem] = {}
-    index = 0
+    index = newest = 0
     while len(found) < count:
+        if index - newest > 5000:
+            raise DataError(
+                f"{count} different {kind} problems of difficulty {difficulty} were asked for; there seem to "
+                f"be no more than {len(found)}. Ask for fewer (limit) or raise the difficulty."
+            )
         id = f"{kind}-{split}-{len(found):04d}"
         rng = random.Random(derive_seed(seed, "word-problem", kind, split, difficulty, index))
         index += 1
         if kind == "boxes":
             problem = boxes_problem(rng, id=id)
         else:
-            problem = chain_problem(rng, events=difficulty, large=(2, 8), id=id)
-        if split_of(problem) == split:
-            found.setdefault(problem.question.prompt, problem)
+            problem = chain_problem(rng, events=difficulty, id=id)
+        if split_of(problem) == split and problem.question.prompt not in found:
+            found[problem.question.prompt], newest = problem, index
     return list(found.values())
 
 

@@ -118,9 +118,10 @@ def latest(folder: Path) -> Checkpoint | None:
         expected = json.loads((path / "manifest.json").read_text("utf-8"))
         actual = _hashes(path)
         wrong = sorted(name for name in expected if actual.get(name) != expected[name])
-        state = json.loads((path / "state.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        wrong, state = [str(error)], {}
+        wrong += sorted({"state.json", "optimizer.safetensors"} - set(expected))
+        state = {} if wrong else json.loads((path / "state.json").read_text("utf-8"))
+    except (OSError, ValueError, TypeError) as error:
+        wrong, state = [f"manifest.json: {error}"], {}
     if wrong:
         older = f" or remove it to go on from {found[-2].name}" if len(found) > 1 else ""
         raise CheckpointError(

@@ -20,7 +20,7 @@ from ttrl.data.prompts import Prompter
 from ttrl.engine.draw import draw
 from ttrl.engine.kv_cache import RowCache
 from ttrl.engine.uniforms import uniforms
-from ttrl.errors import DataError, ModelError
+from ttrl.errors import DataError, ModelError, NumericsError
 from ttrl.seeding import derive_seed
 from ttrl.types import Completion, Group, Question, SamplingParams
 
@@ -64,6 +64,7 @@ class NativeSampler:
         Raises:
             DataError: a prompt that leaves no room for max_tokens in the model's context.
             ModelError: an architecture whose cache cannot be split into rows.
+            NumericsError: logits that are not finite.
         """
         start = time.perf_counter()
         prompts = [self._encode(question, params.max_tokens) for question in questions]
@@ -177,6 +178,11 @@ class _Decoding:
             if mask is not None:
                 mask = torch.cat([mask[parents], mask.new_ones(rows, 1)], dim=1)
             logits = self._forward(tokens.unsqueeze(1), position.unsqueeze(1), mask, cache)
+        if not bool(torch.isfinite(self._logprobs).all()):
+            raise NumericsError(
+                f"the model's log-probabilities at temperature {self._params.temperature:g} are not finite: "
+                "its weights hold NaN or infinity, or the temperature is too small."
+            )
         self.tokens: list[list[int]] = self._tokens.tolist()
         self.logprobs: list[list[float]] = self._logprobs.tolist()
         self.entropy: list[list[float]] = self._entropy.tolist()

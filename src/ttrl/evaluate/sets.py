@@ -17,6 +17,7 @@ from ttrl.types import Question
 
 EMBEDDED_QUESTIONS = "word-problems"
 EMBEDDED_COUNT = 512
+LARGEST_EMBEDDED_COUNT = 20_000
 EMBEDDED_SEED = 0
 """The embedded questions are one set, whatever the run's seed, so that runs can be compared."""
 
@@ -67,6 +68,11 @@ def _embedded_sets(config: RunConfig) -> list[QuestionSet]:
                 f"and held-out set. Leave {option} out, or name a file with questions."
             )
     count = config.limit or EMBEDDED_COUNT
+    if count > LARGEST_EMBEDDED_COUNT:
+        raise ConfigError(
+            f"limit={count}: at most {LARGEST_EMBEDDED_COUNT} embedded questions are made. Lower limit, or "
+            "name a file with questions."
+        )
     made: tuple[tuple[str, Kind, Split, int], ...] = (
         ("unlabeled", "chain", "unlabeled", count),
         ("heldout", "chain", "heldout", min(count, 256)),

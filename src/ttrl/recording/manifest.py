@@ -8,7 +8,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
@@ -18,12 +18,17 @@ PACKAGES = ("ttrl", "torch", "transformers", "peft", "tokenizers", "safetensors"
 
 
 def make_manifest(
-    *, model_fingerprint: str, questions: Sequence[Question], prompts: Sequence[str], reward: str
+    *,
+    model_fingerprint: str,
+    questions: Sequence[Question],
+    prompts: Sequence[str],
+    true_labels: Mapping[str, str] | None,
 ) -> dict[str, Any]:
     """Everything that has to be equal for a run to be the same one, and what helps to understand it.
 
     Args:
         prompts: the rendered prompts, so that a changed template is noticed too.
+        true_labels: the answers a run is rewarded by; None for every run that is TTRL.
     """
     return {
         "format": 1,
@@ -32,8 +37,9 @@ def make_manifest(
             "model": model_fingerprint,
             "questions": _hash([[q.id, q.prompt] for q in questions]),
             "prompts": _hash(list(prompts)),
+            "true_labels": None if true_labels is None else _hash(dict(true_labels)),
         },
-        "rewarded_by_true_labels": reward == "answer-key",
+        "rewarded_by_true_labels": true_labels is not None,
         "versions": {"python": platform.python_version(), **_versions()},
         "machine": {
             "platform": platform.platform(),

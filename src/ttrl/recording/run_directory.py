@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ class RunDirectory:
             (path / "evaluations").mkdir()
             run.write_text("config.yaml", config)
             run.write_json("manifest.json", manifest)
-        except OSError as error:
+        except (OSError, CheckpointError) as error:
+            shutil.rmtree(path, ignore_errors=True)  # half a run could be neither made nor resumed
             raise CheckpointError(f"run directory {path} cannot be written: {error}.") from None
         return run
 
@@ -48,7 +50,11 @@ class RunDirectory:
         Raises:
             CheckpointError: not a run directory.
         """
-        if not (path / "config.yaml").is_file() or not (path / "manifest.json").is_file():
+        try:
+            whole = (path / "config.yaml").is_file() and (path / "manifest.json").is_file()
+        except OSError:  # a name too long to be one
+            whole = False
+        if not whole:
             raise CheckpointError(
                 f"{path}: not a run directory (no config.yaml with a manifest.json in it). "
                 "Give the folder that `ttrl train --out` made."
@@ -69,8 +75,10 @@ class RunDirectory:
         for name in ("metrics.jsonl", "votes.jsonl"):
             path = self.path / name
             if path.exists():
-                lines = path.read_text("utf-8", errors="replace").splitlines(keepends=True)
-                self.write_text(name, "".join(line for line in lines if _step_of(line) <= step))
+                # Not splitlines(): it also breaks at U+2028 and its kin, which answers may hold.
+                lines = path.read_text("utf-8", errors="replace").split("\n")
+                kept = [line + "\n" for line in lines if _step_of(line) <= step]
+                self.write_text(name, "".join(kept))
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Writes a whole file at once."""
@@ -87,9 +95,15 @@ class RunDirectory:
             value = json.loads(path.read_text("utf-8"))
         except FileNotFoundError:
             return None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise CheckpointError(f"{path}: not valid JSON ({error}). Start a new run.") from None
-        return dict(value)
+        except OSError as error:
+            raise CheckpointError(f"{path} cannot be read: {error}.") from None
+        if not isinstance(value, dict):
+            raise CheckpointError(
+                f"{path}: holds a {type(value).__name__}; wanted an object. Start a new run."
+            )
+        return value
 
     def write_text(self, name: str, text: str) -> None:
         """Beside, synced, renamed: a reader sees the old file or the new one, never half of one."""
@@ -106,12 +120,16 @@ class RunDirectory:
             raise CheckpointError(f"{target} cannot be written: {error}.") from None
 
 
-def refuse_existing(path: Path) -> None:
+def refuse_existing(path: Path, *, resumable: bool = True) -> None:
     """Raises ConfigError where a new run would land on something."""
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    try:
+        taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
+    except OSError as error:
+        raise ConfigError(f"run directory {path} cannot be made: {error}.") from None
+    if taken:
         raise ConfigError(
-            f"run directory {path} exists already and is never overwritten. "
-            f"Go on with it: ttrl train --resume {path}. Or choose another --out."
+            f"run directory {path} exists already and is never overwritten. Choose another --out"
+            + (f", or go on with it: ttrl train --resume {path}" if resumable else ".")
         )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from ttrl.config import RunConfig
@@ -77,7 +78,8 @@ def train(
 ) -> tuple[Progress, str]:
     """Runs from `progress` to the end; returns where it stands and why it ended.
 
-    `on_step` is called after each step, when weights and progress agree: the place to save.
+    `on_step` is called after each step, when weights and progress agree: the place to save. From a
+    step's first update until it has returned, `uninterrupted` is entered.
     """
     algorithm = make_algorithm(config)
     while progress.step < config.steps:
@@ -90,21 +92,22 @@ def train(
             warmup_steps=config.warmup_steps,
             steps=config.steps,
         )
-        result = ttrl_step(
-            questions_of_step(questions, step=progress.step, config=config),
-            sampler=sampler,
-            policy=policy,
-            task=task,
-            rule=rule,
-            algorithm=algorithm,
-            config=config,
-            step=progress.step,
-            learning_rate=rate,
-            uninterrupted=uninterrupted,
-        )
-        report = report_of(result, progress, task=task, observers=observers)
-        progress = report.progress
-        on_step(report)
+        with ExitStack() as until_recorded:
+            result = ttrl_step(
+                questions_of_step(questions, step=progress.step, config=config),
+                sampler=sampler,
+                policy=policy,
+                task=task,
+                rule=rule,
+                algorithm=algorithm,
+                config=config,
+                step=progress.step,
+                learning_rate=rate,
+                before_update=partial(until_recorded.enter_context, uninterrupted),
+            )
+            report = report_of(result, progress, task=task, observers=observers)
+            progress = report.progress
+            on_step(report)
     return progress, "all steps done"
 
 

@@ -6,8 +6,7 @@ Source: TTRL (arXiv:2504.16084), section 2.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -40,9 +39,12 @@ def ttrl_step(
     config: RunConfig,
     step: int,
     learning_rate: float,
-    uninterrupted: AbstractContextManager[object] | None = None,
+    before_update: Callable[[], object] = lambda: None,
 ) -> StepResult:
-    """Votes, rewards, updates. Weights change only inside `uninterrupted`.
+    """Votes, rewards, updates.
+
+    Args:
+        before_update: called when the weights are about to change; until then a step can be dropped.
 
     Raises:
         NumericsError: a loss or gradient that is not finite.
@@ -68,10 +70,10 @@ def ttrl_step(
         reason = "no group has two different rewards"
         return StepResult(step=step, scored=tuple(scored), metrics=metrics, skipped=reason)
     updates: list[Metrics] = []
-    with uninterrupted or nullcontext():
-        for mini_batch in mini_batches(samples, config.updates_per_step):
-            updates.append(policy.update(mini_batch, algorithm, learning_rate=learning_rate))
-        sampler.load_weights(policy.model)
+    before_update()
+    for mini_batch in mini_batches(samples, config.updates_per_step):
+        updates.append(policy.update(mini_batch, algorithm, learning_rate=learning_rate))
+    sampler.load_weights(policy.model)
     metrics |= {key: sum(u[key] for u in updates) / len(updates) for key in updates[0]}
     metrics |= {
         "train/tokens": sum(u["train/tokens"] for u in updates),

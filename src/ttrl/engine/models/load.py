@@ -49,6 +49,8 @@ def pick_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
+        if device.type not in {"cpu", "cuda"}:
+            raise RuntimeError(f"{device.type} devices are not supported.")
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
@@ -79,7 +81,21 @@ def load_model(source: ModelSource, *, dtype: str, device: torch.device) -> Load
         weights["use_safetensors"] = True
     with _quiet(), _as_model_error(source):
         tokenizer = AutoTokenizer.from_pretrained(path, **options)
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=DTYPES[dtype], **weights)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            path,
+            dtype=DTYPES[dtype],
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # told below, by name
+            **weights,
+        )
+        model, info = loaded
+    wrong = sorted(info["missing_keys"]) + sorted(str(k[0]) for k in info["mismatched_keys"])
+    if wrong:
+        raise ModelError(
+            f"model {source.spec}: {len(wrong)} of its tensors are missing or of another shape than "
+            f"config.json says ({', '.join(wrong[:3])}{', ...' if len(wrong) > 3 else ''}); they would be "
+            "random. Get the complete weights."
+        )
     _forget_quantization(model)
     if tokenizer.eos_token_id is None and model.generation_config.eos_token_id is None:
         raise ModelError(
@@ -87,7 +103,7 @@ def load_model(source: ModelSource, *, dtype: str, device: torch.device) -> Load
             "so no completion could end. Set eos_token in tokenizer_config.json."
         )
     return LoadedModel(
-        model=model.to(device),  # type: ignore[arg-type]
+        model=model.to(device),
         tokenizer=tokenizer,
         prompt_template=_prompt_template(source),
     )
@@ -103,6 +119,8 @@ def _prompt_template(source: ModelSource) -> str | None:
         raise ModelError(
             f'{file}: {error!r}; wanted {{"prompt_template": "... {{question}} ..."}}.'
         ) from None
+    if "{question}" not in str(template):
+        raise ModelError(f"{file}: prompt_template={template!r} has no {{question}}; put it in.")
     return str(template)
 
 

@@ -51,17 +51,21 @@ def find_model(spec: str) -> ModelSource:
         ModelError: nothing of that name, or a folder without a model in it.
     """
     path = Path(spec)
-    if spec == EMBEDDED and not path.exists():
+    try:
+        there = path.exists()
+    except OSError:  # a name too long to be one
+        there = False
+    if spec == EMBEDDED and not there:
         folder = importlib.resources.files("ttrl") / "embedded" / EMBEDDED
         return ModelSource(spec=spec, kind="folder", path=str(folder))
-    if path.is_file():
+    if there and path.is_file():
         if path.suffix != ".gguf":
             raise ModelError(
                 f"model {spec}: a file ending in {path.suffix or 'nothing'}; wanted a .gguf file or a "
                 "folder with config.json and *.safetensors."
             )
         return ModelSource(spec=spec, kind="gguf", path=spec)
-    if path.is_dir():
+    if there and path.is_dir():
         _check_folder(path)
         return ModelSource(spec=spec, kind="folder", path=spec)
     if _HUB_ID.fullmatch(spec):

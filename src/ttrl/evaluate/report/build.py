@@ -16,6 +16,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ttrl.errors import CheckpointError
 from ttrl.evaluate.report.before_after import before_after
 from ttrl.evaluate.report.cost import cost_rows
 from ttrl.evaluate.report.curves import curves
@@ -31,7 +32,7 @@ def write_report(run_directory: Path) -> Path:
     """Writes report.html into the run directory, whole or not at all.
 
     Raises:
-        CheckpointError: there is no readable result.json.
+        CheckpointError: there is no readable result.json, or the report cannot be written.
     """
     html = render_report(run_directory)
     target = run_directory / "report.html"
@@ -39,6 +40,10 @@ def write_report(run_directory: Path) -> Path:
     try:
         temporary.write_text(html, "utf-8", newline="\n")
         os.replace(temporary, target)
+    except OSError as error:
+        raise CheckpointError(
+            f"{target} cannot be written: {error}. The run itself is done: see result.json."
+        ) from None
     finally:
         temporary.unlink(missing_ok=True)
     return target
