@@ -19,7 +19,7 @@ from ttrl.train.step import ttrl_step
 
 def main(steps: int) -> None:
     config = RunConfig(votes_per_question=32, trained_per_question=16, learning_rate=3e-4, seed=1)
-    problems = word_problems(kind="chain", split="unlabeled", count=8, seed=0, difficulty=6)
+    problems = word_problems(kind="chain", split="unlabeled", count=8, seed=0, difficulty=4)
     questions = [problem.question for problem in problems]  # their answers stay behind
 
     loaded = load_model(find_model("ttrl-tiny"), dtype="float32", device=pick_device("auto"))

@@ -83,6 +83,16 @@ def test_the_gradient_is_that_of_the_formula_on_every_family(random_model, token
     assert_close(found, expected, tolerance=3e-6)
 
 
+def test_trees_have_the_gradient_of_the_formula_in_every_family_they_are_used_for(
+    tree_model, tokenizer
+):
+    samples = samples_of(tree_model, tokenizer)
+    expected, _ = naive_gradient(tree_model, samples)
+    policy = policy_of(tree_model)
+    assert policy._tree_tokens > 0
+    assert_close(gradient(policy, samples)[0], expected, tolerance=3e-5)
+
+
 def test_the_gradient_does_not_depend_on_micro_batches_or_trees(random_model, tokenizer):
     samples = samples_of(random_model, tokenizer)
     expected, _ = gradient(policy_of(random_model), samples)
@@ -116,7 +126,7 @@ def test_on_policy_the_ratio_is_one_so_sampler_and_trainer_agree(random_model, t
     assert ratios.gap < 1e-4
 
 
-def test_sliding_windows_are_trained_in_plain_rows(random_model):
+def test_sliding_windows_and_unknown_families_are_trained_in_plain_rows(random_model):
     expected = {"gemma2": 0}.get(random_model.config.model_type, 384)
     assert tree_tokens_for(random_model) == expected
 

@@ -79,9 +79,12 @@ def save(
         return target
     try:
         shutil.rmtree(beside, ignore_errors=True)
-        weights = beside / ("adapter" if hasattr(model, "peft_config") else "model")
+        adapted = hasattr(model, "peft_config")
+        weights = beside / ("adapter" if adapted else "model")
         weights.mkdir(parents=True)
-        model.save_pretrained(weights)
+        # Left out, peft would ask the hub whether the base's embeddings were resized; they never are.
+        options: dict[str, Any] = {"save_embedding_layers": False} if adapted else {}
+        model.save_pretrained(weights, **options)
         tokenizer.save_pretrained(weights)
         if prompt_template is not None:
             template = json.dumps({"prompt_template": prompt_template}) + "\n"

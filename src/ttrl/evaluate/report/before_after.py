@@ -151,7 +151,7 @@ def _amount_row(
     before, after = number(base, key), number(final, key)
     if before is None and after is None:
         return None
-    digits = 2 if key == "entropy" else 1
+    digits = 4 if key == "entropy" else 1
     return Row(
         name=label,
         unit=unit,
