@@ -16,7 +16,7 @@ QUESTIONS = [
     ),
     Question(
         id="b",
-        prompt="Zoe has 3 pens. She loses 2 on Monday and finds 9 on Tuesday. How many pens does she have now?",
+        prompt="Zoe has 3 pens. She loses 2 on Monday and finds 9 on Tuesday. How many pens has she?",
     ),
     Question(id="c", prompt="Ben has 1 book. How many books does he have now?"),
 ]
