@@ -183,19 +183,24 @@ def over(cell: Json | None) -> str:
 
 
 def pooled(found: Sequence[Json]) -> str:
-    """Means over runs, with an interval over runs."""
+    """Means over runs. The interval is over bases: runs that share one are not independent."""
     lines = []
-    runs = [row["sets"] for row in found if row["kind"] == "ttrl"]
+    runs = [row for row in found if row["kind"] == "ttrl"]
+    bases = sorted({row["base"] for row in runs})
     for name in SETS:
         for temperature in ("T=0.6", "T=1"):
             for key, text in (("gain", "gain"), ("over_base_maj", "final avg − base maj")):
                 if name == "out_of_prior" and key == "over_base_maj":
                     continue
-                values = [sets[name][temperature][key] for sets in runs]
-                low, high = bootstrap_interval(values, seed=0)
+                by_base = [
+                    [r["sets"][name][temperature][key] for r in runs if r["base"] == base]
+                    for base in bases
+                ]
+                values = [value for group in by_base for value in group]
+                low, high = bootstrap_interval([mean(group) for group in by_base], seed=0)
                 lines.append(
                     f"- {name}, {temperature}: {text} {100 * mean(values):+.1f} points "
-                    f"[{100 * low:+.1f}, {100 * high:+.1f}] over {len(values)} runs, "
+                    f"[{100 * low:+.1f}, {100 * high:+.1f}], {len(bases)} bases, {len(values)} runs, "
                     f"smallest {100 * min(values):+.1f}, largest {100 * max(values):+.1f}"
                 )
     return "\n".join(lines) + "\n"
