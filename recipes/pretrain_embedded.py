@@ -188,8 +188,8 @@ A Llama of {parameters:,} parameters that half knows how to add and subtract its
 It is the embedded model of `ttrl`, made to be improved without labels in minutes on a CPU. It has no other
 use.
 
-- **Recipe:** `python recipes/pretrain_embedded.py --seed {seed} --iterations {iterations}`: batches of {batch}
-  problems on {threads} thread, {seconds:.0f} s; torch {torch}. The learning rates would reach 0 at iteration
+- **Recipe:** `python recipes/pretrain_embedded.py --seed {seed} --iterations {iterations}`: batches
+  of {batch} problems on {threads} thread, {seconds:.0f} s; torch {torch}. The learning rates would reach 0 at iteration
   {schedule}.
 - **Prior:** worked solutions, all correct, (days, share) {curriculum}. The questions of TTRL have 4 days:
   four in five of the solutions are of easier problems, the rest of problems as hard with other numbers. Three
