@@ -189,8 +189,8 @@ It is the embedded model of `ttrl`, made to be improved without labels in minute
 use.
 
 - **Recipe:** `python recipes/pretrain_embedded.py --seed {seed} --iterations {iterations}`: batches
-  of {batch} problems on {threads} thread, {seconds:.0f} s; torch {torch}. The learning rates would reach 0 at iteration
-  {schedule}.
+  of {batch} problems on {threads} thread, {seconds:.0f} s; torch {torch}. The learning rates would reach
+  0 at iteration {schedule}.
 - **Prior:** worked solutions, all correct, (days, share) {curriculum}. The questions of TTRL have 4 days:
   four in five of the solutions are of easier problems, the rest of problems as hard with other numbers. Three
   routes through a problem, in equal shares: {routes}.
