@@ -24,9 +24,7 @@ def main(steps: int) -> None:
 
     loaded = load_model(find_model("ttrl-tiny"), dtype="float32", device=pick_device("auto"))
     task = get_task("math")
-    prompter = Prompter(
-        loaded.tokenizer, template=loaded.prompt_template, instruction=task.instruction
-    )
+    prompter = Prompter(loaded.tokenizer, template=loaded.prompt_template, task=task)
     sampler = NativeSampler(loaded.model, loaded.tokenizer, prompter, max_rows=256)
     policy = Policy(
         loaded.model,  # the sampler's own weights: an update is seen at once

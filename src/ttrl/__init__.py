@@ -6,8 +6,8 @@ What stands here needs no torch. The engine is `ttrl.engine`, the algorithm `ttr
 from ttrl.answers.extract import extract_answer
 from ttrl.answers.key import answer_key
 from ttrl.answers.tasks import get_task
-from ttrl.consensus.rewards import MajorityReward, agreement_rewards
-from ttrl.consensus.vote import vote
+from ttrl.consensus.majority import MajorityReward, agreement_rewards
+from ttrl.consensus.voting import Vote, vote
 from ttrl.errors import TtrlError
 from ttrl.rl.advantages import group_advantages
 from ttrl.seeding import derive_seed
@@ -22,6 +22,7 @@ __all__ = [
     "SamplingParams",
     "ScoredGroup",
     "TtrlError",
+    "Vote",
     "agreement_rewards",
     "answer_key",
     "derive_seed",

@@ -19,6 +19,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ttrl.errors import ConfigError
+from ttrl.types import TaskName, TextMeasure
 
 Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -48,10 +49,21 @@ class RunConfig(BaseModel):
     holdout: str | None = _key(None, "Questions", "share in (0, 1) of the questions, or a file, kept for evaluation only")
     limit: int | None = _key(None, "Questions", "use the first N questions", ge=1)
     difficulty: int = _key(4, "Questions", "days in each embedded word problem", ge=1, le=7)
-    task: Literal["math"] = _key("math", "Questions", "how answers are asked for, extracted and compared")
+    task_column: str | None = _key(None, "Questions", "column with the task of each question, where a file mixes several")
+    options_column: str | None = _key(None, "Questions", "column with a list of options (choice) or labels (label); default: as listed in the question")
+
+    task: TaskName = _key("math", "Consensus", "how answers are asked for, extracted and compared: docs/answers.md")
+    reward: str = _key("agreement", "Consensus", "agreement (majority; similarity for text and code), majority, soft, selective, confidence, similarity, medoid, threshold, the controls random and format, answer-key (TRUE LABELS, an upper bound that is not TTRL), or package.module:function: docs/rewards.md")
+    last_number: bool = _key(False, "Consensus", "without a marked answer take the last number of the text; invents votes")
+    text_measure: TextMeasure = _key("rouge-l", "Consensus", "similarity of texts")
+    similarity_threshold: Share = _key(0.5, "Consensus", "reward threshold: similarity to the medoid that earns 1")
+    confidence_temperature: float = _key(1.0, "Consensus", "reward confidence: a large one gives the plain vote", gt=0, allow_inf_nan=False)
+    selective_share: Share = _key(0.375, "Consensus", "reward selective: share of votes that makes a label")
+    selective_margin: Rate = _key(0.125, "Consensus", "reward selective: lead over the second answer, in shares", le=1)
+    selective_negative: Rate = _key(0.125, "Consensus", "reward selective: answers below this share are punished", le=1)
+    selective_entropy: Rate = _key(0.1, "Consensus", "reward selective: weight of an answer's excess entropy")
 
     algorithm: Literal["grpo"] = _key("grpo", "Learning", "reinforcement-learning algorithm under the consensus")
-    reward: Literal["majority", "answer-key"] = _key("majority", "Learning", "majority: agreement with the consensus. answer-key: TRUE LABELS, an upper bound that is not TTRL")
     steps: int = _key(60, "Learning", "training steps", ge=0)
     questions_per_step: Positive = _key(16, "Learning", "questions sampled in each step")
     votes_per_question: Positive = _key(64, "Learning", "completions that vote on each question (M)")
@@ -95,7 +107,7 @@ INVOCATION_KEYS = frozenset({"config", "resume", "dry_run", "json", "out"})
 """Keys that say how a command was called, not what the run is."""
 
 
-_SWITCHES = frozenset({"divide_by_std", "dry_run", "json"})
+_SWITCHES = frozenset({"divide_by_std", "dry_run", "json", "last_number"})
 
 
 def key_names() -> list[str]:

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 AnswerKey = tuple[object, ...]
 """Canonical form of an answer. Two answers are equal exactly when their keys are equal."""
 
 FinishReason = Literal["stop", "length"]
+TaskName = Literal["math", "number", "choice", "label", "text", "code"]
+TextMeasure = Literal["rouge-l", "rouge-1", "rouge-2"]
 Metrics = Mapping[str, float]
 
 
@@ -22,6 +28,10 @@ class Question:
 
     id: str
     prompt: str
+    task: str | None = None
+    """Name of its task where a file mixes several; None takes the run's."""
+    options: tuple[str, ...] = ()
+    """Texts of the options A, B, ... of a multiple-choice question, or the labels of a classification."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,23 +78,48 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyedAnswers:
+    """The canonical keys of a group's answers."""
+
+    keys: tuple[AnswerKey | None, ...]
+    """None abstains.   [G]"""
+    unread: int = 0
+    """Answers that no reader understood: each is equal to its own spelling only."""
+    killed: int = 0
+    """Distinct answers whose reading was ended by a time or memory limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Consensus:
     """What a group agrees on."""
 
     pseudo_label: str | None
     """The spelling of the winning class (its smallest one), or None if every completion abstains."""
     winner: int | None
-    """Index of the winning class in `counts`."""
+    """Index of the winning class in `counts`: 0, or None without one."""
+    answers: tuple[str | None, ...]
+    """As they are spelled; None abstains.   [G]"""
     class_of: tuple[int | None, ...]
     """Class of each completion; None abstains.   [G]"""
     counts: tuple[int, ...]
-    """Votes per class, largest first."""
+    """Votes per class: the elected class, then the others from the largest."""
     labels: tuple[str, ...]
     """One spelling per class, in the order of `counts`."""
+    keys: tuple[AnswerKey, ...]
+    """The canonical key of each class, in the order of `counts`."""
     majority_ratio: float
     """Votes of the winner / all votes, abstentions included; 0 without a winner."""
     tied: bool
+    """Another class would have won under another tie seed."""
     abstained: int
+    unread: int = 0
+    killed: int = 0
+    """As in `KeyedAnswers`."""
+    centrality: tuple[float, ...] | None = None
+    """Mean similarity to the other votes, an abstention counting as 0; None where equality is all there
+    is.   [G]"""
+    to_label: tuple[float, ...] | None = None
+    """Similarity to the pseudo-label; None as above.   [G]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +129,9 @@ class ScoredGroup:
     group: Group
     consensus: Consensus
     rewards: tuple[float, ...]
-    """In [0, 1].   [G]"""
+    """In [0, 1], but for rules that punish (`selective`).   [G]"""
+    skipped: str | None = None
+    """Why nothing is learned from this group, where the rule says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +155,7 @@ class StepResult:
 
 
 class Task(Protocol):
-    """How a kind of question is asked and how its answers are read."""
+    """How a kind of question is asked, how its answers are read, and what equal or similar means."""
 
     @property
     def name(self) -> str: ...
@@ -128,12 +165,24 @@ class Task(Protocol):
         """Appended to the question in prompts that have no format of their own."""
         ...
 
+    def for_question(self, question: Question) -> Task:
+        """The task as it stands for one question: with its options, say. Often itself."""
+        ...
+
     def extract(self, completion: Completion) -> str | None:
         """The answer as it is spelled, or None if the completion abstains."""
         ...
 
+    def keys(self, answers: Sequence[str | None]) -> KeyedAnswers:
+        """The canonical keys of one group's answers, None for those that say nothing."""
+        ...
+
     def key(self, answer: str) -> AnswerKey | None:
-        """The canonical key of an extracted answer, or None if it says nothing."""
+        """The canonical key of a single answer."""
+        ...
+
+    def similarities(self, answers: Sequence[str]) -> NDArray[np.float64] | None:
+        """Symmetric, in [0, 1], or None where answers are equal or different and nothing else.   [N, N]"""
         ...
 
 

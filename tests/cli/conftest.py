@@ -161,6 +161,7 @@ def ttrl() -> Callable[..., Outcome]:
         env: dict[str, str] | None = None,
         largest_file: int | None = None,
         timeout: float = PATIENCE,
+        stdin: str | None = None,
     ) -> Outcome:
         def limit() -> None:
             assert largest_file is not None
@@ -168,6 +169,7 @@ def ttrl() -> Callable[..., Outcome]:
 
         done = subprocess.run(
             [sys.executable, "-m", "ttrl", *map(str, arguments)],
+            input=stdin,
             capture_output=True,
             text=True,
             encoding="utf-8",

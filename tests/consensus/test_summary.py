@@ -1,7 +1,8 @@
 import pytest
 
 from ttrl.answers.tasks import get_task
-from ttrl.consensus.rewards import MajorityReward
+from ttrl.consensus.agreement import AgreementReward
+from ttrl.consensus.majority import MajorityReward
 from ttrl.consensus.summary import step_metrics, vote_records
 
 
@@ -27,6 +28,15 @@ def test_metrics_of_a_step_by_hand(scored):
     assert metrics["sample/entropy"] == 0.25
     # seven boxed texts of 9 characters and one of 1, each with its end token
     assert metrics["sample/tokens"] == 7 * 10 + 2
+
+
+def test_long_labels_are_cut_in_records_but_not_in_flips(make_group):
+    texts = [" ".join(f"w{n}" for n in range(count)) for count in (400, 401)]
+    scored = [AgreementReward(tie_seed=0)(get_task("text"), make_group(texts))]
+    label = scored[0].consensus.pseudo_label
+    (record,) = vote_records(scored, step=1, task=get_task("text"), previous={"q": label})
+    assert len(record["label"]) == 1000 and record["label"].endswith("…")
+    assert record["flipped"] is False
 
 
 def test_a_flip_is_a_new_label_not_a_new_spelling(scored):

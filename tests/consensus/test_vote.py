@@ -3,15 +3,16 @@ from hypothesis import strategies as st
 
 from ttrl.answers.key import answer_key
 from ttrl.answers.tasks import get_task
-from ttrl.consensus.vote import vote, vote_on_group
+from ttrl.consensus.vote import elect, vote_on_group
+from ttrl.types import KeyedAnswers
 
 
 def keyed(spellings):
-    return [None if s is None else answer_key(s) for s in spellings]
+    return KeyedAnswers(keys=tuple(None if s is None else answer_key(s) for s in spellings))
 
 
 def vote_on(spellings, tie_seed=0):
-    return vote(spellings, keyed(spellings), tie_seed=tie_seed)
+    return elect(spellings, keyed(spellings), tie_seed=tie_seed)
 
 
 def test_equal_spellings_join_and_abstainers_still_count_in_the_ratio():

@@ -1,7 +1,18 @@
+from ttrl.answers.tasks import get_task
 from ttrl.data.prompts import Prompter
 from ttrl.types import Question
 
 QUESTION = Question(id="q", prompt="What is {x}?")
+
+
+class Asking:
+    """A task that is asked for in one way."""
+
+    def __init__(self, instruction):
+        self.instruction = instruction
+
+    def for_question(self, question):
+        return self
 
 
 class Tokenizer:
@@ -17,23 +28,30 @@ class Tokenizer:
 
 
 def test_a_chat_model_is_asked_through_its_template_once():
-    prompter = Prompter(Tokenizer("x"), template=None, instruction="Box it.")
+    prompter = Prompter(Tokenizer("x"), template=None, task=Asking("Box it."))
     assert prompter.render(QUESTION) == "<s>[user]What is {x}?\nBox it.[assistant]"
     assert prompter.encode(QUESTION)[0] != 9  # the template has written the special tokens
 
 
 def test_a_template_of_ones_own_wins_and_braces_in_questions_stay():
-    prompter = Prompter(Tokenizer("x"), template="Q: {question}\n", instruction="Box it.")
+    prompter = Prompter(Tokenizer("x"), template="Q: {question}\n", task=Asking("Box it."))
     assert prompter.render(QUESTION) == "Q: What is {x}?\n"
     assert prompter.encode(QUESTION)[0] == 9
 
 
 def test_a_question_cannot_smuggle_in_the_placeholder():
-    prompter = Prompter(Tokenizer(), template="{question}|{instruction}", instruction="I")
+    prompter = Prompter(Tokenizer(), template="{question}|{instruction}", task=Asking("I"))
     asked = prompter.render(Question(id="q", prompt="{instruction} {question}"))
     assert asked == "{instruction} {question}|I"
 
 
 def test_a_plain_model_gets_question_and_instruction():
-    text = Prompter(Tokenizer(), template=None, instruction="Box it.").render(QUESTION)
+    text = Prompter(Tokenizer(), template=None, task=Asking("Box it.")).render(QUESTION)
     assert text == "Question: What is {x}?\nBox it.\nAnswer:"
+
+
+def test_each_question_is_asked_as_its_own_task_wants():
+    prompter = Prompter(Tokenizer(), template="{question} {instruction}", task=get_task("math"))
+    label = Question(id="q", prompt="Nice?", task="label", options=("yes", "no"))
+    assert "put your final answer within" in prompter.render(QUESTION)
+    assert "It is one of: yes, no." in prompter.render(label)

@@ -25,7 +25,7 @@ def prompts(*rows: dict[str, object], column: str | None = None) -> list[str]:
 
 
 def test_a_question_has_no_place_for_a_label() -> None:
-    assert {field.name for field in fields(Question)} == {"id", "prompt"}
+    assert {f.name for f in fields(Question)} == {"id", "prompt", "task", "options"}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from ttrl.answers.tasks import get_task
 from ttrl.data.prompts import Prompter
 from ttrl.engine.policy import Policy, tree_tokens_for
 from ttrl.engine.sampler import NativeSampler
@@ -21,7 +22,7 @@ def policy_of(model, **options):
 
 def samples_of(model, tokenizer, n=8):
     """Sampled completions, some equal, with made-up advantages that sum to nothing special."""
-    prompter = Prompter(tokenizer, template="{question}", instruction="")
+    prompter = Prompter(tokenizer, template="{question}", task=get_task("math"))
     sampler = NativeSampler(model, tokenizer, prompter, max_rows=64)
     groups = sampler.sample(
         QUESTIONS, n=n, params=SamplingParams(temperature=0.9, max_tokens=7), seed=0

@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy import stats
 
+from ttrl.answers.tasks import get_task
 from ttrl.data.prompts import Prompter
 from ttrl.engine.sampler import NativeSampler
 from ttrl.errors import DataError
@@ -23,7 +24,7 @@ QUESTIONS = [
 
 
 def sampler_of(model, tokenizer, max_rows=64):
-    prompter = Prompter(tokenizer, template="{question}\n", instruction="")
+    prompter = Prompter(tokenizer, template="{question}\n", task=get_task("math"))
     return NativeSampler(model, tokenizer, prompter, max_rows=max_rows)
 
 

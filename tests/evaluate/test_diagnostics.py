@@ -1,7 +1,7 @@
 import pytest
 
 from ttrl.answers.tasks import MathTask
-from ttrl.consensus.rewards import MajorityReward
+from ttrl.consensus.majority import MajorityReward
 from ttrl.evaluate.answer_key import AnswerSheet
 from ttrl.evaluate.diagnostics import LabelDiagnostics
 from ttrl.evaluate.leakage import AnswerKeyReward

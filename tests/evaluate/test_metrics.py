@@ -1,12 +1,14 @@
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
 
+from ttrl.answers.tasks import get_task
 from ttrl.errors import DataError
 from ttrl.evaluate.answer_key import AnswerSheet
 from ttrl.evaluate.metrics import evaluate_groups
-from ttrl.types import AnswerKey, Completion, FinishReason, Group, Question
+from ttrl.types import AnswerKey, Completion, FinishReason, Group, KeyedAnswers, Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +22,17 @@ class EqualsTask:
         _, sign, answer = completion.text.rpartition("=")
         return answer if sign else None
 
+    def for_question(self, question: Question) -> "EqualsTask":
+        return self
+
     def key(self, answer: str) -> AnswerKey | None:
         return None if answer == "?" else (answer.lower(),)
+
+    def keys(self, answers: Sequence[str | None]) -> KeyedAnswers:
+        return KeyedAnswers(keys=tuple(None if a is None else self.key(a) for a in answers))
+
+    def similarities(self, answers: Sequence[str]) -> None:
+        return None
 
 
 def completion(
@@ -174,3 +185,18 @@ def test_groups_of_different_sizes_and_no_groups_are_refused() -> None:
     for groups in ([], [group("a")], [group("a", "=x"), group("b", "=x", "=y")]):
         with pytest.raises(DataError, match="equally many"):
             evaluate_groups(EqualsTask(), groups, None, seed=0)
+
+
+def test_texts_are_measured_by_their_similarity_to_the_true_one() -> None:
+    texts = ["the cat sat on the mat", "the cat sat on the rug", "", "a dog ran in my house"]
+    completions = tuple(completion(text) for text in texts)
+    groups = [Group(question=Question(id="q", prompt="?"), completions=completions)]
+    sheet = AnswerSheet(answers={"q": "the cat sat on the mat"})
+    metrics, records = evaluate_groups(get_task("text"), groups, sheet, seed=0)
+    # 1, 5/6, nothing (abstains) and nothing in common
+    assert metrics["similarity"] == pytest.approx((1 + 5 / 6) / 4)
+    assert metrics["consensus_similarity"] in (pytest.approx(1), pytest.approx(5 / 6))
+    assert metrics["self_similarity"] == pytest.approx(2 * 5 / 6 / 3 / 4)
+    assert metrics["labeled"] == 1 and "avg@4" not in metrics
+    assert records[0]["correct"] is None
+    assert "similarity" not in evaluate_groups(get_task("text"), groups, None, seed=0)[0]

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ttrl.answers.tasks import get_task
-from ttrl.consensus.rewards import MajorityReward
+from ttrl.consensus.majority import MajorityReward
 from ttrl.rl.algorithms import Grpo
 from ttrl.rl.batch import micro_batches
 

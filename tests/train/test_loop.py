@@ -5,7 +5,7 @@ import pytest
 
 from ttrl.answers.tasks import get_task
 from ttrl.config import RunConfig
-from ttrl.consensus.rewards import MajorityReward
+from ttrl.consensus.majority import MajorityReward
 from ttrl.train.loop import Progress, questions_of_step, train
 from ttrl.train.step import keep, mini_batches
 from ttrl.types import Question, TrainingSample

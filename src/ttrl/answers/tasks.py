@@ -1,49 +1,89 @@
-"""The kinds of questions: how each is asked and how its answers are read."""
+"""The kinds of questions by name, for a whole run or for each question of a file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from ttrl.answers.extract import extract_answer
-from ttrl.answers.key import SPELLING_LIMIT, answer_key
+from ttrl.answers.exact import MathTask, NumberTask
+from ttrl.answers.free_form import CodeTask, TextTask
+from ttrl.answers.options import ChoiceTask, LabelTask
 from ttrl.errors import ConfigError
-from ttrl.types import AnswerKey, Completion, Task
+from ttrl.types import AnswerKey, Completion, KeyedAnswers, Question, Task, TextMeasure
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MathTask:
-    """Questions with one short answer, asked for in a box."""
+class TaskOptions:
+    """What can be chosen about reading answers."""
 
-    name: str = "math"
-    instruction: str = r"Please reason step by step, and put your final answer within \boxed{}."
-
-    def extract(self, completion: Completion) -> str | None:
-        return extract_answer(completion.text, truncated=completion.finish_reason == "length")
-
-    def key(self, answer: str) -> AnswerKey | None:
-        if len(answer) > SPELLING_LIMIT:
-            return answer_key(answer)
-        return _remembered_key(answer)
+    last_number: bool = False
+    """Math and number: without a marked answer take the last number of the text."""
+    text_measure: TextMeasure = "rouge-l"
 
 
-TASKS: dict[str, Callable[[], Task]] = {"math": MathTask}
+TASKS: dict[str, Callable[[TaskOptions], Task]] = {
+    "math": lambda o: MathTask(last_number=o.last_number),
+    "number": lambda o: NumberTask(last_number=o.last_number),
+    "choice": lambda o: ChoiceTask(),
+    "label": lambda o: LabelTask(),
+    "text": lambda o: TextTask(measure=o.text_measure),
+    "code": lambda o: CodeTask(),
+}
 
 
-def get_task(name: str) -> Task:
-    """The task of that name.
+def get_task(name: str, options: TaskOptions | None = None) -> Task:
+    """The task of that name. A question that names its own task is read by that one.
 
     Raises:
         ConfigError: there is none.
     """
+    check_task_name(name, where="task")
+    options = options or TaskOptions()
+    return _TaskOfQuestion(default=TASKS[name](options), options=options)
+
+
+def check_task_name(name: str, *, where: str) -> None:
+    """Raises ConfigError for a name that is none."""
     if name not in TASKS:
-        known = ", ".join(sorted(TASKS))
-        raise ConfigError(f"task={name!r} is not known. Choose one of: {known}.")
-    return TASKS[name]()
+        near = difflib.get_close_matches(name, TASKS, n=1, cutoff=0.5)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        known = ", ".join(TASKS)
+        raise ConfigError(f"{where}={name!r} is not known.{hint} Choose one of: {known}.")
 
 
-@lru_cache(maxsize=50_000)
-def _remembered_key(answer: str) -> AnswerKey | None:
-    """Answers repeat across completions and steps. Long ones stay out: the cache counts entries."""
-    return answer_key(answer)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TaskOfQuestion:
+    """Reads by the run's task until a question says otherwise."""
+
+    default: Task
+    options: TaskOptions
+
+    @property
+    def name(self) -> str:
+        return self.default.name
+
+    @property
+    def instruction(self) -> str:
+        return self.default.instruction
+
+    def for_question(self, question: Question) -> Task:
+        named = self.default if question.task is None else TASKS[question.task](self.options)
+        return named.for_question(question)
+
+    def extract(self, completion: Completion) -> str | None:
+        return self.default.extract(completion)
+
+    def keys(self, answers: Sequence[str | None]) -> KeyedAnswers:
+        return self.default.keys(answers)
+
+    def key(self, answer: str) -> AnswerKey | None:
+        return self.default.key(answer)
+
+    def similarities(self, answers: Sequence[str]) -> NDArray[np.float64] | None:
+        return self.default.similarities(answers)

@@ -10,8 +10,19 @@ from typing import Any, NoReturn, get_args, get_origin
 from ttrl.config import RunConfig, key_names
 from ttrl.errors import ConfigError
 
-EVAL_GROUPS = ("Model", "Questions", "Sampling", "Evaluation", "Run")
-NOT_FOR_EVAL = frozenset({"temperature", "top_p", "top_k", "resume", "checkpoint_every"})
+EVAL_GROUPS = ("Model", "Questions", "Consensus", "Sampling", "Evaluation", "Run")
+REWARD_KEYS = frozenset(
+    {
+        "reward",
+        "similarity_threshold",
+        "confidence_temperature",
+        "selective_share",
+        "selective_margin",
+        "selective_negative",
+        "selective_entropy",
+    }
+)
+NOT_FOR_EVAL = REWARD_KEYS | {"temperature", "top_p", "top_k", "resume", "checkpoint_every"}
 """Keys of those groups that only training reads."""
 
 

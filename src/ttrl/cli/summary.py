@@ -21,6 +21,9 @@ def describe(metrics: Mapping[str, Any]) -> str:
             interval = metrics.get(key + "_ci")
             shown = f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
             parts.append(f"{key} {value:.3f}{shown}")
+    for key in ("similarity", "consensus_similarity", "self_similarity"):
+        if key in metrics:
+            parts.append(f"{key.replace('_', '-')} {metrics[key]:.3f}")
     parts.append(f"agree {metrics['majority_ratio']:.2f}")
     parts.append(f"entropy {metrics['entropy']:.3f}")
     parts.append(f"no-answer {metrics['no_answer_rate']:.3f}")

@@ -15,7 +15,7 @@ from ttrl.cli.interrupts import Interrupts
 from ttrl.cli.options import make_parser, parse
 from ttrl.cli.resume import check_same_inputs, resolve_resumed
 from ttrl.config import ResolvedConfig, RunConfig, resolve
-from ttrl.consensus.rewards import MajorityReward
+from ttrl.consensus.rules import ANSWER_KEY, check_rule, make_rule
 from ttrl.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
@@ -43,6 +43,7 @@ def run(arguments: Sequence[str]) -> int:
     """The whole of a run; returns its exit code."""
     started = time.perf_counter()
     resolved = resolve(parse(make_parser("train", SUMMARY), arguments))
+    check_rule(resolved.values)  # before minutes go into loading a model
     as_json = resolved.values.json_output
     dry_run = resolved.values.dry_run
     run_directory = None
@@ -220,8 +221,8 @@ class _Run:
         )
 
     def _rule(self) -> RewardRule:
-        if self.config.reward == "majority":
-            return MajorityReward(tie_seed=self.config.seed)
+        if self.config.reward != ANSWER_KEY:
+            return make_rule(self.config)
         answers = self.session.sets[0].answers
         if answers is None:
             raise ConfigError(

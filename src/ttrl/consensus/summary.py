@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ttrl.types import Metrics, ScoredGroup, Task
+from ttrl.types import Consensus, Metrics, ScoredGroup, Task
+
+RECORDED_CHARACTERS = 1_000
+"""Of a label in votes.jsonl."""
 
 
 def mean(values: Sequence[float]) -> float:
@@ -28,13 +31,23 @@ def step_metrics(scored: Sequence[ScoredGroup]) -> Metrics:
         "consensus/distinct_labels": len(labels) / max(1, len(votes)),
         "consensus/tie_rate": mean([float(v.tied) for v in votes]),
         "consensus/no_answer_rate": mean([v.abstained / len(v.class_of) for v in votes]),
+        "consensus/unread_rate": mean([v.unread / len(v.class_of) for v in votes]),
+        "consensus/killed": float(sum(v.killed for v in votes)),
+        **_similarity(votes),
         "reward/mean": mean([r for group in scored for r in group.rewards]),
         "reward/groups_with_signal": mean([float(len(set(group.rewards)) > 1) for group in scored]),
+        "reward/skipped_groups": mean([float(group.skipped is not None) for group in scored]),
         "sample/entropy": sum(sum(c.entropy) for c in completions) / max(1, tokens),
         "sample/mean_tokens": tokens / max(1, len(completions)),
         "sample/truncated_rate": mean([float(c.finish_reason == "length") for c in completions]),
         "sample/tokens": float(tokens),
     }
+
+
+def _similarity(votes: Sequence[Consensus]) -> Metrics:
+    """Absent for exact answers, where it would say nothing that the majority ratio does not."""
+    means = [mean(v.centrality) for v in votes if v.centrality is not None]
+    return {"consensus/similarity": mean(means)} if means else {}
 
 
 def vote_records(
@@ -49,21 +62,28 @@ def vote_records(
         id, vote = group.group.question.id, group.consensus
         flipped = None
         if id in previous:
-            flipped = _key(task, previous[id]) != _key(task, vote.pseudo_label)
+            asked = task.for_question(group.group.question)
+            flipped = _key(asked, previous[id]) != _key(asked, vote.pseudo_label)
         records.append(
             {
                 "step": step,
                 "question": id,
-                "label": vote.pseudo_label,
-                "labels": list(vote.labels),
+                "label": None if vote.pseudo_label is None else _recorded(vote.pseudo_label),
+                "labels": [_recorded(label) for label in vote.labels],
                 "counts": list(vote.counts),
                 "abstained": vote.abstained,
                 "majority_ratio": vote.majority_ratio,
                 "tied": vote.tied,
                 "flipped": flipped,
+                "skipped": group.skipped,
             }
         )
     return records
+
+
+def _recorded(label: str) -> str:
+    """Texts and programs are long, and an answer may be as long as its completion."""
+    return label if len(label) <= RECORDED_CHARACTERS else label[: RECORDED_CHARACTERS - 1] + "…"
 
 
 def _key(task: Task, label: str | None) -> object:

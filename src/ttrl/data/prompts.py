@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from ttrl.errors import ModelError
-from ttrl.types import Question
+from ttrl.types import Question, Task
 
 PLAIN_TEMPLATE = "Question: {question}\n{instruction}\nAnswer:"
 
@@ -26,21 +26,22 @@ class Prompter:
     Args:
         template: text with {question} and, if wanted, {instruction}; None takes the tokenizer's chat
             template with the question and the instruction as the user's message, or a plain form.
-        instruction: how the task wants its answers.
+        task: says how it wants its answers.
     """
 
-    def __init__(self, tokenizer: Tokenizer, *, template: str | None, instruction: str) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, template: str | None, task: Task) -> None:
         self._tokenizer = tokenizer
         self._template = template
-        self._instruction = instruction
+        self._task = task
 
     def render(self, question: Question) -> str:
         """The prompt's text, special tokens included where the chat template writes them."""
+        instruction = self._task.for_question(question).instruction
         if self._template is None and self._tokenizer.chat_template:
-            return self._chat(f"{question.prompt}\n{self._instruction}")
+            return self._chat(f"{question.prompt}\n{instruction}")
         # replace() and not format(): questions are full of braces
         template = self._template or PLAIN_TEMPLATE
-        text = template.replace("{instruction}", self._instruction)
+        text = template.replace("{instruction}", instruction)
         return text.replace("{question}", question.prompt)
 
     def _chat(self, message: str) -> str:

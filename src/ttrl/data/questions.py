@@ -5,13 +5,16 @@ What identifies a question is decided here once, so that answers find theirs by 
 
 from __future__ import annotations
 
+import contextlib
+import json
 import math
 from collections.abc import Sequence
+from typing import get_args
 
 from ttrl.data.tables import Table
 from ttrl.errors import ConfigError, DataError
 from ttrl.seeding import derive_seed
-from ttrl.types import Question
+from ttrl.types import Question, TaskName
 
 QUESTION_COLUMNS = ("question", "problem", "prompt", "query", "input")
 ID_COLUMNS = ("id", "question_id", "task_id", "unique_id")
@@ -19,7 +22,15 @@ _SENTENCE_ENDS = (".", "!", "?", ":", ";", ",", "…")
 _CLOSERS = "\"')]}”"
 
 
-def read_questions(table: Table, *, column: str | None, limit: int | None) -> list[Question]:
+def read_questions(
+    table: Table,
+    *,
+    column: str | None,
+    limit: int | None,
+    task: str = "math",
+    task_column: str | None = None,
+    options_column: str | None = None,
+) -> list[Question]:
     """One question per row, in the order of the rows; the first `limit` of them.
 
     The text stays as it is written. A cell that holds a list of chat messages (as in data sets of
@@ -27,9 +38,13 @@ def read_questions(table: Table, *, column: str | None, limit: int | None) -> li
 
     Args:
         column: the column with the question; None finds it by its name.
+        task: that of the run.
+        task_column: the column with the name of each question's task; an empty cell takes the run's.
+        options_column: the column with a list of options of a multiple-choice question, or of labels.
+            Options of a choice that the question does not list itself are listed below it.
 
     Raises:
-        DataError: no such column, a row without text, or an id that occurs twice.
+        DataError: no such column, a row without text, an id that occurs twice, or a cell of the wrong kind.
     """
     if column is None:
         found = find_question_column(table.columns)
@@ -46,11 +61,75 @@ def read_questions(table: Table, *, column: str | None, limit: int | None) -> li
             f"{table.name}: no column {column!r}, got {_listed(table.columns)}. "
             "Name one of them with --question-column."
         )
+    for option, name in (("--task-column", task_column), ("--options-column", options_column)):
+        if name is not None and name not in table.columns:
+            raise DataError(
+                f"{table.name}: no column {name!r}, got {_listed(table.columns)}. "
+                f"Name one of them with {option}."
+            )
     ids = question_ids(table)
-    return [
-        Question(id=ids[index], prompt=_prompt(table, index, found))
-        for index in range(len(table.rows))[:limit]
-    ]
+    questions = []
+    for index in range(len(table.rows))[:limit]:
+        row, place = table.rows[index], table.where(index)
+        own_task = task_of_cell(row.get(task_column or ""), place=place)
+        options = options_of_cell(row.get(options_column or ""), place=place)
+        prompt = _prompt(table, index, found)
+        if (own_task or task) == "choice":
+            prompt = with_options(prompt, options)
+        questions.append(Question(id=ids[index], prompt=prompt, task=own_task, options=options))
+    return questions
+
+
+def task_of_cell(cell: object, *, place: str) -> str | None:
+    """The task a row names, or None.
+
+    Raises:
+        DataError: it names none that exists.
+    """
+    if cell is None or cell == "":
+        return None
+    if cell not in get_args(TaskName):
+        raise DataError(
+            f"{place}: the task is {_shown(cell)}, wanted one of {', '.join(get_args(TaskName))}. "
+            "Change it, or leave the cell empty to take the run's task."
+        )
+    return str(cell)
+
+
+def options_of_cell(cell: object, *, place: str) -> tuple[str, ...]:
+    """The options a row lists, () for none.
+
+    A list of texts or numbers, an object {"A": text, ...}, or {"text": [...], "label": [...]} as some data
+    sets of the hub have it.
+
+    Raises:
+        DataError: something else, or more than 26 options.
+    """
+    if isinstance(cell, str) and cell.strip().startswith(("[", "{")):  # .csv has only text
+        with contextlib.suppress(ValueError):
+            cell = json.loads(cell)
+    if cell is None or cell == "":
+        return ()
+    if isinstance(cell, dict):
+        cell = cell["text"] if "text" in cell else [cell[key] for key in sorted(cell)]
+    if not isinstance(cell, list) or not all(isinstance(x, str | int | float) for x in cell):
+        raise DataError(
+            f"{place}: the options are {_shown(cell)}, wanted a list of texts such as "
+            '["a cat", "a dog"]. Change them, or name another column.'
+        )
+    if len(cell) > 26:
+        raise DataError(
+            f"{place}: got {len(cell)} options, wanted at most 26, A to Z. Leave some out."
+        )
+    return tuple(str(option) for option in cell)
+
+
+def with_options(prompt: str, options: Sequence[str]) -> str:
+    """The question with its options listed below it, unless its text holds them all already."""
+    if all(option in prompt for option in options):
+        return prompt
+    lines = [f"({chr(ord('A') + place)}) {option}" for place, option in enumerate(options)]
+    return "\n".join([prompt, *lines])
 
 
 def find_question_column(columns: Sequence[str]) -> tuple[str, ...] | None:

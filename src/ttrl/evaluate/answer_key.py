@@ -6,17 +6,19 @@ The label wall: answers, similarity, consensus, rl, data, engine and train never
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from ttrl.answers.bare_numbers import equal_up_to_unit
 from ttrl.answers.extract import extract_boxed
 from ttrl.data.questions import ID_COLUMNS, find_column, question_ids
 from ttrl.data.tables import HUB_PREFIX, Table, read_rows
 from ttrl.errors import DataError
-from ttrl.types import AnswerKey, Consensus, Task
+from ttrl.types import AnswerKey, Consensus, Question, Task
 
 ANSWER_COLUMNS = ("answer", "final_answer", "solution", "label", "target", "reward_model")
 """A short answer before a worked solution, whose last box or last line has to be found."""
@@ -35,21 +37,25 @@ class AnswerSheet:
         """The true answer, or None."""
         return self.answers.get(question_id)
 
-    def key(self, task: Task, question_id: str) -> AnswerKey | None:
+    def key(self, task: Task, question: Question) -> AnswerKey | None:
         """The canonical key of the true answer; None if unlabeled, or if the label says nothing.
 
         The label itself is keyed. To extract an answer from it again, as from a completion, is a
         published bug: it turns the label 3/4 into 4.
         """
-        answer = self.get(question_id)
-        return None if answer is None else task.key(answer)
+        answer = self.get(question.id)
+        return None if answer is None else task.for_question(question).key(answer)
 
 
-def right_class(task: Task, consensus: Consensus, truth: AnswerKey) -> int | None:
-    """Index of the class that equals the true answer, or None if no completion found it."""
-    for index, label in enumerate(consensus.labels):
-        if task.key(label) == truth:
-            return index
+def right_class(consensus: Consensus, truth: AnswerKey) -> int | None:
+    """Index of the class that equals the true answer, or None if no completion found it.
+
+    Where nothing equals it, the same number with a unit that the other leaves out does.
+    """
+    for equal in (operator.eq, equal_up_to_unit):
+        for index, key in enumerate(consensus.keys):
+            if equal(key, truth):
+                return index
     return None
 
 

@@ -23,10 +23,11 @@ class LabelDiagnostics:
     answers: AnswerSheet
 
     def on_step(self, result: StepResult) -> dict[str, float]:
-        """Empty if no question of the step is labeled, else:
+        """Empty if no question with exact answers is labeled in the step, else:
 
         labels/label_accuracy: share of questions whose pseudo-label is right; none at all is wrong.
-        labels/reward_accuracy: share of completions that are rewarded (> 0.5) exactly if correct.
+        labels/reward_accuracy: share of completions that are rewarded exactly if correct, where
+            rewarded means more than 0 and at least the mean of the group.
         labels/ground_truth_ratio: share of correct completions, mean over questions.
         labels/pass_at_votes: share of questions with a correct completion among the votes.
         """
@@ -34,14 +35,15 @@ class LabelDiagnostics:
         rewards: list[float] = []
         ratios: list[float] = []
         for scored in result.scored:
-            truth = self.answers.key(self.task, scored.group.question.id)
-            if truth is None:
+            truth = self.answers.key(self.task, scored.group.question)
+            if truth is None or scored.consensus.centrality is not None:
                 continue
-            right = right_class(self.task, scored.consensus, truth)
+            right = right_class(scored.consensus, truth)
             correct = correctness(scored.consensus, right)
             labels.append(right is not None and right == scored.consensus.winner)
+            average = mean(scored.rewards)
             rewards += [
-                (reward > 0.5) == is_correct
+                (0 < reward >= average - 1e-12) == is_correct
                 for reward, is_correct in zip(scored.rewards, correct, strict=True)
             ]
             ratios.append(mean(correct))

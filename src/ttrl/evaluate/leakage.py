@@ -24,7 +24,7 @@ class AnswerKeyReward:
 
     def __call__(self, task: Task, group: Group) -> ScoredGroup:
         consensus = vote_on_group(task, group, tie_seed=self.tie_seed)
-        truth = self.answers.key(task, group.question.id)
-        right = None if truth is None else right_class(task, consensus, truth)
+        truth = self.answers.key(task, group.question)
+        right = None if truth is None else right_class(consensus, truth)
         rewards = tuple(float(is_correct) for is_correct in correctness(consensus, right))
         return ScoredGroup(group=group, consensus=consensus, rewards=rewards)

@@ -33,7 +33,13 @@ class _Graded:
     right: int | None
     """Index of the correct class; None if nobody is right or the question is unlabeled."""
     correct: tuple[bool, ...] | None
-    """Per completion, or None if the question is unlabeled.   [G]"""
+    """Per completion, or None if the question is unlabeled or its answers are free text or code.   [G]"""
+    similar: tuple[float, ...] | None
+    """Similarity of free text or code to the true answer, or None.   [G]"""
+
+    @property
+    def labeled(self) -> bool:
+        return self.correct is not None or self.similar is not None
 
 
 def evaluate_groups(
@@ -45,9 +51,12 @@ def evaluate_groups(
         avg@k: share of correct ones among the first k completions; avg@n: among all.
         maj@n: share of questions whose consensus is right. A tie counts as its elected class does.
         pass@k: unbiased estimate from all n that one of k is correct (no interval).
-    Over all questions: entropy (nats, mean over all tokens), no_answer_rate, truncated_rate and
-    mean_tokens (over completions), majority_ratio (mean over questions); and the counts questions
-    and labeled.
+    Of free text and code, which hardly ever equal the true answer, instead:
+        similarity: to the true answer, mean over completions. An abstention counts as 0.
+        consensus_similarity: of the pseudo-label to the true answer.
+    Over all questions: self_similarity (free text and code only; mean of `Consensus.centrality`),
+    entropy (nats, mean over all tokens), no_answer_rate, truncated_rate and mean_tokens (over
+    completions), majority_ratio (mean over questions); and the counts questions and labeled.
 
     A label whose key is None says nothing, so its question counts as unlabeled.
 
@@ -68,21 +77,33 @@ def evaluate_groups(
 def _grade(task: Task, group: Group, answers: AnswerSheet | None, *, tie_seed: int) -> _Graded:
     consensus = vote_on_group(task, group, tie_seed=tie_seed)
     id = group.question.id
-    truth = None if answers is None else answers.key(task, id)
-    right = None if truth is None else right_class(task, consensus, truth)
+    truth = None if answers is None else answers.key(task, group.question)
+    exact = consensus.centrality is None
+    right = None if truth is None or not exact else right_class(consensus, truth)
     return _Graded(
         group=group,
         consensus=consensus,
         answer=None if answers is None else answers.get(id),
         right=right,
-        correct=None if truth is None else correctness(consensus, right),
+        correct=None if truth is None or not exact else correctness(consensus, right),
+        similar=None if truth is None or exact else _similar(task, group, consensus, answers),
     )
 
 
+def _similar(
+    task: Task, group: Group, consensus: Consensus, answers: AnswerSheet | None
+) -> tuple[float, ...]:
+    truth = "" if answers is None else answers.get(group.question.id) or ""
+    matrix = task.for_question(group.question).similarities([*consensus.labels, truth])
+    to_truth = [0.0] * len(consensus.labels) if matrix is None else matrix[-1]
+    return tuple(0.0 if index is None else float(to_truth[index]) for index in consensus.class_of)
+
+
 def _accuracies(graded: Sequence[_Graded], *, n: int, seed: int) -> dict[str, Any]:
+    metrics = _similarities(graded, seed=seed)
     correct = [item.correct for item in graded if item.correct is not None]
     if not correct:
-        return {}
+        return metrics
     k = min(LARGEST_K, n)
     per_question = {f"avg@{size}": [mean(row[:size]) for row in correct] for size in (k, n)}
     per_question[f"maj@{n}"] = [
@@ -90,7 +111,6 @@ def _accuracies(graded: Sequence[_Graded], *, n: int, seed: int) -> dict[str, An
         for item in graded
         if item.correct is not None
     ]
-    metrics: dict[str, Any] = {}
     for name, values in per_question.items():
         metrics[name] = mean(values)
         metrics[f"{name}_ci"] = list(bootstrap_interval(values, seed=seed))
@@ -98,18 +118,36 @@ def _accuracies(graded: Sequence[_Graded], *, n: int, seed: int) -> dict[str, An
     return metrics
 
 
+def _similarities(graded: Sequence[_Graded], *, seed: int) -> dict[str, Any]:
+    similar = [(item, item.similar) for item in graded if item.similar is not None]
+    if not similar:
+        return {}
+    values = [mean(row) for _, row in similar]
+    elected = [
+        row[item.consensus.class_of.index(item.consensus.winner)] if item.consensus.counts else 0.0
+        for item, row in similar
+    ]
+    return {
+        "similarity": mean(values),
+        "similarity_ci": list(bootstrap_interval(values, seed=seed)),
+        "consensus_similarity": mean(elected),
+    }
+
+
 def _label_free(graded: Sequence[_Graded]) -> dict[str, Any]:
     completions = [completion for item in graded for completion in item.group.completions]
     entropies = [entropy for completion in completions for entropy in completion.entropy]
     abstained = sum(item.consensus.abstained for item in graded)
+    central = [c for item in graded if (c := item.consensus.centrality) is not None]
     return {
+        **({"self_similarity": mean([mean(row) for row in central])} if central else {}),
         "entropy": mean(entropies) if entropies else 0.0,
         "no_answer_rate": abstained / len(completions),
         "truncated_rate": mean([c.finish_reason == "length" for c in completions]),
         "mean_tokens": mean([len(c.token_ids) for c in completions]),
         "majority_ratio": mean([item.consensus.majority_ratio for item in graded]),
         "questions": len(graded),
-        "labeled": sum(item.correct is not None for item in graded),
+        "labeled": sum(item.labeled for item in graded),
     }
 
 

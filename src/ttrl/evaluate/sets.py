@@ -40,7 +40,7 @@ def build_sets(config: RunConfig) -> list[QuestionSet]:
     if config.questions == EMBEDDED_QUESTIONS and not Path(config.questions).exists():
         return _embedded_sets(config)
     table = read_rows(config.questions)
-    questions = read_questions(table, column=config.question_column, limit=config.limit)
+    questions = _read(table, config, limit=config.limit)
     answers = None if config.answers is None else resolve_answers(config.answers, table)
     if config.holdout is None:
         return [QuestionSet(name="unlabeled", questions=tuple(questions), answers=answers)]
@@ -51,7 +51,7 @@ def build_sets(config: RunConfig) -> list[QuestionSet]:
     else:
         held_table = read_rows(config.holdout)
         train = questions
-        held = read_questions(held_table, column=config.question_column, limit=None)
+        held = _read(held_table, config, limit=None)
         held_answers = _holdout_answers(config.answers, held_table)
         _refuse_overlap(train, held, config.holdout)
     return [
@@ -60,8 +60,19 @@ def build_sets(config: RunConfig) -> list[QuestionSet]:
     ]
 
 
+def _read(table: Table, config: RunConfig, *, limit: int | None) -> list[Question]:
+    return read_questions(
+        table,
+        column=config.question_column,
+        limit=limit,
+        task=config.task,
+        task_column=config.task_column,
+        options_column=config.options_column,
+    )
+
+
 def _embedded_sets(config: RunConfig) -> list[QuestionSet]:
-    for option in ("question_column", "answers", "holdout"):
+    for option in ("question_column", "task_column", "options_column", "answers", "holdout"):
         if getattr(config, option) is not None:
             raise ConfigError(
                 f"{option}={getattr(config, option)!r}: the embedded questions bring their own answers "

@@ -35,7 +35,7 @@ def make_manifest(
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "inputs": {
             "model": model_fingerprint,
-            "questions": _hash([[q.id, q.prompt] for q in questions]),
+            "questions": _hash([[q.id, q.prompt, *_asked(q)] for q in questions]),
             "prompts": _hash(list(prompts)),
             "true_labels": None if true_labels is None else _hash(dict(true_labels)),
         },
@@ -48,6 +48,13 @@ def make_manifest(
         },
         "git": _git_commit(),
     }
+
+
+def _asked(question: Question) -> list[object]:
+    """Nothing for a plain question, so that runs of older versions go on."""
+    if question.task is None and not question.options:
+        return []
+    return [question.task, list(question.options)]
 
 
 def _versions() -> dict[str, str]:

@@ -61,7 +61,7 @@ class Grpo:
         return self.kl_coefficient > 0
 
     def training_samples(self, scored: Sequence[ScoredGroup]) -> list[TrainingSample]:
-        """Groups without variance give nothing; identical completions of a group become one sample.
+        """Groups without variance or left out by the rule give nothing; identical completions are one.
 
         Identical completions share reward and log-probabilities, so one of them with their number as
         its weight has exactly their summed gradient, whatever the ratio.
@@ -69,7 +69,7 @@ class Grpo:
         samples = []
         for group in scored:
             advantages = group_advantages(group.rewards, divide_by_std=self.divide_by_std)
-            if not any(advantages):
+            if group.skipped or not any(advantages):
                 continue
             completions = group.group.completions
             folded = Counter(zip((c.token_ids for c in completions), advantages, strict=True))

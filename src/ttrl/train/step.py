@@ -67,7 +67,9 @@ def ttrl_step(
         "consensus/seconds": voted - sampled,
     }
     if not samples:
-        reason = "no group has two different rewards"
+        reason = next(
+            (s.skipped for s in scored if s.skipped), "no group has two different rewards"
+        )
         return StepResult(step=step, scored=tuple(scored), metrics=metrics, skipped=reason)
     updates: list[Metrics] = []
     before_update()

@@ -1,15 +1,20 @@
 from ttrl.answers.tasks import get_task
-from ttrl.consensus.rewards import MajorityReward, agreement_rewards
-from ttrl.consensus.vote import vote
+from ttrl.consensus.majority import MajorityReward, agreement_rewards
+from ttrl.consensus.vote import elect
+from ttrl.types import KeyedAnswers
 
 
 def test_agreeing_pays_one_and_everything_else_nothing():
-    consensus = vote(["7", "8", None, "7"], [("n", 7), ("n", 8), None, ("n", 7)], tie_seed=0)
+    keyed = KeyedAnswers(keys=(("n", 7), ("n", 8), None, ("n", 7)))
+    consensus = elect(["7", "8", None, "7"], keyed, tie_seed=0)
     assert agreement_rewards(consensus) == (1, 0, 0, 1)
 
 
 def test_silence_that_agrees_with_silence_is_not_paid():
-    assert agreement_rewards(vote([None, None], [None, None], tie_seed=0)) == (0, 0)
+    assert agreement_rewards(elect([None, None], KeyedAnswers(keys=(None, None)), tie_seed=0)) == (
+        0,
+        0,
+    )
 
 
 def test_three_silent_completions_do_not_beat_one_answer(make_group):

@@ -1,4 +1,4 @@
-"""Reward by agreement with the consensus."""
+"""Majority reward: 1 for agreeing with the consensus, else 0."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Speed, memory and comparisons with peers. Each module is one command: python -m benchmarks.NAME."""

@@ -1,0 +1,117 @@
+"""Tasks whose answers are equal or different: mathematics, numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ttrl.answers.bare_numbers import adopt_units, number_in
+from ttrl.answers.extract import extract_answer
+from ttrl.answers.key import SPELLING_LIMIT, answer_key
+from ttrl.answers.slow_path import read_slowly
+from ttrl.types import AnswerKey, Completion, KeyedAnswers, Question
+
+UNREAD = "s"
+"""Kind of the key of an answer that looks like mathematics and that the fast reader does not understand."""
+KILL_LIMIT = 2
+"""Killed readings after which the rest of a group stays unread: hostile groups have a bounded cost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MathTask:
+    """Questions with one short mathematical answer, asked for in a box."""
+
+    name: str = "math"
+    instruction: str = r"Please reason step by step, and put your final answer within \boxed{}."
+    last_number: bool = False
+
+    def for_question(self, question: Question) -> MathTask:
+        return self
+
+    def extract(self, completion: Completion) -> str | None:
+        return extract_answer(
+            completion.text,
+            truncated=completion.finish_reason == "length",
+            last_number=self.last_number,
+        )
+
+    def keys(self, answers: Sequence[str | None]) -> KeyedAnswers:
+        """Fast keys, then slow ones for what is left, then the units of bare numbers.
+
+        A bare number takes the unit that the group gives to the same number, if it gives only one: see
+        `adopt_units`. Which answers are read slowly depends on the group alone, not on what was seen before.
+        """
+        keys = [None if answer is None else _fast_key(answer) for answer in answers]
+        unread = Counter(key for key in keys if key is not None and key[0] == UNREAD)
+        killed = 0
+        read: dict[AnswerKey, AnswerKey] = {}
+        for key in sorted(unread, key=lambda key: (-unread[key], repr(key))):
+            if killed == KILL_LIMIT:
+                break
+            reading = read_slowly(str(key[1]))
+            if reading is None:
+                continue
+            if reading.killed:
+                killed += 1
+            elif (found := _key_of_reading(reading.spelling, reading.values)) is not None:
+                read[key] = found
+        keys = adopt_units([None if key is None else read.get(key, key) for key in keys])
+        left = sum(key is not None and key[0] == UNREAD for key in keys)
+        return KeyedAnswers(keys=tuple(keys), unread=left, killed=killed)
+
+    def key(self, answer: str) -> AnswerKey | None:
+        return self.keys([answer]).keys[0]
+
+    def similarities(self, answers: Sequence[str]) -> None:
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberTask:
+    """Questions whose answer is a number: units, currencies and percent signs around it are dropped."""
+
+    name: str = "number"
+    instruction: str = (
+        "Please reason step by step, and put your final answer, "
+        r"a number without a unit, within \boxed{}."
+    )
+    last_number: bool = False
+
+    def for_question(self, question: Question) -> NumberTask:
+        return self
+
+    def extract(self, completion: Completion) -> str | None:
+        return extract_answer(
+            completion.text,
+            truncated=completion.finish_reason == "length",
+            last_number=self.last_number,
+        )
+
+    def keys(self, answers: Sequence[str | None]) -> KeyedAnswers:
+        return KeyedAnswers(keys=tuple(None if a is None else self.key(a) for a in answers))
+
+    def key(self, answer: str) -> AnswerKey | None:
+        return number_in(_fast_key(answer), answer)
+
+    def similarities(self, answers: Sequence[str]) -> None:
+        return None
+
+
+def _fast_key(answer: str) -> AnswerKey | None:
+    return answer_key(answer) if len(answer) > SPELLING_LIMIT else _remembered_key(answer)
+
+
+@lru_cache(maxsize=50_000)
+def _remembered_key(answer: str) -> AnswerKey | None:
+    """Answers repeat across completions and steps. Long ones stay out: the cache counts entries."""
+    return answer_key(answer)
+
+
+def _key_of_reading(spelling: str | None, values: Sequence[str] | None) -> AnswerKey | None:
+    if spelling is not None:
+        key = answer_key(spelling)
+        if key is not None and key[0] not in (UNREAD, "t"):
+            return key
+    return None if values is None else ("v", *values)

@@ -1,0 +1,149 @@
+r"""Plain numbers, read by regular expressions alone: exact, and much faster than parsing.
+
+    ("n", 1, 2)        a number in lowest terms: 0.5, 1/2, \frac12, 5e-1; decimals are exact
+    ("n%", 50, 1)      a percentage: 50% is neither 50 nor 0.5
+
+`quick_key` takes an answer as it was spelled by the model, `number_key` its plain spelling.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from math import gcd
+
+from ttrl.types import AnswerKey
+
+LENGTH_LIMIT = 400
+"""Characters of a number."""
+BIT_LIMIT = 4096
+"""Bits of a numerator or denominator."""
+_EXPONENT_LIMIT = 1232
+"""Largest power of ten within BIT_LIMIT."""
+
+_QUICK = re.compile(
+    r"\s*+([+-]?)(?:(\d++)/(\d++)|\\[dt]?frac\{(\d++)\}\{(\d++)\}|(\d++)(?:\.(\d*+))?|\.(\d++))\s*+",
+    re.ASCII,
+)
+
+_PLAIN = r"(?:(?:\d+|(?!0)\d{1,3}(?:,\d{3})+)(?:\.\d*)?|\.\d+)"
+_SPACED = r"(?!0)\d{1,3}(?: \d{3})+(?:\.\d*)?"
+_ARGUMENT = rf"(?:\{{ ?([+-]? ?(?:{_PLAIN}|{_SPACED})) ?\}}|(\d))"
+
+_LEFT_HAND_SIDE = re.compile(r"[^\W\d_] ?= ?")
+_SIGN = re.compile(r"([+-]?) ?\$? ?")
+_DECIMAL = re.compile(rf"{_PLAIN}|{_SPACED}")
+_FRAC = re.compile(rf"\\frac ?{_ARGUMENT} ?{_ARGUMENT}")
+_SLASH = re.compile(rf"({_PLAIN}) ?/ ?([+-]? ?{_PLAIN})")  # 1 234/5 may be a mixed number
+_MIXED = re.compile(
+    r"(\d+|(?!0)\d{1,3}(?:,\d{3})+)"
+    r"(?: (?!\d{3}/)(\d+)/(\d+)| ?\\frac ?(?:\{ ?(\d+) ?\}|(\d)) ?(?:\{ ?(\d+) ?\}|(\d)))"
+)
+_POWER_OF_TEN = re.compile(
+    rf"({_PLAIN})[eE]([+-]?\d+)"
+    rf"|(?:({_PLAIN}) ?(?:\\times|\\cdot|\*) ?)?10 ?\^ ?(?:\{{ ?([+-]? ?\d+) ?\}}|([+-]?\d+))"
+)
+_REPEATING = re.compile(
+    r"(\d*)\.(\d*?)(?:\\overline ?\{ ?(?P<block>\d+) ?\}"
+    r"|\\(?:overline|dot) ?(?:\{ ?(?P<digit>\d) ?\}|(?P<bare>\d))|(?:\.{3,}| ?\\ldots))"
+)
+_THREE_TIMES = 3
+
+
+def quick_key(answer: str) -> AnswerKey | None:
+    """The key of an ASCII integer, decimal or quotient of integers, else None."""
+    if len(answer) > LENGTH_LIMIT:
+        return None
+    number = _QUICK.fullmatch(answer)
+    if number is None:
+        return None
+    sign, above, below, frac_above, frac_below, whole, part, bare_part = number.groups()
+    if whole and not part:
+        value = int(whole)
+        return "n", -value if sign == "-" else value, 1
+    if whole or bare_part:
+        part = part or bare_part
+        return _lowest_terms(sign, int((whole or "") + part), 10 ** len(part))
+    divisor = int(below or frac_below)
+    return _lowest_terms(sign, int(above or frac_above), divisor) if divisor else None
+
+
+def _lowest_terms(sign: str, above: int, below: int) -> AnswerKey:
+    shared = gcd(above, below)
+    above //= shared
+    return "n", -above if sign == "-" else above, below // shared
+
+
+def number_key(text: str) -> AnswerKey | None:
+    """The key of a number, a percentage or a variable that is set to one, else None."""
+    if len(text) > LENGTH_LIMIT:
+        return None
+    if left := _LEFT_HAND_SIDE.match(text):
+        text = text[left.end() :]
+    number = text.removesuffix("%")
+    value = _number(number.rstrip())
+    if value is None:
+        return None
+    return "n" if number == text else "n%", value.numerator, value.denominator
+
+
+def _number(text: str) -> Fraction | None:
+    sign = _SIGN.match(text)
+    if sign is None:
+        return None
+    value = _unsigned(text[sign.end() :])
+    return -value if value is not None and sign[1] == "-" else value
+
+
+def _unsigned(text: str) -> Fraction | None:
+    if _DECIMAL.fullmatch(text):
+        return decimal(text)
+    if quotient := _FRAC.fullmatch(text) or _SLASH.fullmatch(text):
+        above, below = (decimal(part) for part in quotient.groups() if part is not None)
+        return above / below if below else None
+    if mixed := _MIXED.fullmatch(text):
+        whole, above, below = (decimal(part) for part in mixed.groups() if part is not None)
+        return whole + above / below if 0 < above < below else None
+    if product := _POWER_OF_TEN.fullmatch(text):
+        factor = decimal(product[1] or product[3] or "1")
+        exponent = int((product[2] or product[4] or product[5]).replace(" ", ""))
+        if abs(exponent) <= _EXPONENT_LIMIT:
+            power = Fraction(10 ** abs(exponent))
+            value = factor * power if exponent >= 0 else factor / power
+            bits = max(value.numerator.bit_length(), value.denominator.bit_length())
+            return value if bits <= BIT_LIMIT else None
+    if repeating := _REPEATING.fullmatch(text):
+        return _repeating(repeating)
+    return None
+
+
+def decimal(text: str) -> Fraction:
+    """Exact value of a signed decimal, with or without separators of thousands."""
+    digits = text.lstrip("+- ").replace(",", "").replace(" ", "")
+    whole, _, part = digits.partition(".")
+    value = Fraction(int(whole + part), 10 ** len(part))
+    return -value if text.startswith("-") else value
+
+
+def _repeating(number: re.Match[str]) -> Fraction | None:
+    r"""0.1\overline{6}, or 0.1666...: dots after a block that occurs three times running.
+
+    Blocks of several lengths may end the same digits (0.211121112111...): then nothing is read,
+    unless they say the same.
+    """
+    whole, part, block = (
+        number[1] or "0",
+        number[2],
+        number["block"] or number["digit"] or number["bare"],
+    )
+    if block:
+        return _with_period(whole, part, block)
+    lengths = range(1, len(part) // _THREE_TIMES + 1)
+    blocks = [part[-n:] for n in lengths if part.endswith(part[-n:] * _THREE_TIMES)]
+    values = {_with_period(whole, part, block) for block in blocks}
+    return values.pop() if len(values) == 1 else None
+
+
+def _with_period(whole: str, part: str, block: str) -> Fraction:
+    tail = Fraction(int(block), (10 ** len(block) - 1) * 10 ** len(part))
+    return Fraction(int(whole + part), 10 ** len(part)) + tail

@@ -1,0 +1,152 @@
+r"""The first gate of the slow path: an answer as tokens, or None if it is nothing for the slow reader.
+
+What passes is short, shallow, and made of one-letter variables, numbers, whitelisted commands and
+names of functions only. Linear, and no arithmetic. The gate is strict because a product of letters
+is a plausible reading of almost any prose: what is not surely mathematics is refused.
+"""
+
+from __future__ import annotations
+
+import re
+
+LENGTH_LIMIT = 300
+DEPTH_LIMIT = 15
+DIGIT_LIMIT = 20
+EXPONENT_DIGIT_LIMIT = 3
+TOWER_LIMIT = 2
+"""Exponents inside exponents: e^{-x^2} is read, 2^{2^{2^x}} is refused."""
+
+FUNCTIONS = {
+    **{name: name for name in ("sin", "cos", "tan", "cot", "sec", "csc")},
+    **{name: name for name in ("sinh", "cosh", "tanh", "coth", "sech", "csch")},
+    **{f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "cot", "sec", "csc")},
+    **{f"ar{area}{name}h": f"a{name}h" for name in ("sin", "cos", "tan") for area in ("", "c")},
+    **{"exp": "exp", "ln": "log", "log": "log", "lg": "log", "max": "Max", "min": "Min"},
+}
+"""Names of functions as answers spell them, and as sympy does."""
+
+_GREEK = (
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho "
+    "sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
+)
+GREEK = frozenset("\\" + name for name in _GREEK.split())
+_SYNONYMS = {
+    **{rf"\{name}": r"\frac" for name in ("dfrac", "tfrac", "cfrac")},
+    **{rf"\{name}": "*" for name in ("cdot", "times", "ast")},
+    **{r"\div": "/", "**": "^", r"\degree": r"\circ", r"\vert": "|", r"\mid": "|"},
+}
+_COMMANDS = GREEK.union(
+    (rf"\{name}" for name in FUNCTIONS),
+    (r"\frac", r"\sqrt", r"\pi", r"\circ", r"\lvert", r"\rvert"),
+    (r"\lfloor", r"\rfloor", r"\lceil", r"\rceil"),
+)
+_SILENT = frozenset(
+    rf"\{name}" for name in ("quad", "qquad", "displaystyle", "textstyle", "limits", "big", "Big")
+)
+_OPENING = frozenset(rf"\{name}" for name in ("left", "bigl", "Bigl", "biggl", "Biggl"))
+_CLOSING = frozenset(rf"\{name}" for name in ("right", "bigr", "Bigr", "biggr", "Biggr"))
+_WORDS = (
+    "am an as at be by cm do dx dy dt du dz ft go he hr if in is it kg km lb me mg mi mL ml mm my "
+    "no of oh on or oz pm so to up us we yd Am An As At Be By Do He Hz If In Is It Mr My No Of On Or "
+    "So To Up We"
+)
+_SMALL_WORDS = frozenset(_WORDS.split())
+"""Two letters that are no product."""
+
+_UNICODE = str.maketrans(
+    {
+        **{"\u2212": "-", "\u00b7": "*", "\u22c5": "*", "\u00d7": "*", "\u00f7": "/"},
+        **{"\u03c0": r"\pi ", "\u03b8": r"\theta ", "\u03b1": r"\alpha ", "\u03b2": r"\beta "},
+        **{"\u00b0": r"\circ ", "\u00b2": "^2", "\u00b3": "^3", "\u00a0": " ", "\u221a": r"\sqrt "},
+    }
+)
+_UPRIGHT = re.compile(
+    rf"\\(?:operatorname|mathrm|text|textrm|mathop) ?\{{ ?({'|'.join(FUNCTIONS)}|e|i) ?\}}"
+)
+_TOKEN = re.compile(
+    r"""(?P<space>\s+|\\[,;:!>\ ]|~)
+      | (?P<command>\\[A-Za-z]+)
+      | (?P<number>[0-9]+(?:\.[0-9]+)?|\.[0-9]+)
+      | (?P<word>[A-Za-z]+)
+      | (?P<sign>\*\*|[-+*/^_(){}\[\]|,=])
+    """,
+    re.VERBOSE,
+)
+_OPEN = frozenset(("(", "[", "{", r"\lvert", r"\lfloor", r"\lceil"))
+_CLOSE = frozenset((")", "]", "}", r"\rvert", r"\rfloor", r"\rceil"))
+
+
+def tokens_of(answer: str) -> list[str] | None:
+    """Numbers, single letters, commands (functions in any spelling as one) and signs; None: refused."""
+    if len(answer) > LENGTH_LIMIT:
+        return None
+    text = answer.translate(_UNICODE).strip()
+    if text.endswith(".."):  # 3.14... is no 3.14
+        return None
+    text = _UPRIGHT.sub(_upright, text.removesuffix("."))
+    for opening, closing in (("$", "$"), (r"\(", r"\)"), (r"\[", r"\]")):
+        if text.startswith(opening) and text.endswith(closing):
+            text = text.removeprefix(opening).removesuffix(closing)
+    tokens: list[str] = []
+    at = 0
+    side = ""  # of \left or \right just before
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:
+            return None
+        at = match.end()
+        token = match[0]
+        if match.lastgroup == "space" or token in _SILENT:
+            continue
+        if token in _OPENING or token in _CLOSING:
+            side = "l" if token in _OPENING else "r"
+            continue
+        found = _spelled_alike(token, match.lastgroup, side)
+        if found is None:
+            return None
+        tokens += found
+        side = ""
+    return tokens if tokens and not side and _within_limits(tokens) else None
+
+
+def _upright(match: re.Match[str]) -> str:
+    return match[1] + " " if len(match[1]) == 1 else rf"\{match[1]} "
+
+
+def _spelled_alike(token: str, kind: str | None, side: str) -> list[str] | None:
+    if kind == "word":
+        if token in FUNCTIONS or token in ("sqrt", "pi"):
+            return ["\\" + token]
+        if len(token) == 1 or (len(token) == 2 and token not in _SMALL_WORDS):
+            return list(token)
+        return None
+    token = _SYNONYMS.get(token, token)
+    if token == "|" and side:
+        return [rf"\{side}vert"]
+    if token.startswith("\\") and token not in _COMMANDS:
+        return None
+    return [token]
+
+
+def _within_limits(tokens: list[str]) -> bool:
+    """Depth, digits and towers of exponents, before anything is built."""
+    is_exponent: list[bool] = []  # of each open bracket
+    before = ""
+    for token in tokens:
+        exponents = sum(is_exponent)
+        if token in _OPEN:
+            is_exponent.append(before == "^")
+            if len(is_exponent) > DEPTH_LIMIT:
+                return False
+        elif token in _CLOSE:
+            if not is_exponent:
+                return False
+            is_exponent.pop()
+        elif token == "^" and exponents >= TOWER_LIMIT:
+            return False
+        elif token[0].isdigit() or token[0] == ".":
+            raised = exponents or before == "^"
+            if len(token) > (EXPONENT_DIGIT_LIMIT if raised else DIGIT_LIMIT):
+                return False
+        before = token
+    return not is_exponent

@@ -1,0 +1,92 @@
+"""What runs in a process of the slow path: one answer in, its reading out, until the input ends.
+
+The process limits itself: memory, no files, no core, and for each task CPU time. At the end of that
+time the system ends the process, also inside of C code and whatever the load of the machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+
+CPU_SECONDS = 0.6
+MEMORY_BYTES = 1 << 30
+OPEN_FILES = 16
+READY = b"ready\n"
+
+Form = tuple[str | None, tuple[str, ...]]
+
+_WARM_UP = (
+    r"\sin 30^\circ+\log_2 8",
+    r"\cot x",
+    r"\sin^2 x+\cos^2 x",
+    r"\tan^{-1} 1/2",
+    r"\log_2 4^x",
+)
+
+
+def main() -> None:
+    """Import and warm up without a limit of time, then serve."""
+    _limit(resource.RLIMIT_AS, MEMORY_BYTES)
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_FSIZE, 0)
+    read = _slow_reader()
+    for answer in _WARM_UP:
+        read(answer)
+    serve(read)
+
+
+def serve(read: Callable[[str], Form | None]) -> None:
+    """Answer JSON lines with JSON lines. Memory that ran out ends the process as time does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGPROF])
+    _limit(resource.RLIMIT_NOFILE, OPEN_FILES)
+    output, sys.stdout = sys.stdout.buffer, sys.stderr  # a stray print is no reply
+    output.write(READY)
+    output.flush()
+    for line in sys.stdin.buffer:
+        answer = json.loads(line)
+        signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+        try:
+            form = read(answer)
+        except MemoryError:
+            os._exit(1)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        output.write(json.dumps(form).encode() + b"\n")
+        output.flush()
+
+
+def _slow_reader() -> Callable[[str], Form | None]:
+    # Here, so that `serve` stands without them.
+    from sympy.core.cache import clear_cache
+    from sympy.core.random import seed
+
+    from ttrl.answers.slow_form import canonical_form
+    from ttrl.answers.slow_grammar import expression_of
+    from ttrl.answers.slow_tokens import tokens_of
+
+    def read(answer: str) -> Form | None:
+        clear_cache()  # neither time nor result depends on what was read before
+        seed(0)
+        tokens = tokens_of(answer)
+        if tokens is None:
+            return None
+        try:
+            return canonical_form(expression_of(tokens))
+        except MemoryError:
+            raise
+        except Exception:  # sympy raises anything: what it cannot read is not understood
+            return None
+
+    return read
+
+
+def _limit(kind: int, most: int) -> None:
+    with contextlib.suppress(ValueError, OSError):  # not every system has every limit
+        resource.setrlimit(kind, (most, most))

@@ -1,0 +1,108 @@
+"""`ttrl.vote`: texts in, consensus and rewards out, without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from ttrl.answers.tasks import TaskOptions, get_task
+from ttrl.config import RunConfig, resolve
+from ttrl.consensus.rules import ANSWER_KEY, make_rule
+from ttrl.data.completions import read_completion
+from ttrl.errors import ConfigError
+from ttrl.types import Group, Question, RewardRule, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """What the completions of one question agree on; `ttrl vote` writes these fields.   [G] per completion"""
+
+    id: str
+    pseudo_label: str | None
+    """The elected answer in its smallest spelling; None if every completion abstains."""
+    majority_ratio: float
+    """Votes of the elected answer / all votes, abstentions included."""
+    tied: bool
+    answers: tuple[str | None, ...]
+    """As extracted; None abstains.   [G]"""
+    classes: tuple[int | None, ...]
+    """Equal numbers are equal answers; 0 is the elected one.   [G]"""
+    counts: tuple[int, ...]
+    """Votes of each class."""
+    rewards: tuple[float, ...]
+    """Under the chosen rule.   [G]"""
+
+
+def vote(
+    completions: Sequence[str | Mapping[str, Any]],
+    *,
+    task: str = "math",
+    reward: str = "agreement",
+    id: str = "0",
+    question: str = "",
+    options: Sequence[str] = (),
+    seed: int = 0,
+    **settings: Any,
+) -> Vote:
+    r"""The consensus of one question's completions, and their rewards.
+
+    >>> vote([r"\boxed{0.5}", r"so \boxed{\frac12}", "no idea"]).rewards
+    (1.0, 1.0, 0.0)
+
+    Args:
+        completions: texts, or objects {"completion": text, "finish_reason": "stop" | "length",
+            "logprobs": [...], "entropy": [...]} of which only the text is needed by most rules.
+        task, reward, settings: as the options of the same names of `ttrl vote`.
+        question: its text: lists the options of a choice, and lets the tasks text and code leave out copies.
+        options: of a multiple-choice question, or the labels of a classification.
+        seed: decides ties, together with `id`.
+
+    Raises:
+        ConfigError: an unknown task, reward or setting.
+        DataError: a completion that is none, or without what the rule needs.
+    """
+    named = {"task": task, "reward": reward, "seed": seed, **settings}
+    reader, rule = _tools(tuple(sorted(named.items())))
+    asked = Question(id=id, prompt=question, options=tuple(options))
+    read = tuple(
+        read_completion(value, id=id, place=f"completion {place}")
+        for place, value in enumerate(completions)
+    )
+    return vote_on(Group(question=asked, completions=read), task=reader, rule=rule)
+
+
+def vote_on(group: Group, *, task: Task, rule: RewardRule) -> Vote:
+    """The same for a group that is read already."""
+    scored = rule(task, group)
+    consensus = scored.consensus
+    return Vote(
+        id=group.question.id,
+        pseudo_label=consensus.pseudo_label,
+        majority_ratio=consensus.majority_ratio,
+        tied=consensus.tied,
+        answers=consensus.answers,
+        classes=consensus.class_of,
+        counts=consensus.counts,
+        rewards=scored.rewards,
+    )
+
+
+def voting_tools(config: RunConfig) -> tuple[Task, RewardRule]:
+    """Task and rule of a config, for votes that see no true answer.
+
+    Raises:
+        ConfigError: an unknown reward, or the one that needs true answers.
+    """
+    if config.reward == ANSWER_KEY:
+        raise ConfigError(
+            f"reward={ANSWER_KEY} needs true answers, and a vote sees none. Choose another reward."
+        )
+    options = TaskOptions(last_number=config.last_number, text_measure=config.text_measure)
+    return get_task(config.task, options), make_rule(config)
+
+
+@lru_cache(maxsize=64)
+def _tools(named: tuple[tuple[str, Any], ...]) -> tuple[Task, RewardRule]:
+    return voting_tools(resolve(dict(named), environment={}).values)

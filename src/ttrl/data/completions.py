@@ -1,0 +1,179 @@
+"""Completions from a file: JSON Lines, one row per completion or one per question, read as a stream."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ttrl.data.questions import ID_COLUMNS, find_column, options_of_cell, task_of_cell
+from ttrl.errors import DataError
+from ttrl.types import Completion, FinishReason, Group, Question
+
+WANTED = (
+    'Wanted one JSON object in each line: {"id": ..., "completion": text}, rows of one id after each other, '
+    'or {"id": ..., "completions": [text, ...]}.'
+)
+
+
+def read_groups(lines: Iterable[bytes], *, name: str, unsorted: bool = False) -> Iterator[Group]:
+    """One group per question, each as soon as its last row is read.
+
+    Beside `id` and `completion` or `completions` a row may hold `question` or `prompt`, `task`, `options`,
+    and per completion `finish_reason` ("stop" or "length"), `logprobs` and `entropy`; items of `completions`
+    are texts or objects with these keys. What belongs to the question is read from its first row.
+
+    Args:
+        lines: of a .jsonl file, as bytes.
+        name: of the file, for messages.
+        unsorted: rows of one id may be anywhere; everything is held in memory.
+
+    Raises:
+        DataError: broken JSON, a row without id or completion, or an id that comes back after others.
+    """
+    open_groups: dict[str, tuple[Question, list[Completion]]] = {}
+    closed: set[bytes] = set()
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        place = f"{name} line {number}"
+        row = _row(line, place)
+        question = _question(row, place, number)
+        whole = "completions" in row
+        if question.id not in open_groups:
+            _refuse_return(question.id, closed, place)
+            if not unsorted:
+                yield from _close(open_groups, closed)
+            open_groups[question.id] = (question, [])
+        elif whole:
+            raise DataError(
+                f"{place}: the id {question.id!r} occurs twice. Give each question its own id."
+            )
+        open_groups[question.id][1].extend(_completions(row, question.id, place))
+        if whole and not unsorted:
+            yield from _close(open_groups, closed)
+    yield from _close(open_groups, closed)
+
+
+def read_completion(value: str | Mapping[str, Any], *, id: str, place: str) -> Completion:
+    """One completion from its text, or from an object that holds it under `completion`.
+
+    Raises:
+        DataError: neither, or a part of the wrong kind.
+    """
+    if isinstance(value, str):
+        value = {"completion": value}
+    if not isinstance(value, Mapping) or not isinstance(value.get("completion"), str):
+        raise DataError(
+            f'{place}: got {_shown(value)}, wanted a text, or an object {{"completion": text, ...}}.'
+        )
+    reason = value.get("finish_reason") or "stop"
+    return Completion(
+        question_id=id,
+        prompt_ids=(),
+        token_ids=(),
+        logprobs=_numbers(value, "logprobs", place),
+        entropy=_numbers(value, "entropy", place),
+        finish_reason=_finish_reason(reason, place),
+        policy_version=0,
+        text=value["completion"],
+    )
+
+
+def _close(
+    open_groups: dict[str, tuple[Question, list[Completion]]], closed: set[bytes]
+) -> Iterator[Group]:
+    for id, (question, completions) in open_groups.items():
+        closed.add(_digest(id))
+        yield Group(question=question, completions=tuple(completions))
+    open_groups.clear()
+
+
+def _refuse_return(id: str, closed: set[bytes], place: str) -> None:
+    if _digest(id) in closed:
+        raise DataError(
+            f"{place}: the id {id!r} comes back after other ids. Sort the file by id, or give --unsorted, "
+            "which holds everything in memory; rows with `completions` need an id of their own."
+        )
+
+
+def _digest(id: str) -> bytes:
+    """Eight bytes, since a file may hold millions of ids."""
+    return hashlib.blake2b(id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+def _row(line: bytes, place: str) -> dict[str, Any]:
+    try:
+        # utf-8-sig: some writers put a byte order mark before the first line
+        row = json.loads(line.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise DataError(f"{place}: not UTF-8. Save the file as UTF-8 text.") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{place}: broken JSON ({error}). {WANTED}") from None
+    if not isinstance(row, dict):
+        raise DataError(f"{place}: got {_shown(row)}. {WANTED}")
+    if ("completion" in row) == ("completions" in row):
+        got = ", ".join(row) or "no keys"
+        raise DataError(
+            f"{place}: got {got}; exactly one of completion, completions belongs in a row. {WANTED}"
+        )
+    return row
+
+
+def _question(row: dict[str, Any], place: str, number: int) -> Question:
+    key = find_column(list(row), ID_COLUMNS)
+    id = row.get(key) if key is not None else None
+    if id is None and "completions" in row:
+        id = number - 1  # as rows of a question file without ids are numbered
+    if not isinstance(id, str | int) or isinstance(id, bool) or id == "":
+        raise DataError(
+            f"{place}: the id is {_shown(id)}, wanted a text or a whole number. {WANTED}"
+        )
+    text = row.get("question", row.get("prompt", ""))
+    if not isinstance(text, str):
+        raise DataError(f"{place}: the question is {_shown(text)}, wanted a text, or leave it out.")
+    return Question(
+        id=str(id),
+        prompt=text,
+        task=task_of_cell(row.get("task"), place=place),
+        options=options_of_cell(row.get("options"), place=place),
+    )
+
+
+def _completions(row: dict[str, Any], id: str, place: str) -> list[Completion]:
+    if "completion" in row:
+        return [read_completion(row, id=id, place=place)]
+    values = row["completions"]
+    if not isinstance(values, list):
+        raise DataError(f"{place}: completions is {_shown(values)}, wanted a list of texts.")
+    return [
+        read_completion(value, id=id, place=f"{place}, completion {index}")
+        for index, value in enumerate(values)
+    ]
+
+
+def _finish_reason(value: object, place: str) -> FinishReason:
+    if value == "length":
+        return "length"
+    if value == "stop":
+        return "stop"
+    raise DataError(f'{place}: finish_reason is {_shown(value)}, wanted "stop" or "length" (cut).')
+
+
+def _numbers(row: Mapping[str, Any], key: str, place: str) -> tuple[float, ...]:
+    values = row.get(key)
+    if values is None:
+        return ()
+    if not isinstance(values, list | tuple) or not all(
+        isinstance(x, int | float) and not isinstance(x, bool) for x in values
+    ):
+        raise DataError(
+            f"{place}: {key} is {_shown(values)}, wanted a list of numbers, one per token."
+        )
+    return tuple(map(float, values))
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
