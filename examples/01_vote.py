@@ -3,7 +3,7 @@
 Run: python examples/01_vote.py
 """
 
-from ttrl import Completion, Group, MajorityReward, Question, get_task, group_advantages
+from ttrl import group_advantages, vote
 
 TEXTS = (
     r"Half of it is left: \boxed{\frac{1}{2}}",
@@ -13,36 +13,29 @@ TEXTS = (
     r"So we get \boxed{5/10}",
     r"\boxed{7}",
 )
-
-
-def completion(text: str) -> Completion:
-    """A sampler fills in tokens and log-probabilities; a vote only reads the text."""
-    return Completion(
-        question_id="half",
-        prompt_ids=(),
-        token_ids=(),
-        logprobs=(),
-        entropy=(),
-        finish_reason="stop",
-        policy_version=0,
-        text=text,
-    )
+WORDS = (
+    "Blue light is scattered more than red light by the air.",
+    "The air scatters blue light more than red light.",
+    "It is blue because the sea is blue.",
+)
 
 
 def main() -> None:
-    question = Question(id="half", prompt="A cake is cut in two. How much is one piece?")
-    group = Group(question=question, completions=tuple(completion(text) for text in TEXTS))
-
-    scored = MajorityReward(tie_seed=0)(get_task("math"), group)
-    consensus = scored.consensus
-    advantages = group_advantages(scored.rewards, divide_by_std=True)
-
-    print("votes per answer :", dict(zip(consensus.labels, consensus.counts, strict=True)))
-    print("pseudo-label     :", consensus.pseudo_label)
-    print("majority ratio   :", consensus.majority_ratio, "of all votes, abstentions included")
-    print("abstained        :", consensus.abstained)
-    for text, reward, advantage in zip(TEXTS, scored.rewards, advantages, strict=True):
+    votes = vote(TEXTS)
+    advantages = group_advantages(votes.rewards, divide_by_std=True)
+    print("votes per class  :", votes.counts)
+    print("pseudo-label     :", votes.pseudo_label)
+    print("majority ratio   :", votes.majority_ratio, "of all votes, abstentions included")
+    print("abstained        :", votes.classes.count(None))
+    for text, reward, advantage in zip(TEXTS, votes.rewards, advantages, strict=True):
         print(f"reward {reward:.0f}  advantage {advantage:+.2f}  {text}")
+
+    for reward in ("soft", "format", "random"):  # other rules and controls: docs/rewards.md
+        print(f"{reward:<17}:", [round(r, 2) for r in vote(TEXTS, reward=reward).rewards])
+
+    similar = vote(WORDS, task="text", question="Why is the sky blue?")
+    print("most central     :", similar.pseudo_label)
+    print("mean similarity  :", [round(r, 2) for r in similar.rewards])
 
 
 if __name__ == "__main__":

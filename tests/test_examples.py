@@ -30,7 +30,7 @@ def test_a_vote_joins_spellings_and_needs_no_torch() -> None:
     assert "pseudo-label     : 0.5" in lines
     assert "majority ratio   : 0.5 of all votes, abstentions included" in lines
     assert [line[7] for line in lines if line.startswith("reward ")] == list("110010")
-    assert lines[-1] == "False"
+    assert lines[-1] == "False"  # torch
 
 
 def test_training_on_a_file_prints_the_result(

@@ -157,3 +157,21 @@ def test_no_evaluation_is_no_verdict(result: dict[str, Any]):
 def test_not_a_number_is_not_a_measurement():
     base = measured(float("nan"), 0, 1)
     assert set_sentence("unlabeled", base, base).tone == "unknown"
+
+
+def test_texts_are_judged_by_their_similarity_to_the_true_answers():
+    base = {"similarity": 0.2, "similarity_ci": [0.15, 0.25], "questions": 9, "labeled": 9}
+    final = base | {"similarity": 0.4, "similarity_ci": [0.35, 0.45]}
+    sentence = set_sentence("unlabeled", base, final)
+    assert sentence.tone == "rose"
+    assert text(sentence) == (
+        "On 9 unlabeled questions, similarity to the true answer rose from 20.0 % to 40.0 % "
+        "(95 % intervals 15.0 to 25.0 and 35.0 to 45.0)."
+    )
+
+
+def test_texts_without_true_answers_agree_by_their_similarity_to_each_other():
+    base = {"majority_ratio": 0.1, "self_similarity": 0.3, "questions": 9, "labeled": 0}
+    sentence = set_sentence("unlabeled", base, base | {"self_similarity": 0.5})
+    assert "similarity of the answers to each other went from 30.0 % to 50.0 %" in text(sentence)
+    assert "majority" not in text(sentence)

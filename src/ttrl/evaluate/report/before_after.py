@@ -19,6 +19,8 @@ from ttrl.evaluate.report.estimates import (
 from ttrl.evaluate.report.quantities import NOTHING, mapping, number, percent, plain, signed
 
 SHARES = {
+    "consensus_similarity": "consensus, similarity to the true answer",
+    "self_similarity": "similarity to each other",
     "majority_ratio": "majority ratio",
     "no_answer_rate": "no answer",
     "truncated_rate": "cut at the limit",
@@ -86,6 +88,8 @@ def set_rows(name: str, base: Mapping[str, Any], final: Mapping[str, Any]) -> Se
         for prefix in ("avg", "maj", "pass")
         for k in sorted({*sample_sizes(base, prefix), *sample_sizes(final, prefix)})
     ]
+    if number(base or final, "similarity") is not None:
+        accuracies.append(_accuracy_row("similarity", base, final))
     behaviour = [_share_row(key, label, base, final) for key, label in SHARES.items()]
     behaviour += [_amount_row(key, *words, base, final) for key, words in AMOUNTS.items()]
     title = set_title(name)

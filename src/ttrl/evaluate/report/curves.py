@@ -22,6 +22,8 @@ class ChartKind:
     share: bool = False
     """Recorded in [0, 1], drawn in percent from 0 to 100."""
     needs_labels: bool = False
+    free_form: bool = False
+    """Of texts and programs only; no word about it in other runs."""
 
 
 CHARTS = (
@@ -50,6 +52,13 @@ CHARTS = (
             ("no answer", "consensus/no_answer_rate"),
         ),
         share=True,
+    ),
+    ChartKind(
+        title="Similarity of the answers to each other",
+        unit="%",
+        lines=(("similarity", "consensus/similarity"),),
+        share=True,
+        free_form=True,
     ),
     ChartKind(title="Entropy", unit="nats per token", lines=(("entropy", "sample/entropy"),)),
     ChartKind(
@@ -118,6 +127,8 @@ def curves(records: Sequence[Mapping[str, Any]]) -> Curves:
     charts, left_out = [], []
     for kind in CHARTS:
         chart = _chart(kind, drawn)
+        if chart is None and kind.free_form:
+            continue
         if chart is None:
             reason = "needs labels" if kind.needs_labels else "not recorded"
             left_out.append(f"{kind.title}: {reason}.")

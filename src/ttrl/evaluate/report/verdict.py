@@ -54,7 +54,7 @@ def set_sentence(name: str, base: Metrics, final: Metrics) -> Sentence:
     """How one set fared. avg@k is compared at the smallest k that both evaluations have."""
     before_ks, after_ks = sample_sizes(base, "avg"), sample_sizes(final, "avg")
     if not before_ks and not after_ks:
-        return _without_labels(name, base, final)
+        return _of_similarity(name, base, final) or _without_labels(name, base, final)
     if not base or not final:
         return _one_sided(name, base, final)
     shared = sorted(set(before_ks) & set(after_ks))
@@ -123,14 +123,28 @@ def _one_sided(name: str, base: Metrics, final: Metrics) -> Sentence:
     return Sentence(text=text, tone="unclear")
 
 
+def _of_similarity(name: str, base: Metrics, final: Metrics) -> Sentence | None:
+    """Texts and programs with true answers are not right or wrong but more or less similar to these."""
+    before, after = estimate(base, "similarity"), estimate(final, "similarity")
+    if before is None or after is None:
+        return None
+    where = f"On {_questions(name, base)}, similarity to the true answer{_temperature(base, final)}"
+    return _movement(where, before, after)
+
+
 def _without_labels(name: str, base: Metrics, final: Metrics) -> Sentence:
     text = f"The {_questions(name, base or final)} have no answer key: accuracy needs labels."
-    before, after = number(base, "majority_ratio"), number(final, "majority_ratio")
-    if before is not None and after is not None:
-        text += (
-            f" The majority ratio went from {percent(before)} to {percent(after)}, "
-            "which is agreement, not correctness."
-        )
+    for key, words in (
+        ("self_similarity", "mean similarity of the answers to each other"),
+        ("majority_ratio", "majority ratio"),
+    ):
+        before, after = number(base, key), number(final, key)
+        if before is not None and after is not None:
+            text += (
+                f" The {words} went from {percent(before)} to {percent(after)}, "
+                "which is agreement, not correctness."
+            )
+            break
     return Sentence(text=text, tone="unknown")
 
 
