@@ -5,7 +5,7 @@ import pytest
 
 from ttrl.answers.tasks import get_task
 from ttrl.consensus.confidence import ConfidenceReward, confidence_weights
-from ttrl.errors import DataError
+from ttrl.errors import ConfigError, DataError
 
 
 def with_logprobs(group, logprobs):
@@ -38,6 +38,20 @@ def test_a_hot_confidence_is_the_plain_vote(make_group):
     )
     scored = ConfidenceReward(tie_seed=0, temperature=1e6)(get_task("math"), group)
     assert scored.rewards == (1, 1, 0)
+
+
+def test_who_says_nothing_needs_no_logprobs(make_group):
+    group = with_logprobs(make_group([r"\boxed{1}", "?"]), [(-1.0,), ()])
+    assert ConfidenceReward(tie_seed=0)(get_task("math"), group).rewards == (1, 0)
+    empty = make_group([])
+    assert ConfidenceReward(tie_seed=0)(get_task("math"), empty).rewards == ()
+
+
+def test_texts_have_no_weights(make_group):
+    with pytest.raises(ConfigError, match="similar and not equal"):
+        ConfidenceReward(tie_seed=0)(
+            get_task("text"), make_group(["one two three", "four five six"])
+        )
 
 
 @pytest.mark.parametrize("logprobs", [(), (float("nan"),), (-1.0, float("-inf"))])

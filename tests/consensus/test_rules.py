@@ -37,6 +37,7 @@ def own_rules(tmp_path, monkeypatch):
         "    return [len(c.text) == least for c in group.completions]\n"
         "def two(task, group, consensus): return [1, 2]\n"
         "def none(task, group, consensus): return None\n"
+        "def broken(task, group): return []\n"
         "def nan(task, group, consensus): return [float('nan')] * len(group.completions)\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -64,7 +65,12 @@ def test_a_function_that_is_not_there_is_refused(own_rules, name, message):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("two", "got 2 numbers, wanted 3"), ("none", "got None"), ("nan", "got a number not finite")],
+    [
+        ("two", "got 2 numbers, wanted 3"),
+        ("none", "got None"),
+        ("nan", "got a number not finite"),
+        ("broken", "the function fails"),
+    ],
 )
 def test_what_an_own_function_returns_is_checked(own_rules, make_group, name, message):
     rule = make_rule(RunConfig(reward=f"own_rules:{name}"))

@@ -35,7 +35,7 @@ def test_one_row_per_question_holds_texts_or_objects():
 
 def test_rows_without_ids_are_numbered_and_blank_lines_and_a_mark_are_nothing():
     found = groups(b'\xef\xbb\xbf{"completions": ["1"]}', b"\n", {"completions": []})
-    assert shape(found) == [("0", ["1"]), ("2", [])]
+    assert shape(found) == [("0", ["1"]), ("1", [])]
 
 
 def test_a_group_is_there_before_the_next_one_is_read():
@@ -75,6 +75,9 @@ def test_hostile_text_is_text():
         ({"id": "a", "completions": [1]}, "line 1, completion 0: got 1"),
         ({"id": "a", "completion": "1", "finish_reason": "eos"}, 'wanted "stop" or "length"'),
         ({"id": "a", "completion": "1", "logprobs": ["x"]}, "logprobs is"),
+        ({"id": "a", "completion": "1", "logprobs": [float("nan")]}, "logprobs is"),
+        ({"id": "a", "completion": "1", "entropy": [10**400]}, "entropy is"),
+        ({"id": "a", "completion": "1", "options": ["x", " X"]}, "not all different"),
         ({"id": "a", "completion": "1", "task": "maths"}, "the task is 'maths'"),
         ({"id": "a", "completion": "1", "options": 3}, "the options are 3"),
         ({"id": "a", "completion": "1", "question": 3}, "the question is 3"),

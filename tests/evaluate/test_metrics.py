@@ -200,3 +200,25 @@ def test_texts_are_measured_by_their_similarity_to_the_true_one() -> None:
     assert metrics["labeled"] == 1 and "avg@4" not in metrics
     assert records[0]["correct"] is None
     assert "similarity" not in evaluate_groups(get_task("text"), groups, None, seed=0)[0]
+
+
+def test_texts_of_a_question_where_everybody_abstains_count_as_not_similar() -> None:
+    same = ["the cat sat on the mat"] * 2
+    groups = [
+        Group(question=Question(id=id, prompt="?"), completions=tuple(map(completion, texts)))
+        for id, texts in (("a", same), ("b", ["", ""]))
+    ]
+    sheet = AnswerSheet(answers={"a": same[0], "b": same[0]})
+    metrics, _ = evaluate_groups(get_task("text"), groups, sheet, seed=0)
+    assert metrics["similarity"] == metrics["consensus_similarity"] == 0.5
+    assert metrics["self_similarity"] == 0.5 and "avg@2" not in metrics
+
+
+def test_an_answer_that_leaves_the_unit_out_is_right_too() -> None:
+    texts = [r"\boxed{5}", r"\boxed{5 cm}", r"\boxed{5 m}", r"\boxed{5\%}"]
+    groups = [
+        Group(question=Question(id="q", prompt="?"), completions=tuple(map(completion, texts)))
+    ]
+    sheet = AnswerSheet(answers={"q": r"5\text{ cm}"})
+    metrics, _ = evaluate_groups(get_task("math"), groups, sheet, seed=0)
+    assert metrics["avg@4"] == 2 / 4

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from ttrl.answers.expression_keys import is_variable
 from ttrl.answers.key import answer_key
@@ -13,56 +12,50 @@ UNIT = "u"
 """Kind of the key of a number with a unit: ("u", key of the number, unit)."""
 NUMBER_WINDOW = 400
 """Characters of an answer in which a number task looks for its number."""
-_NUMBER = re.compile(r"[-+\u2212]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:/\d+)?")
-
-
-def adopt_units(keys: Sequence[AnswerKey | None]) -> list[AnswerKey | None]:
-    """A bare number joins the same number with a unit, if the group gives that number only one unit.
-
-    5 and 5 cm are different keys, since 5 cm and 5 m are. Within one group, where one question asks for one
-    unit, the bare 5 is the 5 cm; with 5 cm and 5 m in it, the bare 5 stays alone.
-    """
-    units: dict[object, set[object]] = {}
-    for key in keys:
-        if key is not None and key[0] == UNIT:
-            units.setdefault(key[1], set()).add(key[2])
-    return [
-        (UNIT, key, *units[key]) if key in units and len(units[key]) == 1 else key for key in keys
-    ]
+_STATED = re.compile(
+    r"[$\u20ac\u00a3\u00a5]?\s*(?P<number>[-+\u2212]?\s*\$?\s*(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:/\d+)?)"
+    r"(?P<words>(?:\s+[A-Za-z][A-Za-z'-]*)*)\s*\.?"
+)
+_CHANGING_WORDS = frozenset(
+    "hundred thousand million billion trillion dozen score percent per cent times squared cubed half "
+    "and or to minus plus less more than out of point".split()
+)
+"""Words after a number that make it another one, or one of two."""
 
 
 def equal_up_to_unit(one: AnswerKey, other: AnswerKey) -> bool:
-    """Equal, or the same number where one of the two names no unit. For grading, not for voting."""
-    if one == other:
-        return True
-    if (one[0] == UNIT) == (other[0] == UNIT):
-        return False
-    return _bare(one) == _bare(other)
+    """Equal, or the same number where one of the two leaves out its unit. For grading, not for voting.
+
+    A unit of one letter does not count as one here: 5m may be 5 times m.
+    """
+    return one == other or _leaves_out(one, other) or _leaves_out(other, one)
 
 
 def number_in(key: AnswerKey | None, answer: str) -> AnswerKey | None:
-    """The key of the number that an answer states, without unit or percent sign, or None.
+    """The key of the number that an answer states, without unit, currency or percent sign, or None.
 
-    Words around it are ignored if there is exactly one number among them.
+    Words may follow the number, such as "5 apples", but none that change it, such as "5 thousand".
     """
     if key is None:
         return None
-    key = _bare(key)
+    if key[0] == UNIT and isinstance(key[1], tuple):
+        key = key[1]
+    if key[0] == "n%":
+        key = ("n", *key[1:])
     if key[0] == "n" or (key[0] == "e" and not _has_variables(key)):
         return key
-    found = _NUMBER.findall(answer[:NUMBER_WINDOW])
-    if key[0] != "t" or len(found) != 1 or len(answer) > NUMBER_WINDOW:
+    stated = _STATED.fullmatch(answer.strip()) if len(answer) <= NUMBER_WINDOW else None
+    if stated is None or _CHANGING_WORDS.intersection(stated["words"].casefold().split()):
         return None
-    return number_in(answer_key(found[0]), "")
+    plain = answer_key(stated["number"].replace("$", ""))
+    return plain if plain is not None and plain[0] == "n" else None
+
+
+def _leaves_out(bare: AnswerKey, full: AnswerKey) -> bool:
+    return full[0] == UNIT and full[1] == bare and len(str(full[2])) > 1
 
 
 def _has_variables(key: AnswerKey) -> bool:
     """Of a sum of terms (((name, p, q), ...), numerator, denominator)."""
     terms = [term for term in key[1:] if isinstance(term, tuple)]
     return any(is_variable(name) for monomial, *_ in terms for name, *_ in monomial)
-
-
-def _bare(key: AnswerKey) -> AnswerKey:
-    if key[0] == UNIT and isinstance(key[1], tuple):
-        return key[1]
-    return ("n", *key[1:]) if key[0] == "n%" else key

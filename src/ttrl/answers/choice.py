@@ -175,6 +175,8 @@ def _stated(line: str, options: _Options) -> str:
     found = _letter(line)
     if found is None:
         return ""
+    if found.is_lower and found.name in "AI" and not found.is_bracketed:
+        return ""  # "a given", "a, well, good one": an article unless it stands alone
     may_be_article = found.is_lower or found.name in "AI"
     if (
         found.is_bracketed

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ttrl.answers.bare_numbers import adopt_units, number_in
+from ttrl.answers.bare_numbers import number_in
 from ttrl.answers.extract import extract_answer
 from ttrl.answers.key import SPELLING_LIMIT, answer_key
 from ttrl.answers.slow_path import read_slowly
@@ -38,11 +38,7 @@ class MathTask:
         )
 
     def keys(self, answers: Sequence[str | None]) -> KeyedAnswers:
-        """Fast keys, then slow ones for what is left, then the units of bare numbers.
-
-        A bare number takes the unit that the group gives to the same number, if it gives only one: see
-        `adopt_units`. Which answers are read slowly depends on the group alone, not on what was seen before.
-        """
+        """Fast keys, then slow ones for what is left, the most frequent answers first."""
         keys = [None if answer is None else _fast_key(answer) for answer in answers]
         unread = Counter(key for key in keys if key is not None and key[0] == UNREAD)
         killed = 0
@@ -50,14 +46,14 @@ class MathTask:
         for key in sorted(unread, key=lambda key: (-unread[key], repr(key))):
             if killed == KILL_LIMIT:
                 break
-            reading = read_slowly(str(key[1]))
+            reading = None if len(key) > 2 else read_slowly(str(key[1]))  # a long one is hashed
             if reading is None:
                 continue
             if reading.killed:
                 killed += 1
             elif (found := _key_of_reading(reading.spelling, reading.values)) is not None:
                 read[key] = found
-        keys = adopt_units([None if key is None else read.get(key, key) for key in keys])
+        keys = [None if key is None else read.get(key, key) for key in keys]
         left = sum(key is not None and key[0] == UNREAD for key in keys)
         return KeyedAnswers(keys=tuple(keys), unread=left, killed=killed)
 

@@ -42,7 +42,8 @@ def run(arguments: Sequence[str]) -> int:
             told.add(result)
     summary = told.as_dict() | {"seconds": time.perf_counter() - started}
     if config.json_output:
-        print(json.dumps(summary))
+        # Rows on standard output are not mixed with the summary.
+        print(json.dumps(summary), file=sys.stderr if config.out is None else sys.stdout)
     else:
         print(told.line(summary["seconds"]), file=sys.stderr)
     return EXIT_DONE
@@ -89,7 +90,13 @@ def _input(file: str) -> Iterator[Iterator[bytes]]:
 def _output(out: str | None) -> Iterator[Write]:
     """Writes to standard output, or to a file that appears when it is complete."""
     if out is None:
-        yield lambda vote: print(json.dumps(asdict(vote)))
+        try:
+            yield _line_writer(sys.stdout)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise ConfigError(f"standard output cannot be written ({error}).") from None
         return
     path = Path(out)
     if path.exists():
@@ -115,7 +122,7 @@ def _output(out: str | None) -> Iterator[Write]:
 
 
 def _line_writer(stream: IO[str]) -> Write:
-    return lambda vote: print(json.dumps(asdict(vote)), file=stream)
+    return lambda vote: print(json.dumps(asdict(vote), allow_nan=False), file=stream)
 
 
 def _csv_writer(stream: IO[str]) -> Write:

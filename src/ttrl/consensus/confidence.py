@@ -20,11 +20,13 @@ def confidence_weights(
     That is a softmax up to a factor, which no vote notices. A large temperature gives the plain vote.
 
     Args:
-        logprobs: of each completion's tokens, nats.   [G][T]
+        logprobs: of each completion's tokens, nats; a completion without any weighs nothing.   [G][T]
     """
-    confidences = [math.fsum(tokens) / len(tokens) for tokens in logprobs]
-    largest = max(confidences)
-    return tuple(math.exp((c - largest) / temperature) for c in confidences)
+    confidences = [math.fsum(tokens) / len(tokens) if tokens else -math.inf for tokens in logprobs]
+    largest = max(confidences, default=0.0)
+    return tuple(
+        0.0 if c == -math.inf else math.exp((c - largest) / temperature) for c in confidences
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,8 @@ class ConfidenceReward:
     sampler, at its temperature.
 
     Raises:
-        DataError: a completion without log-probabilities, or with one that is not finite.
+        DataError: an answer without log-probabilities, or with one that is not finite.
+        ConfigError: a task whose answers are similar and not equal (text, code).
     """
 
     tie_seed: int
@@ -44,11 +47,13 @@ class ConfidenceReward:
 
     def __call__(self, task: Task, group: Group) -> ScoredGroup:
         logprobs = [completion.logprobs for completion in group.completions]
-        for index, tokens in enumerate(logprobs):
-            if not tokens or not all(map(math.isfinite, tokens)):
+        asked = task.for_question(group.question)
+        for index, (completion, tokens) in enumerate(zip(group.completions, logprobs, strict=True)):
+            finite = all(map(math.isfinite, tokens))
+            if not finite or (not tokens and asked.extract(completion) is not None):
                 raise DataError(
                     f"question {group.question.id!r}, completion {index}: reward=confidence needs the "
-                    f"log-probabilities of its tokens, got {'none' if not tokens else 'one not finite'}. "
+                    f"log-probabilities of its tokens, got {'none' if finite else 'one not finite'}. "
                     'Give each completion a "logprobs" list, or choose another reward.'
                 )
         weights = confidence_weights(logprobs, temperature=self.temperature)

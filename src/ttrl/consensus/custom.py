@@ -25,7 +25,13 @@ class CustomReward:
     def __call__(self, task: Task, group: Group) -> ScoredGroup:
         consensus = vote_on_group(task, group, tie_seed=self.tie_seed)
         task = task.for_question(group.question)
-        given = self.function(task, group, consensus)
+        try:
+            given = self.function(task, group, consensus)
+        except Exception as error:  # a user's function can fail in any way
+            raise ConfigError(
+                f"{self._place(group)}: the function fails ({type(error).__name__}: {error}). "
+                "It is called with (task, group, consensus)."
+            ) from error
         try:
             rewards = tuple(float(reward) for reward in given)
         except (TypeError, ValueError):

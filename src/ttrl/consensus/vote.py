@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ttrl.errors import ConfigError
 from ttrl.seeding import derive_seed
 from ttrl.types import AnswerKey, Consensus, Group, KeyedAnswers, Task
 
@@ -37,9 +38,14 @@ def vote_on_group(
     seed = derive_seed(tie_seed, "vote", group.question.id)
     classes = _classes(keyed.keys)
     labels = {key: _label(answers, places) for key, places in classes.items()}
-    similarity = task.similarities(list(labels.values())) if labels else None
+    similarity = task.similarities(list(labels.values()))
     if similarity is None:
         return elect(answers, keyed, tie_seed=seed, weights=weights)
+    if weights is not None:
+        raise ConfigError(
+            f"question {group.question.id!r}: votes on {task.name} have no weights, since its answers are "
+            "similar and not equal. Choose the reward agreement, similarity, medoid or threshold."
+        )
     return elect_medoid(answers, keyed, similarity, tie_seed=seed)
 
 
@@ -88,6 +94,10 @@ def elect_medoid(
     classes = _classes(keyed.keys)
     keys = list(classes)
     counts = [len(places) for places in classes.values()]
+    if not keys:
+        silent = (0.0,) * len(keyed.keys)
+        nobody = elect(spellings, keyed, tie_seed=tie_seed)
+        return replace(nobody, centrality=silent, to_label=silent)
     answered = sum(counts)
     # An abstention is similar to nothing: the mean is over all other votes.
     mean = leave_one_out(similarity, counts) * max(0, answered - 1) / max(1, len(keyed.keys) - 1)

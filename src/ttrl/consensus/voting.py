@@ -11,7 +11,8 @@ from ttrl.answers.tasks import TaskOptions, get_task
 from ttrl.config import RunConfig, resolve
 from ttrl.consensus.rules import ANSWER_KEY, make_rule
 from ttrl.data.completions import read_completion
-from ttrl.errors import ConfigError
+from ttrl.data.questions import options_of_cell
+from ttrl.errors import ConfigError, DataError
 from ttrl.types import Group, Question, RewardRule, Task
 
 
@@ -40,7 +41,7 @@ def vote(
     *,
     task: str = "math",
     reward: str = "agreement",
-    id: str = "0",
+    id: str | int = "0",
     question: str = "",
     options: Sequence[str] = (),
     seed: int = 0,
@@ -63,11 +64,17 @@ def vote(
         ConfigError: an unknown task, reward or setting.
         DataError: a completion that is none, or without what the rule needs.
     """
+    _check_arguments(completions, id=id, question=question, options=options)
     named = {"task": task, "reward": reward, "seed": seed, **settings}
-    reader, rule = _tools(tuple(sorted(named.items())))
-    asked = Question(id=id, prompt=question, options=tuple(options))
+    try:
+        reader, rule = _tools(tuple(sorted(named.items())))
+    except TypeError as error:  # what cannot be remembered is no value of any setting
+        raise ConfigError(f"vote: {error}; wanted plain values of the settings.") from None
+    asked = Question(
+        id=str(id), prompt=question, options=options_of_cell(list(options), place="vote: options")
+    )
     read = tuple(
-        read_completion(value, id=id, place=f"completion {place}")
+        read_completion(value, id=str(id), place=f"completion {place}")
         for place, value in enumerate(completions)
     )
     return vote_on(Group(question=asked, completions=read), task=reader, rule=rule)
@@ -101,6 +108,14 @@ def voting_tools(config: RunConfig) -> tuple[Task, RewardRule]:
         )
     options = TaskOptions(last_number=config.last_number, text_measure=config.text_measure)
     return get_task(config.task, options), make_rule(config)
+
+
+def _check_arguments(completions: object, *, id: object, question: object, options: object) -> None:
+    for name, value in (("completions", completions), ("options", options)):
+        if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+            raise DataError(f"vote: {name} is {value!r:.60}, wanted a list of texts.")
+    if not isinstance(question, str) or not isinstance(id, str | int):
+        raise DataError("vote: question is a text, and id a text or a whole number.")
 
 
 @lru_cache(maxsize=64)

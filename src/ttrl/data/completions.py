@@ -11,6 +11,8 @@ from ttrl.data.questions import ID_COLUMNS, find_column, options_of_cell, task_o
 from ttrl.errors import DataError
 from ttrl.types import Completion, FinishReason, Group, Question
 
+LARGEST = 1e9
+"""Of a log-probability or entropy, in nats."""
 WANTED = (
     'Wanted one JSON object in each line: {"id": ..., "completion": text}, rows of one id after each other, '
     'or {"id": ..., "completions": [text, ...]}.'
@@ -34,12 +36,14 @@ def read_groups(lines: Iterable[bytes], *, name: str, unsorted: bool = False) ->
     """
     open_groups: dict[str, tuple[Question, list[Completion]]] = {}
     closed: set[bytes] = set()
+    rows = 0
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         place = f"{name} line {number}"
         row = _row(line, place)
-        question = _question(row, place, number)
+        question = _question(row, place, rows)
+        rows += 1
         whole = "completions" in row
         if question.id not in open_groups:
             _refuse_return(question.id, closed, place)
@@ -94,7 +98,7 @@ def _refuse_return(id: str, closed: set[bytes], place: str) -> None:
     if _digest(id) in closed:
         raise DataError(
             f"{place}: the id {id!r} comes back after other ids. Sort the file by id, or give --unsorted, "
-            "which holds everything in memory; rows with `completions` need an id of their own."
+            "which holds everything in memory. Rows without an id count as 0, 1, ...: give ids to all or none."
         )
 
 
@@ -121,11 +125,11 @@ def _row(line: bytes, place: str) -> dict[str, Any]:
     return row
 
 
-def _question(row: dict[str, Any], place: str, number: int) -> Question:
+def _question(row: dict[str, Any], place: str, rows: int) -> Question:
     key = find_column(list(row), ID_COLUMNS)
     id = row.get(key) if key is not None else None
     if id is None and "completions" in row:
-        id = number - 1  # as rows of a question file without ids are numbered
+        id = rows  # as rows of a question file without ids are numbered
     if not isinstance(id, str | int) or isinstance(id, bool) or id == "":
         raise DataError(
             f"{place}: the id is {_shown(id)}, wanted a text or a whole number. {WANTED}"
@@ -165,13 +169,20 @@ def _numbers(row: Mapping[str, Any], key: str, place: str) -> tuple[float, ...]:
     values = row.get(key)
     if values is None:
         return ()
-    if not isinstance(values, list | tuple) or not all(
-        isinstance(x, int | float) and not isinstance(x, bool) for x in values
-    ):
+    if not isinstance(values, list | tuple) or not all(map(_is_number, values)):
         raise DataError(
             f"{place}: {key} is {_shown(values)}, wanted a list of numbers, one per token."
         )
     return tuple(map(float, values))
+
+
+def _is_number(value: object) -> bool:
+    """Finite, and small enough that sums over a completion stay finite."""
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and -LARGEST < value < LARGEST
+    )
 
 
 def _shown(value: object) -> str:

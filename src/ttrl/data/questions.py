@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import get_args
 
+from ttrl.answers.choice import find_options
 from ttrl.data.tables import Table
 from ttrl.errors import ConfigError, DataError
 from ttrl.seeding import derive_seed
@@ -121,12 +122,19 @@ def options_of_cell(cell: object, *, place: str) -> tuple[str, ...]:
         raise DataError(
             f"{place}: got {len(cell)} options, wanted at most 26, A to Z. Leave some out."
         )
-    return tuple(str(option) for option in cell)
+    options = tuple(str(option) for option in cell)
+    folded = [" ".join(option.casefold().split()) for option in options]
+    if len(set(folded)) < len(folded):
+        raise DataError(
+            f"{place}: the options {_shown(cell)} are not all different, so an answer could not be told. "
+            "Change one."
+        )
+    return options
 
 
 def with_options(prompt: str, options: Sequence[str]) -> str:
     """The question with its options listed below it, unless its text holds them all already."""
-    if all(option in prompt for option in options):
+    if not options or find_options(prompt) == tuple(options):
         return prompt
     lines = [f"({chr(ord('A') + place)}) {option}" for place, option in enumerate(options)]
     return "\n".join([prompt, *lines])

@@ -18,9 +18,10 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ttrl.data.prompts import Prompter
 from ttrl.engine.draw import draw
-from ttrl.engine.kv_cache import RowCache
+from ttrl.engine.fast.decoder import FastDecoder, can_decode
+from ttrl.engine.general_decoder import GeneralDecoder
 from ttrl.engine.uniforms import uniforms
-from ttrl.errors import DataError, ModelError, NumericsError
+from ttrl.errors import DataError, NumericsError
 from ttrl.seeding import derive_seed
 from ttrl.types import Completion, Group, Question, SamplingParams
 
@@ -139,6 +140,8 @@ class _Decoding:
     ) -> None:
         self._model, self._tokenizer, self._params = model, tokenizer, params
         self._prompts = prompts
+        kind = FastDecoder if can_decode(model) else GeneralDecoder
+        self._decoder: FastDecoder | GeneralDecoder = kind(model, max_tokens=params.max_tokens)
         device = model.device
         n = len(seeds[0])
         total = len(prompts) * n
@@ -158,7 +161,7 @@ class _Decoding:
 
     def run(self) -> None:
         """Decodes until every sample has stopped or reached max_tokens."""
-        cache, logits, mask, position = self._prefill()
+        logits = self._prefill()
         for t in range(self._params.max_tokens):
             drawn = draw(
                 logits, uniforms(self._streams[self._sample], t), self._row_of, self._params
@@ -171,13 +174,9 @@ class _Decoding:
             self._lengths[self._sample[done]] = t + 1
             if t + 1 == self._params.max_tokens or bool(done.all()):
                 break
-            parents, tokens = self._split(drawn.tokens, done, cache)
-            rows = len(parents)
-            self.computed += rows
-            position = position[parents] + 1
-            if mask is not None:
-                mask = torch.cat([mask[parents], mask.new_ones(rows, 1)], dim=1)
-            logits = self._forward(tokens.unsqueeze(1), position.unsqueeze(1), mask, cache)
+            parents, tokens = self._split(drawn.tokens, done)
+            self.computed += len(parents)
+            logits = self._decoder.step(tokens, parents)
         if not bool(torch.isfinite(self._logprobs).all()):
             raise NumericsError(
                 f"the model's log-probabilities at temperature {self._params.temperature:g} are not finite: "
@@ -189,41 +188,17 @@ class _Decoding:
         self.lengths: list[int] = self._lengths.tolist()
         self.stopped: list[bool] = self._stopped.tolist()
 
-    def _prefill(self) -> tuple[RowCache, Tensor, Tensor | None, Tensor]:
-        """Each prompt once, padded on the left so that all rows write the same cache column."""
+    def _prefill(self) -> Tensor:
+        """Each prompt once, padded on the left so that all end at the same column."""
         width = max(len(prompt) for prompt in self._prompts)
         ids = torch.zeros(len(self._prompts), width, dtype=torch.long)
         mask = torch.zeros(len(self._prompts), width, dtype=torch.long)
         for row, prompt in enumerate(self._prompts):
             ids[row, width - len(prompt) :] = torch.tensor(prompt)
             mask[row, width - len(prompt) :] = 1
-        device = self._model.device
-        ids, mask = ids.to(device), mask.to(device)
-        position = (mask.cumsum(1) - 1).clamp(min=0)
-        cache = RowCache(layers=layer_count(self._model), longest=width + self._params.max_tokens)
-        padded = None if bool(mask.all()) else mask
-        logits = self._forward(ids, position, padded, cache)
-        if any(layer.get_seq_length() != width for layer in cache.row_layers):
-            raise ModelError(
-                f"{type(self._model).__name__} keeps a state other than keys and values in some layers; "
-                "the native sampler needs attention in every layer. Use another model."
-            )
-        return cache, logits, padded, position[:, -1]
+        return self._decoder.prefill(ids.to(self._model.device), mask.to(self._model.device))
 
-    def _forward(
-        self, ids: Tensor, position: Tensor, mask: Tensor | None, cache: RowCache
-    ) -> Tensor:
-        output: Any = self._model(
-            input_ids=ids,
-            position_ids=position,
-            attention_mask=mask,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        return output.logits[:, -1]  # type: ignore[no-any-return]
-
-    def _split(self, tokens: Tensor, done: Tensor, cache: RowCache) -> tuple[Tensor, Tensor]:
+    def _split(self, tokens: Tensor, done: Tensor) -> tuple[Tensor, Tensor]:
         """Drops finished samples, gives each distinct (row, token) a row, and packs the rows.
 
         A row's first child stays where its parent is; further children fill rows that were left, then
@@ -248,7 +223,7 @@ class _Decoding:
         moved = ~stays
         slots[moved] = free.nonzero().squeeze(1)
         if bool(moved.any()):
-            cache.copy_rows(parents[moved], slots[moved], rows)
+            self._decoder.copy_rows(parents[moved], slots[moved], rows)
         order = slots.argsort()
         row_of = slots[child_of]
         by_row = row_of.argsort(stable=True)
@@ -278,11 +253,6 @@ def stop_token_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -
         elif value is not None:
             found.update(value)
     return found
-
-
-def layer_count(model: PreTrainedModel) -> int:
-    """Layers that keep keys and values."""
-    return int(model.config.get_text_config().num_hidden_layers)
 
 
 @contextmanager

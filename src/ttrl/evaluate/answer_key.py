@@ -6,9 +6,8 @@ The label wall: answers, similarity, consensus, rl, data, engine and train never
 from __future__ import annotations
 
 import math
-import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -47,21 +46,20 @@ class AnswerSheet:
         return None if answer is None else task.for_question(question).key(answer)
 
 
-def right_class(consensus: Consensus, truth: AnswerKey) -> int | None:
-    """Index of the class that equals the true answer, or None if no completion found it.
+def right_classes(consensus: Consensus, truth: AnswerKey) -> frozenset[int]:
+    """Indices of the classes that equal the true answer; empty if no completion found it.
 
-    Where nothing equals it, the same number with a unit that the other leaves out does.
+    It is one class but where an answer, or the true one, leaves its unit out: 5 and 5 cm are two
+    classes of a vote, and both are right if the true answer is 5 cm.
     """
-    for equal in (operator.eq, equal_up_to_unit):
-        for index, key in enumerate(consensus.keys):
-            if equal(key, truth):
-                return index
-    return None
+    return frozenset(
+        index for index, key in enumerate(consensus.keys) if equal_up_to_unit(key, truth)
+    )
 
 
-def correctness(consensus: Consensus, right: int | None) -> tuple[bool, ...]:
-    """Whether each completion is in the class `right`; abstaining is wrong.   [G]"""
-    return tuple(right is not None and index == right for index in consensus.class_of)
+def correctness(consensus: Consensus, right: Collection[int]) -> tuple[bool, ...]:
+    """Whether each completion is in one of the classes `right`; abstaining is wrong.   [G]"""
+    return tuple(index in right for index in consensus.class_of)
 
 
 def read_answers(table: Table, *, column: str | None, ids: Sequence[str]) -> AnswerSheet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ttrl.evaluate.answer_key import AnswerSheet, correctness, right_class
+from ttrl.evaluate.answer_key import AnswerSheet, correctness, right_classes
 from ttrl.evaluate.statistics import mean
 from ttrl.types import StepResult, Task
 
@@ -38,9 +38,9 @@ class LabelDiagnostics:
             truth = self.answers.key(self.task, scored.group.question)
             if truth is None or scored.consensus.centrality is not None:
                 continue
-            right = right_class(scored.consensus, truth)
+            right = right_classes(scored.consensus, truth)
             correct = correctness(scored.consensus, right)
-            labels.append(right is not None and right == scored.consensus.winner)
+            labels.append(scored.consensus.winner in right)
             average = mean(scored.rewards)
             rewards += [
                 (0 < reward >= average - 1e-12) == is_correct

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ttrl.consensus.vote import vote_on_group
-from ttrl.evaluate.answer_key import AnswerSheet, correctness, right_class
+from ttrl.evaluate.answer_key import AnswerSheet, correctness, right_classes
 from ttrl.types import Group, ScoredGroup, Task
 
 
@@ -25,6 +25,6 @@ class AnswerKeyReward:
     def __call__(self, task: Task, group: Group) -> ScoredGroup:
         consensus = vote_on_group(task, group, tie_seed=self.tie_seed)
         truth = self.answers.key(task, group.question)
-        right = None if truth is None else right_class(consensus, truth)
+        right = () if truth is None else right_classes(consensus, truth)
         rewards = tuple(float(is_correct) for is_correct in correctness(consensus, right))
         return ScoredGroup(group=group, consensus=consensus, rewards=rewards)

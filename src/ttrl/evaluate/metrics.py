@@ -12,7 +12,7 @@ from typing import Any
 
 from ttrl.consensus.vote import vote_on_group
 from ttrl.errors import DataError
-from ttrl.evaluate.answer_key import AnswerSheet, correctness, right_class
+from ttrl.evaluate.answer_key import AnswerSheet, correctness, right_classes
 from ttrl.evaluate.statistics import bootstrap_interval, mean, pass_at_k
 from ttrl.seeding import derive_seed
 from ttrl.types import Consensus, Group, Task
@@ -30,8 +30,8 @@ class _Graded:
     group: Group
     consensus: Consensus
     answer: str | None
-    right: int | None
-    """Index of the correct class; None if nobody is right or the question is unlabeled."""
+    right: frozenset[int]
+    """Indices of the correct classes; empty if nobody is right or the question is unlabeled."""
     correct: tuple[bool, ...] | None
     """Per completion, or None if the question is unlabeled or its answers are free text or code.   [G]"""
     similar: tuple[float, ...] | None
@@ -79,7 +79,7 @@ def _grade(task: Task, group: Group, answers: AnswerSheet | None, *, tie_seed: i
     id = group.question.id
     truth = None if answers is None else answers.key(task, group.question)
     exact = consensus.centrality is None
-    right = None if truth is None or not exact else right_class(consensus, truth)
+    right = frozenset() if truth is None or not exact else right_classes(consensus, truth)
     return _Graded(
         group=group,
         consensus=consensus,
@@ -107,9 +107,7 @@ def _accuracies(graded: Sequence[_Graded], *, n: int, seed: int) -> dict[str, An
     k = min(LARGEST_K, n)
     per_question = {f"avg@{size}": [mean(row[:size]) for row in correct] for size in (k, n)}
     per_question[f"maj@{n}"] = [
-        float(item.right is not None and item.consensus.winner == item.right)
-        for item in graded
-        if item.correct is not None
+        float(item.consensus.winner in item.right) for item in graded if item.correct is not None
     ]
     for name, values in per_question.items():
         metrics[name] = mean(values)
@@ -155,7 +153,7 @@ def _record(item: _Graded) -> dict[str, Any]:
     """One question as plain values. right_class indexes labels: None if the class is not there."""
     consensus = item.consensus
     kept = consensus.counts[:RECORDED_CLASSES]
-    in_sight = item.right is not None and item.right < len(kept)
+    in_sight = [index for index in sorted(item.right) if index < len(kept)]
     return {
         "id": item.group.question.id,
         "prompt": item.group.question.prompt,
@@ -167,7 +165,7 @@ def _record(item: _Graded) -> dict[str, Any]:
         "abstained": consensus.abstained,
         "answer": item.answer,
         "correct": None if item.correct is None else sum(item.correct),
-        "right_class": item.right if in_sight else None,
+        "right_class": in_sight[0] if in_sight else None,
         "example": _example(item)[:RECORDED_CHARACTERS],
     }
 

@@ -1,0 +1,147 @@
+"""The weights of a Llama, Qwen2 or Qwen3 model, as the fast decoder reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import PreTrainedModel
+
+FAMILIES = frozenset({"llama", "qwen2", "qwen3"})
+"""Model types whose layers are read here; SmolLM, TinyLlama and others are of type llama."""
+_FIXED_ROTATIONS = frozenset({"default", "linear", "llama3", "yarn"})
+"""Rotary embeddings that depend on the position alone, not on the length of the text."""
+LARGEST_HEAD = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linear:
+    """y = x W^T + b, and + (x A^T) B^T for adapters that are kept apart."""
+
+    weight: Tensor
+    bias: Tensor | None
+    down: Tensor | None = None
+    up: Tensor | None = None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        y = functional.linear(x, self.weight, self.bias)
+        if self.down is None or self.up is None:
+            return y
+        return y + functional.linear(functional.linear(x, self.down), self.up)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One transformer layer with its parallel projections in one matrix each."""
+
+    input_norm: Tensor
+    qkv: Linear
+    query_norm: Tensor | None
+    key_norm: Tensor | None
+    output: Linear
+    mlp_norm: Tensor
+    gate_up: Linear
+    down: Linear
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """Heads and sizes."""
+
+    heads: int
+    kv_heads: int
+    head_size: int
+    eps: float
+
+
+class Weights:
+    """A snapshot: fused matrices are copies, so it is made anew for each batch of weights.
+
+    In float32 adapters are merged. In bfloat16 they stay apart, because a merged sum would lose most of
+    a small adapter to rounding and the sampler would drift from the policy that is trained.
+    """
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        base = _base(model)
+        config = base.config
+        self.shape = Shape(
+            heads=config.num_attention_heads,
+            kv_heads=config.num_key_value_heads,
+            head_size=base.model.layers[0].self_attn.head_dim,
+            eps=config.rms_norm_eps,
+        )
+        self.embedding: Tensor = base.model.embed_tokens.weight
+        self.norm: Tensor = base.model.norm.weight
+        self.head = _linear(base.lm_head)
+        self.layers = [_layer(layer) for layer in base.model.layers]
+        self._rotary: Any = base.model.rotary_emb
+
+    def rotation(self, longest: int) -> tuple[Tensor, Tensor]:
+        """Cosines and signed sines by position: x cos + swap(x) sin turns a head.   [longest, D] each"""
+        positions = torch.arange(longest, device=self.embedding.device).unsqueeze(0)
+        cos, sin = self._rotary(self.embedding[:1].unsqueeze(0), positions)
+        half = sin.shape[-1] // 2
+        signed = torch.cat([-sin[0, :, :half], sin[0, :, half:]], dim=-1)
+        return cos[0], signed
+
+
+def is_supported(model: PreTrainedModel) -> bool:
+    """Whether the fast decoder computes what the model would."""
+    config: Any = model.config
+    if config.model_type not in FAMILIES or config.hidden_act != "silu":
+        return False
+    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+    rotation = getattr(_base(model).model.rotary_emb, "rope_type", "default")
+    head = _base(model).model.layers[0].self_attn.head_dim
+    return kinds == {"full_attention"} and rotation in _FIXED_ROTATIONS and head <= LARGEST_HEAD
+
+
+def _base(model: Any) -> Any:
+    """The Hugging Face model under its adapters."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def _layer(layer: Any) -> Layer:
+    attention, mlp = layer.self_attn, layer.mlp
+    return Layer(
+        input_norm=layer.input_layernorm.weight,
+        qkv=_fused([attention.q_proj, attention.k_proj, attention.v_proj]),
+        query_norm=attention.q_norm.weight if hasattr(attention, "q_norm") else None,
+        key_norm=attention.k_norm.weight if hasattr(attention, "k_norm") else None,
+        output=_linear(attention.o_proj),
+        mlp_norm=layer.post_attention_layernorm.weight,
+        gate_up=_fused([mlp.gate_proj, mlp.up_proj]),
+        down=_linear(mlp.down_proj),
+    )
+
+
+def _linear(module: Any) -> Linear:
+    if not hasattr(module, "lora_A"):
+        return Linear(weight=module.weight, bias=module.bias)
+    base = module.get_base_layer()
+    (name,) = module.lora_A.keys()
+    down, up = module.lora_A[name].weight, module.lora_B[name].weight * module.scaling[name]
+    if base.weight.dtype == torch.float32:
+        return Linear(weight=base.weight + up @ down, bias=base.bias)
+    return Linear(
+        weight=base.weight,
+        bias=base.bias,
+        down=down.to(base.weight.dtype),
+        up=up.to(base.weight.dtype),
+    )
+
+
+def _fused(modules: list[Any]) -> Linear:
+    parts = [_linear(module) for module in modules]
+    biases = [p.bias for p in parts if p.bias is not None]
+    downs = [p.down for p in parts if p.down is not None]
+    ups = [p.up for p in parts if p.up is not None]
+    return Linear(
+        weight=torch.cat([p.weight for p in parts]),
+        bias=torch.cat(biases) if biases else None,
+        down=torch.cat(downs) if downs else None,
+        up=torch.block_diag(*ups) if ups else None,
+    )
