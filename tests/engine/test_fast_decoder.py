@@ -59,24 +59,24 @@ def logits_of(decoder, device):
     mask = torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1], [0, 1, 1, 1, 1]], device=device)
     found = []
     with torch.inference_mode():
-        found.append(decoder.prefill(ids, mask))
+        found.append(decoder.prefill(ids, mask).clone())
         parents = torch.tensor([0, 1, 2, 0, 1, 1], device=device)
         decoder.copy_rows(
             torch.tensor([0, 1, 1], device=device), torch.tensor([3, 4, 5], device=device), 6
         )
-        found.append(decoder.step(torch.arange(6, device=device), parents))
+        found.append(decoder.step(torch.arange(6, device=device), parents).clone())
         keep = torch.arange(6, device=device)
         for t in range(3):
-            found.append(decoder.step(torch.arange(6, device=device) + 10 * t, keep))
+            found.append(decoder.step(torch.arange(6, device=device) + 10 * t, keep).clone())
         # row 5 moves into the place of row 2, which has finished; then everybody doubles
         decoder.copy_rows(torch.tensor([5], device=device), torch.tensor([2], device=device), 5)
         parents = torch.tensor([0, 1, 5, 3, 4], device=device)
-        found.append(decoder.step(torch.arange(5, device=device) + 20, parents))
+        found.append(decoder.step(torch.arange(5, device=device) + 20, parents).clone())
         sources = torch.arange(5, device=device)
         decoder.copy_rows(sources, sources + 5, 10)
         parents = torch.cat([sources, sources])
         for t in range(70):
-            found.append(decoder.step(torch.arange(10, device=device) + t % 80, parents))
+            found.append(decoder.step(torch.arange(10, device=device) + t % 80, parents).clone())
             parents = torch.arange(10, device=device)
     return torch.cat([part.float().cpu() for part in found])
 
