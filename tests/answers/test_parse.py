@@ -40,7 +40,8 @@ def test_expressions_mean_what_they_mean_in_print(text, same):
     [
         "", "1/2x", "x/2y", "1/2(x+1)", r"1/2\sqrt3", "2 3", "x2", "(x+1)2", r"\sqrt{2}3", "2^3^2",
         "--5", "2+-3", "2--3", "f(2)", "f(x+1)", "x(2)", "y(x)", "f^{-1}(x)", r"\phi(12)", "P(1)",
-        r"\frac123", r"\frac1", "2^", "x^n", "e^x", "i^{1/2}", "(-8)^{1/3}", r"\sqrt{x^2}", "0^0",
+        r"\frac123", r"\frac1", r"2\frac", r"2\frac{1}",
+        "2^", "x^n", "e^x", "i^{1/2}", "(-8)^{1/3}", r"\sqrt{x^2}", "0^0",
         r"\sqrt{xy}", r"\sqrt{-x}", r"\sqrt{1+x}", "1/0", "1/(x-x)", "x'", "3!!", "2^3!", "x!", "1.5!",
         "(1,2", "1,2)", "{1", "(1}", "1 234/5", "2e3x", "abcd+1", "2 cats", "pir+1", r"2\frac32",
         "1.5 1/2", "2 3/2", "2 1/2x", "2 1/2^2", "x<y", "1<2", "1=1", "x=y=5", "x<1, x>2", "x>1 and x<2",
@@ -48,6 +49,9 @@ def test_expressions_mean_what_they_mean_in_print(text, same):
         "|1",
         r"\sin x", r"\{x | x>2\}", r"\text{cm}", "1+2 apples", "5 cm + 3 m", "9" * 401, "x_ab", "x^2_1",
         r"\begin{cases}1&2\end{cases}", r"\begin{pmatrix}1\end{bmatrix}", r"2\begin{pmatrix}1\end{pmatrix}",
+        r"y=\pm x", r"2x=\pm4", r"\pm x=2", "2{3}", "{2}3", "{2}{3}", r"3{\frac12}", r"{3}\frac12",
+        "3{1+2}", "x{2}", "{2x}^2", r"\frac12{3}", "x=0 or y=0", "[1,2] or [3,4]", "x=1, y=2, x=3",
+        r"\frac{dy}{dx}", "dy/dx", "d/dx", r"\frac{x\,dy}{dx}", "ABC", "2ABC=1", "T^{-1}(x)", "10–20",
         r"(1,2)+3", r"(1,2)\cap(0,3)", r"x \in \mathbb{R}", "√2x", "2x=3x=x",
     ],
 )  # fmt: skip

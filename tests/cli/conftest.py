@@ -195,8 +195,9 @@ def call() -> Callable[..., Outcome]:
         out, err = io.StringIO(), io.StringIO()
         threads, before = torch.get_num_threads(), dict(os.environ)
         torch.set_num_threads(1)
+        wanted = {**environment({}), **(env or {})}
         os.environ.clear()
-        os.environ.update({**environment({}), **(env or {})})
+        os.environ.update(wanted)
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 code = main([str(argument) for argument in arguments])

@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import ceil, comb, factorial, floor
 
 from ttrl.answers.expression_keys import is_variable
-from ttrl.answers.numbers import decimal
+from ttrl.answers.numbers import decimal, is_digits
 from ttrl.answers.terms import (
     Algebra,
     Quotient,
@@ -32,6 +32,7 @@ _GREEK_NAMES = (
 GREEK = frozenset("\\" + name for name in _GREEK_NAMES.split())
 _GREEK_FACTORS = frozenset((r"\alpha", r"\beta", r"\theta", r"\lambda"))
 """Those that are not the name of a function before a bracket."""
+_DIFFERENTIALS = frozenset(("d", r"\delta", r"\Delta"))
 FUNCTION_LETTERS = frozenset("fghFGHPQ")
 _SHORT_WORDS = (
     "of to is at by on no if in as an am pm we he do go up so us my me be it for not yes all any "
@@ -93,12 +94,18 @@ class Factors(ABC):
         if self._depth > 2 * DEPTH_LIMIT:
             raise Unreadable
         token = self._peek()
-        if token in ("(", "{"):
+        if token == "(":
             value = self._group()
+        elif token == "{":
+            value = self._braced()
         elif token == r"\frac":
             self._at += 1
+            start = self._at
             above = self._argument()
+            middle = self._at
             value = self.algebra.divide(above, self._argument())
+            if self._is_derivative(start, middle, self._at):
+                raise Unreadable
         elif token in (r"\sqrt", "√"):
             value = self._square_root()
         elif token == r"\pi":
@@ -126,12 +133,25 @@ class Factors(ABC):
         self._at = end + 1
         return value
 
+    def _braced(self) -> Quotient:
+        """Braces that no command asked for: print does not show them, so they hold one factor."""
+        end = self.closing[self._at]
+        if end >= self._stop:
+            raise Unreadable
+        self._at += 1
+        number = is_number(self._peek())
+        value = constant(exact(self._take())) if number else self._primary()
+        if self._at != end:
+            raise Unreadable
+        self._at += 1
+        return value
+
     def _argument(self) -> Quotient:
         r"""What \frac and \sqrt take: a group, one digit, one letter."""
         token = self._peek()
         if token == "{":
             return self._group()
-        if token and token.isdigit():
+        if is_digits(token):
             return constant(int(self._take()))
         if token == r"\pi" or (len(token) == 1 and token.isalpha()):
             self._at += 1
@@ -142,7 +162,7 @@ class Factors(ABC):
         degree = 2
         latex = self._take() == r"\sqrt"
         if latex and self._peek() == "[":
-            if self.closing[self._at] != self._at + 2 or not self.tokens[self._at + 1].isdigit():
+            if self.closing[self._at] != self._at + 2 or not is_digits(self.tokens[self._at + 1]):
                 raise Unreadable
             degree = int(self.tokens[self._at + 1])
             self._at += 3
@@ -220,7 +240,7 @@ class Factors(ABC):
             fraction = self._fraction_of_integers()
             if fraction is None:
                 self._at = before
-            elif number.isdigit() and 0 < fraction < 1 and self._peek() not in ("^", "!"):
+            elif is_digits(number) and 0 < fraction < 1 and self._peek() not in ("^", "!"):
                 value += fraction
             else:
                 raise Unreadable
@@ -229,7 +249,7 @@ class Factors(ABC):
             if len(ahead) < 3 or ahead[1] != "/":
                 raise Unreadable
             above, below = ahead[0], ahead[2]
-            if not (number.isdigit() and above.isdigit() and below.isdigit()):
+            if not (is_digits(number) and is_digits(above) and is_digits(below)):
                 raise Unreadable
             if len(above) == 3 or not 0 < int(above) < int(below):  # 1 234/5
                 raise Unreadable
@@ -245,12 +265,13 @@ class Factors(ABC):
         parts = []
         for _ in range(2):
             token = self._peek()
-            if token == "{" and self.closing[self._at] == self._at + 2:
-                token = self.tokens[self._at + 1]
-                self._at += 3
-            else:
-                self._at += 1
-            if not token.isdigit():
+            if not token:
+                return None
+            end = self.closing[self._at] if token == "{" else self._at
+            start, stop = self._unbraced(self._at, end + 1)
+            token = self.tokens[start] if stop == start + 1 else ""
+            self._at = end + 1
+            if not is_digits(token):
                 return None
             parts.append(int(token))
         return Fraction(parts[0], parts[1]) if parts[1] else None
@@ -272,6 +293,25 @@ class Factors(ABC):
         last = self._raised(self._letter(letters[-1]), letters[-1])
         return self.algebra.multiply(value, last)
 
+    def _is_derivative(self, start: int, middle: int, stop: int) -> bool:
+        """Whether a fraction, above up to middle and below from there, may be dy/dx or d/dx."""
+        if not self._has_differential(middle, stop):
+            return False
+        above = [token for token in self.tokens[start:middle] if token not in ("{", "}")]
+        return above[0] in _DIFFERENTIALS or self._has_differential(start, middle)
+
+    def _has_differential(self, start: int, stop: int) -> bool:
+        """Whether a letter d stands in front of a variable."""
+        for place in range(start, stop):
+            token = self.tokens[place]
+            if token.isalpha() and "d" in token[:-1]:
+                return True
+            if token in _DIFFERENTIALS or (token.isalpha() and token[-1] == "d"):
+                after = self.tokens[place + 1] if place + 1 < stop else ""
+                if after.isalpha() or after in GREEK:
+                    return True
+        return False
+
     # Small pieces ----------------------------------------------------------------------------
 
     def _peek(self) -> str:
@@ -281,6 +321,12 @@ class Factors(ABC):
         token = self._peek()
         self._at += 1
         return token
+
+    def _unbraced(self, start: int, stop: int) -> tuple[int, int]:
+        """The stretch without the braces around all of it."""
+        while start < stop and self.tokens[start] == "{" and self.closing[start] == stop - 1:
+            start, stop = start + 1, stop - 1
+        return start, stop
 
     def _variable(self, name: str) -> Quotient:
         if is_variable(name):
@@ -294,11 +340,11 @@ class Factors(ABC):
 
 
 def is_number(token: str) -> bool:
-    return token[:1].isdigit() or (len(token) > 1 and token[0] == ".")
+    return is_digits(token[:1]) or (len(token) > 1 and token[0] == ".")
 
 
 def exact(number: str) -> Rational:
-    if number.isdigit():
+    if is_digits(number):
         return int(number)
     value = decimal(number)
     return value.numerator if value.denominator == 1 else value

@@ -41,7 +41,11 @@ def answer_key(answer: str) -> AnswerKey | None:
     text = unwrapped(plain_spelling(squeezed))
     if not text:
         return None
-    return number_key(text) or _special_key(text) or _mathematics_key(text) or spelling_key(text)
+    try:
+        key = number_key(text) or _special_key(text) or _mathematics_key(text)
+    except (ArithmeticError, LookupError, RecursionError, ValueError):
+        key = None
+    return key or spelling_key(text)
 
 
 def _mathematics_key(text: str) -> AnswerKey | None:

@@ -32,22 +32,30 @@ _ARGUMENT = rf"(?:\{{ ?([+-]? ?(?:{_PLAIN}|{_SPACED})) ?\}}|(\d))"
 
 _LEFT_HAND_SIDE = re.compile(r"[^\W\d_] ?= ?")
 _SIGN = re.compile(r"([+-]?) ?\$? ?")
-_DECIMAL = re.compile(rf"{_PLAIN}|{_SPACED}")
-_FRAC = re.compile(rf"\\frac ?{_ARGUMENT} ?{_ARGUMENT}")
-_SLASH = re.compile(rf"({_PLAIN}) ?/ ?([+-]? ?{_PLAIN})")  # 1 234/5 may be a mixed number
+_DECIMAL = re.compile(rf"{_PLAIN}|{_SPACED}", re.ASCII)
+_FRAC = re.compile(rf"\\frac ?{_ARGUMENT} ?{_ARGUMENT}", re.ASCII)
+_SLASH = re.compile(rf"({_PLAIN}) ?/ ?([+-]? ?{_PLAIN})", re.ASCII)  # not 1 234/5: may be mixed
 _MIXED = re.compile(
     r"(\d+|(?!0)\d{1,3}(?:,\d{3})+)"
-    r"(?: (?!\d{3}/)(\d+)/(\d+)| ?\\frac ?(?:\{ ?(\d+) ?\}|(\d)) ?(?:\{ ?(\d+) ?\}|(\d)))"
+    r"(?: (?!\d{3}/)(\d+)/(\d+)| ?\\frac ?(?:\{ ?(\d+) ?\}|(\d)) ?(?:\{ ?(\d+) ?\}|(\d)))",
+    re.ASCII,
 )
 _POWER_OF_TEN = re.compile(
     rf"({_PLAIN})[eE]([+-]?\d+)"
-    rf"|(?:({_PLAIN}) ?(?:\\times|\\cdot|\*) ?)?10 ?\^ ?(?:\{{ ?([+-]? ?\d+) ?\}}|([+-]?\d+))"
+    rf"|(?:({_PLAIN}) ?(?:\\times|\\cdot|\*) ?)?10 ?\^ ?(?:\{{ ?([+-]? ?\d+) ?\}}|([+-]?\d+))",
+    re.ASCII,
 )
 _REPEATING = re.compile(
     r"(\d*)\.(\d*?)(?:\\overline ?\{ ?(?P<block>\d+) ?\}"
-    r"|\\(?:overline|dot) ?(?:\{ ?(?P<digit>\d) ?\}|(?P<bare>\d))|(?:\.{3,}| ?\\ldots))"
+    r"|\\(?:overline|dot) ?(?:\{ ?(?P<digit>\d) ?\}|(?P<bare>\d))|(?:\.{3,}| ?\\ldots))",
+    re.ASCII,
 )
 _THREE_TIMES = 3
+
+
+def is_digits(text: str) -> bool:
+    """Whether it is made of the digits 0 to 9: str.isdigit also takes \u2776, which int does not."""
+    return text.isascii() and text.isdigit()
 
 
 def quick_key(answer: str) -> AnswerKey | None:

@@ -1,17 +1,18 @@
 r"""From tokens to exact expressions, by recursive descent.
 
 Read as mathematics is written: juxtaposition is a product, x(x+1) too, and -x^2 is -(x^2). Where a
-spelling may mean two things nothing is read: 1/2x, 2^3^2, f(2), 2 3, x2, 5--3.
+spelling may mean two things nothing is read: 1/2x, 2^3^2, f(2), 2 3, x2, 5--3, 2{3}, dy/dx, ABC.
 """
 
 from __future__ import annotations
 
-from ttrl.answers.factors import FUNCTION_LETTERS, Factors, exact, factorial_of, is_number
+from ttrl.answers.factors import FUNCTION_LETTERS, GREEK, Factors, exact, factorial_of, is_number
 from ttrl.answers.terms import Quotient, Rational, Unreadable, constant, rational_value
 from ttrl.answers.tokens import DEPTH_LIMIT, Tokens
 from ttrl.answers.units import SINGLE_LETTERS, canonical_unit
 
 _UNIT_TOKENS = frozenset(("/", "^", "{", "}", ".", "%", "°"))
+_CAPITALS_OF_AN_ANGLE = 3
 
 
 class Expressions(Factors):
@@ -19,14 +20,15 @@ class Expressions(Factors):
 
     def __init__(self, tokens: Tokens) -> None:
         super().__init__(tokens)
-        self.sign_choice = 1
-        r"""What \pm stands for; \mp is its opposite."""
+        self.sign_choice = 0
+        r"""What \pm stands for, 1 or -1, and \mp its opposite; 0 where neither is read."""
         self._start = 0
         self._unit: str | None = None
 
     def quantity(self, start: int, stop: int) -> tuple[Quotient, str]:
         """The expression from start to stop, and its unit: "" for none, "%" for percent."""
         outer = self._start, self._at, self._stop, self._unit, self.variables
+        start, stop = self._unbraced(start, stop)
         self._start, self._at, self._stop, self._unit = start, start, stop, None
         self.variables = set()
         value = self._sum()
@@ -72,19 +74,28 @@ class Expressions(Factors):
             return 1
         self._at += 1
         if token in (r"\pm", r"\mp"):
+            if not self.sign_choice:
+                raise Unreadable
             return self.sign_choice if token == r"\pm" else -self.sign_choice
         return -1 if token == "-" else 1
 
     def _product(self) -> Quotient:
         """Factors side by side, with * and /, from left to right."""
+        start = last = self._at
+        capitals = _capitals(0, self._peek())
         value = self._power(first=True)
         after_slash = False
         while self._unit is None:
             token = self._peek()
             if token in ("*", "/"):
+                middle = self._at
                 self._at += 1
                 sign = self._sign()
+                last = self._at
+                capitals = _capitals(0, self._peek())
                 factor = self._power(first=True)
+                if token == "/" and self._is_derivative(start, middle, self._at):
+                    raise Unreadable
                 if sign < 0:
                     factor = self.algebra.negative(factor)
                 after_slash = token == "/"
@@ -93,8 +104,10 @@ class Expressions(Factors):
             elif self._starts_unit(token):
                 self._read_unit()
             elif self._starts_factor(token):
-                if after_slash:  # 1/2x
+                if after_slash or "{" in (token, self.tokens[last]):  # 1/2x, 2{3}
                     raise Unreadable
+                last = self._at
+                capitals = _capitals(capitals, token)
                 value = self.algebra.multiply(value, self._power(first=False))
             else:
                 break
@@ -120,15 +133,20 @@ class Expressions(Factors):
         if self._peek() != "^":
             return base
         self._at += 1
-        base = self.algebra.power(base, self._exponent())
+        exponent = self._exponent()
+        base = self.algebra.power(base, exponent)
         if self._peek() in ("^", "!", "_", "'"):
             raise Unreadable
-        if self._peek() == "(" and first in FUNCTION_LETTERS:  # f^{-1}(x)
-            raise Unreadable
+        if self._peek() == "(":  # f^2(x), T^{-1}(x)
+            inverse = exponent == -1 and (first.isalpha() or first in GREEK)
+            if inverse or first in FUNCTION_LETTERS:
+                raise Unreadable
         return base
 
     def _exponent(self) -> Rational:
-        if self._peek() in ("{", "(", r"\frac"):
+        if self._peek() in ("{", "("):
+            value = self._group()
+        elif self._peek() == r"\frac":
             value = self._primary()
         else:
             sign = -1 if self._peek() == "-" else 1
@@ -165,3 +183,16 @@ class Expressions(Factors):
             raise Unreadable
         self._unit = unit
         self._at = self._stop
+
+
+def _capitals(before: int, token: str) -> int:
+    """Capital letters in a row up to this factor. Three name an angle: ABC is not ACB.
+
+    Raises:
+        Unreadable: there are three.
+    """
+    for letter in token if token.isalpha() else " ":
+        before = before + 1 if letter.isupper() else 0
+        if before == _CAPITALS_OF_AN_ANGLE:
+            raise Unreadable
+    return before

@@ -4,7 +4,7 @@ r"""From tokens to a sympy expression. What can be read in two ways is refused.
     \sin(x)^2       (sin x)^2;  \sin x^2 is sin(x^2), \sin^2 x is (sin x)^2, \sin^{-1} x is arcsin x
     \sin x(y+1)     refused, as are \ln x/2 (but \ln 2/\ln 3 is a quotient), 1/2x, 2\frac12, x2 and f(x)
     \log x, \lg x   to base 10; \ln x to base e
-    30^\circ        pi/6, inside of a trigonometric function only
+    30°             pi/6, inside of a trigonometric function only
     \sqrt[3]{-8}    -2, as is (-8)^{1/3}: odd roots of real numbers are real
 
 Variables are real numbers, but for z and w. e is Euler's number, i the imaginary unit. Only the worker
@@ -25,7 +25,7 @@ EXPONENT_LIMIT = 10_000
 
 Expression = Any  # sympy has no types
 
-_CLOSING = {"(": ")", "{": "}", r"\lfloor": r"\rfloor", r"\lceil": r"\rceil", r"\lvert": r"\rvert"}
+_CLOSING = {"(": ")", "{": "}", r"\lfloor": r"\rfloor", r"\lceil": r"\rceil"}
 _TRIGONOMETRIC = frozenset(
     "\\" + name for name in ("sin", "cos", "tan", "cot", "sec", "csc")
 )  # those whose argument is an angle
@@ -56,10 +56,35 @@ def real_power(base: Expression, exponent: Expression) -> Expression:
         bits = base.p.bit_length() + base.q.bit_length() if base.is_Rational else 1
         if bits * abs(exponent) > POWER_BITS:
             raise UnclearAnswer("large power")
-        if exponent.q > 1 and exponent.q % 2 and base.is_real and not base.is_nonnegative:
+        is_odd_root = exponent.q > 1 and exponent.q % 2 == 1
+        if is_odd_root and base.free_symbols and base.is_real:
+            return RealRoot(base, exponent.q) ** exponent.p
+        if is_odd_root and base.is_negative:
             size = sympy.Abs(base) ** exponent
-            return sympy.sign(base) * size if exponent.p % 2 else size
+            return -size if exponent.p % 2 else size
     return base**exponent
+
+
+class RealRoot(sympy.Function):  # type: ignore[misc]  # sympy has no types
+    """The odd root of a real number, which has the sign of the number. It is one to one."""
+
+    is_real = True
+
+    @classmethod
+    def eval(cls, base: Expression, degree: Expression) -> Expression:
+        """What comes out of the root at once: powers of the degree, and numbers."""
+        outside, inside = sympy.Integer(1), sympy.Integer(1)
+        for factor in sympy.Mul.make_args(base):
+            if factor.is_Rational:
+                root = abs(factor) ** (1 / degree)
+                outside *= root if factor > 0 else -root
+            elif factor.is_Pow and factor.exp.is_Integer and not factor.exp % degree:
+                outside *= factor.base ** (factor.exp / degree)
+            else:
+                inside *= factor
+        if outside == 1:
+            return None
+        return outside * (cls(inside, degree) if inside != 1 else 1)
 
 
 class _Reader:
@@ -99,8 +124,8 @@ class _Reader:
 
     def _begins_factor(self) -> bool:
         token = self._next()
-        if token in ("|", r"\rvert"):
-            return token == "|" and not self.bars
+        if token == "|":
+            return not self.bars
         return token != _END and token not in "+-*/^_)]},=" and token not in _CLOSING.values()
 
     # Sums, products, powers
@@ -145,17 +170,12 @@ class _Reader:
 
     def _power(self) -> Expression:
         base = self._atom()
-        if self._next() == r"\circ":
+        if self._next() == "°":
             self._take()
             return self._angle(base)
         if self._next() != "^" or self.at == self.bare_end:
             return base
         self._take()
-        if self._next() == r"\circ" or (self._next() == "{" and self._next(1) == r"\circ"):
-            if self._take() == "{":
-                self._take(r"\circ")
-                self._take("}")
-            return self._angle(base)
         exponent = self._exponent()
         if self._next() == "^":
             raise UnclearAnswer("a^b^c")
@@ -186,8 +206,8 @@ class _Reader:
             return self._variable(token)
         if token in ("(", "{"):
             return self._until(_CLOSING[token])
-        if token in ("|", r"\lvert"):
-            return sympy.Abs(self._between_bars(token))
+        if token == "|":
+            return sympy.Abs(self._between_bars())
         if token == r"\lfloor":
             return sympy.floor(self._until(r"\rfloor"))
         if token == r"\lceil":
@@ -225,9 +245,7 @@ class _Reader:
         self.bars = bars
         return value
 
-    def _between_bars(self, opening: str) -> Expression:
-        if opening == r"\lvert":
-            return self._until(r"\rvert")
+    def _between_bars(self) -> Expression:
         self.bars += 1
         value = self._sum()
         self._take("|")

@@ -5,7 +5,14 @@ of a program holds against symbolic algebra. The form is of one answer alone and
 equality stays an equivalence. This side imports no sympy, starts a worker on first need, installs no
 signal handler and leaves alarms alone. Works from several threads and after a fork.
 
-Limits: 0.6 s of CPU and 1 GiB for each answer, enforced in the worker, and 1.5 s of time, enforced here.
+Limits: 0.6 s of CPU and 1 GiB for each answer, enforced in the worker, and 2 s of time, enforced here.
+The worker's limits decide and are remembered: what reaches them does so again. An answer that is lost
+otherwise (time on a busy machine, a worker that something else ended) is asked once more, then counts as
+killed this time and is not remembered. Most readings end far below the limits: a search for a spelling
+ends after a number of calls (`SEARCH_CALLS`). What no run determines: how fast the CPU is, for answers
+that need about 0.6 s of it; answers lost twice; and searches within a few calls of their limit, whose
+number depends a little on what the worker read before.
+
 Where no worker can start (not POSIX, no sympy, a frozen program) nothing is read slowly.
 """
 
@@ -16,6 +23,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -27,7 +35,7 @@ from pathlib import Path
 
 from ttrl.answers.slow_tokens import LENGTH_LIMIT, tokens_of
 
-SECONDS = 1.5
+SECONDS = 2.0
 START_SECONDS = 20.0
 TASKS_OF_A_WORKER = 2_000
 MOST_WORKERS = 4
@@ -70,6 +78,10 @@ class _Closed(Exception):
     """The pool was closed while the worker was at work."""
 
 
+class _Lost(Exception):
+    """A worker gave no reply, and not for what it was asked: the machine was busy, or something ended it."""
+
+
 class _Worker:
     """One process: JSON lines in, JSON lines out."""
 
@@ -77,6 +89,8 @@ class _Worker:
         self.tasks = 0
         self.closed = False
         self.is_ready = False
+        self.reached_its_limit = False
+        """Of processor time or memory, which another worker would reach as well."""
         if not sys.executable:
             raise _NoWorker("no interpreter is known")
         try:
@@ -105,9 +119,13 @@ class _Worker:
         self.tasks += 1
         try:
             self.process.stdin.write(json.dumps(answer).encode() + b"\n")
+            line = self._line(SECONDS)
         except OSError:
-            return None
-        return self._line(SECONDS)
+            line = None
+        if line is None:
+            self.stop()  # no signal reaches a process that ended: its status remains
+            self.reached_its_limit = self.process.returncode == -signal.SIGPROF
+        return line
 
     def _line(self, seconds: float) -> bytes | None:
         assert self.process.stdout is not None
@@ -167,17 +185,24 @@ class _Pool:
             if self._is_off:
                 return None
             try:
-                reading = self._ask_a_worker(answer)
+                reading = self._asked_twice(answer)
             except _Closed:
                 return None
             except _NoWorker as error:
                 self._switch_off(error)
                 return None
+            except _Lost:
+                return _KILLED
         with self._lock:
             self._known[answer] = reading
             if len(self._known) > CACHE_ENTRIES:
                 self._known.popitem(last=False)
         return reading
+
+    def _asked_twice(self, answer: str) -> Reading | None:
+        with contextlib.suppress(_Lost):
+            return self._ask_a_worker(answer)
+        return self._ask_a_worker(answer)
 
     def _ask_a_worker(self, answer: str) -> Reading | None:
         worker = self._take()
@@ -199,6 +224,8 @@ class _Pool:
             raise _Closed
         if reply is None:
             self._replace(closings)
+            if not worker.reached_its_limit:
+                raise _Lost
             return _KILLED
         return _reading(reply)
 

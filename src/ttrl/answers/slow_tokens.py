@@ -1,5 +1,7 @@
 r"""The first gate of the slow path: an answer as tokens, or None if it is nothing for the slow reader.
 
+An answer comes in the spelling of `plain_spelling` and `unwrapped`: no \left, no \dfrac, ° for \circ.
+
 What passes is short, shallow, and made of one-letter variables, numbers, whitelisted commands and
 names of functions only. Linear, and no arithmetic. The gate is strict because a product of letters
 is a plausible reading of almost any prose: what is not surely mathematics is refused.
@@ -30,21 +32,11 @@ _GREEK = (
     "sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
 )
 GREEK = frozenset("\\" + name for name in _GREEK.split())
-_SYNONYMS = {
-    **{rf"\{name}": r"\frac" for name in ("dfrac", "tfrac", "cfrac")},
-    **{rf"\{name}": "*" for name in ("cdot", "times", "ast")},
-    **{r"\div": "/", "**": "^", r"\degree": r"\circ", r"\vert": "|", r"\mid": "|"},
-}
+_SYNONYMS = {r"\cdot": "*", r"\times": "*", r"\div": "/", "**": "^", "√": r"\sqrt"}
 _COMMANDS = GREEK.union(
     (rf"\{name}" for name in FUNCTIONS),
-    (r"\frac", r"\sqrt", r"\pi", r"\circ", r"\lvert", r"\rvert"),
-    (r"\lfloor", r"\rfloor", r"\lceil", r"\rceil"),
+    (r"\frac", r"\sqrt", r"\pi", r"\lfloor", r"\rfloor", r"\lceil", r"\rceil"),
 )
-_SILENT = frozenset(
-    rf"\{name}" for name in ("quad", "qquad", "displaystyle", "textstyle", "limits", "big", "Big")
-)
-_OPENING = frozenset(rf"\{name}" for name in ("left", "bigl", "Bigl", "biggl", "Biggl"))
-_CLOSING = frozenset(rf"\{name}" for name in ("right", "bigr", "Bigr", "biggr", "Biggr"))
 _WORDS = (
     "am an as at be by cm do dx dy dt du dz ft go he hr if in is it kg km lb me mg mi mL ml mm my "
     "no of oh on or oz pm so to up us we yd Am An As At Be By Do He Hz If In Is It Mr My No Of On Or "
@@ -53,67 +45,46 @@ _WORDS = (
 _SMALL_WORDS = frozenset(_WORDS.split())
 """Two letters that are no product."""
 
-_UNICODE = str.maketrans(
-    {
-        **{"\u2212": "-", "\u00b7": "*", "\u22c5": "*", "\u00d7": "*", "\u00f7": "/"},
-        **{"\u03c0": r"\pi ", "\u03b8": r"\theta ", "\u03b1": r"\alpha ", "\u03b2": r"\beta "},
-        **{"\u00b0": r"\circ ", "\u00b2": "^2", "\u00b3": "^3", "\u00a0": " ", "\u221a": r"\sqrt "},
-    }
-)
-_UPRIGHT = re.compile(
-    rf"\\(?:operatorname|mathrm|text|textrm|mathop) ?\{{ ?({'|'.join(FUNCTIONS)}|e|i) ?\}}"
-)
+_UPRIGHT = re.compile(rf"\\(?:operatorname|text|mathop) ?\{{ ?({'|'.join(FUNCTIONS)}|e|i) ?\}}")
 _TOKEN = re.compile(
-    r"""(?P<space>\s+|\\[,;:!>\ ]|~)
+    r"""(?P<space>\s+|~)
       | (?P<command>\\[A-Za-z]+)
       | (?P<number>[0-9]+(?:\.[0-9]+)?|\.[0-9]+)
       | (?P<word>[A-Za-z]+)
-      | (?P<sign>\*\*|[-+*/^_(){}\[\]|,=])
+      | (?P<sign>\*\*|[-+*/^_(){}\[\]|,=°√])
     """,
     re.VERBOSE,
 )
-_OPEN = frozenset(("(", "[", "{", r"\lvert", r"\lfloor", r"\lceil"))
-_CLOSE = frozenset((")", "]", "}", r"\rvert", r"\rfloor", r"\rceil"))
+_OPEN = frozenset(("(", "[", "{", r"\lfloor", r"\lceil"))
+_CLOSE = frozenset((")", "]", "}", r"\rfloor", r"\rceil"))
 
 
 def tokens_of(answer: str) -> list[str] | None:
     """Numbers, single letters, commands (functions in any spelling as one) and signs; None: refused."""
     if len(answer) > LENGTH_LIMIT:
         return None
-    text = answer.translate(_UNICODE).strip()
-    if text.endswith(".."):  # 3.14... is no 3.14
-        return None
-    text = _UPRIGHT.sub(_upright, text.removesuffix("."))
-    for opening, closing in (("$", "$"), (r"\(", r"\)"), (r"\[", r"\]")):
-        if text.startswith(opening) and text.endswith(closing):
-            text = text.removeprefix(opening).removesuffix(closing)
+    text = _UPRIGHT.sub(_upright, answer)
     tokens: list[str] = []
     at = 0
-    side = ""  # of \left or \right just before
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
             return None
         at = match.end()
-        token = match[0]
-        if match.lastgroup == "space" or token in _SILENT:
+        if match.lastgroup == "space":
             continue
-        if token in _OPENING or token in _CLOSING:
-            side = "l" if token in _OPENING else "r"
-            continue
-        found = _spelled_alike(token, match.lastgroup, side)
+        found = _spelled_alike(match[0], match.lastgroup)
         if found is None:
             return None
         tokens += found
-        side = ""
-    return tokens if tokens and not side and _within_limits(tokens) else None
+    return tokens if tokens and _within_limits(tokens) else None
 
 
 def _upright(match: re.Match[str]) -> str:
     return match[1] + " " if len(match[1]) == 1 else rf"\{match[1]} "
 
 
-def _spelled_alike(token: str, kind: str | None, side: str) -> list[str] | None:
+def _spelled_alike(token: str, kind: str | None) -> list[str] | None:
     if kind == "word":
         if token in FUNCTIONS or token in ("sqrt", "pi"):
             return ["\\" + token]
@@ -121,8 +92,6 @@ def _spelled_alike(token: str, kind: str | None, side: str) -> list[str] | None:
             return list(token)
         return None
     token = _SYNONYMS.get(token, token)
-    if token == "|" and side:
-        return [rf"\{side}vert"]
     if token.startswith("\\") and token not in _COMMANDS:
         return None
     return [token]

@@ -1,7 +1,7 @@
 r"""One spelling for what is written the same: unicode, LaTeX synonyms, spaces and wrappers.
 
-Case is kept, since R and r are two variables; only `folded` drops it, for words. Every scan is
-linear.
+Case is kept, since R and r are two variables; only words drop it, where it says nothing. Every
+scan is linear.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from itertools import groupby
 
 from ttrl.types import AnswerKey
 
@@ -19,9 +20,13 @@ _NFKC_LIMIT = 4_000
 
 # Unicode -------------------------------------------------------------------------------------
 
-_RAISED = re.compile("[\u00b2\u00b3\u00b9\u2070\u2071\u2074-\u207f]+")
-_LOWERED = re.compile("[\u2080-\u208e]+")
-_NOT_ASCII = re.compile("[^\x00-\x7f]")
+_NOT_ASCII = re.compile("[^\x00-\x7f]+")
+_SCRIPTS = {"<super>": "^", "<sub>": "_"}
+_VULGAR = "\u00bc-\u00be\u2150-\u215f\u2189"
+_RANGE = re.compile(  # no dash that is a minus: leading, after a letter or after an exponent
+    rf"(?<![\w^.,:/])(\d[\d.,:/]*+ ?[{_VULGAR}]?|[{_VULGAR}])( ?[%\u00b0$]?) ?[\u2012\u2013]"
+    rf"(?= ?\\?\$?[\d.{_VULGAR}])"
+)
 _SMALL_GREEK = (
     "alpha beta gamma delta zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon chi psi "
     "omega"
@@ -88,13 +93,11 @@ def plain_spelling(text: str) -> str:
     """One spelling for signs, fractions, commands and spaces.
 
     NFKC alone would invent numbers: "5" with a raised 2 as 52, "3" with the sign of one half as
-    31/2, a circled 1 and a circled 2 as 12. Those are spelled out before it runs.
+    31/2, a circled 1 and a circled 2 as 12. Those are spelled out before it runs. An en dash
+    between two numbers is the word "to": it makes a range, not a difference.
     """
     if not text.isascii():
-        text = _RAISED.sub(lambda run: _script("^", run[0]), text)
-        text = _LOWERED.sub(lambda run: _script("_", run[0]), text)
-        text = _NOT_ASCII.sub(lambda character: _spelled_out(character[0]), text)
-        text = _nfkc(text.translate(_SAME)).translate(_SAME)
+        text = _compatible(text)
     if "\\" in text:
         text = _THOUSANDS.sub(lambda number: _SEPARATORS.sub("", number[0]), text)
         text = _NOTHING_LEFT.sub("", text)
@@ -112,16 +115,38 @@ def plain_spelling(text: str) -> str:
     return " ".join(text.split())
 
 
+def _compatible(text: str) -> str:
+    if "\u2013" in text or "\u2012" in text:
+        text = _RANGE.sub(r"\1\2 to ", text)
+    text = _NOT_ASCII.sub(_spelled_out_run, text)
+    return _nfkc(text.translate(_SAME)).translate(_SAME)
+
+
 def _nfkc(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 
 
-def _script(mark: str, run: str) -> str:
-    plain = _nfkc(run).replace("\u2212", "-")
-    return mark + plain if len(plain) == 1 else f"{mark}{{{plain}}}"
+def _spelled_out_run(run: re.Match[str]) -> str:
+    parts = []
+    for mark, part in groupby(run[0], key=_mark):
+        if mark:
+            plain = _nfkc("".join(part)).replace("\u2212", "-")
+            parts.append(mark + plain if len(plain) == 1 else f"{mark}{{{plain}}}")
+        else:
+            parts += map(_spelled_out, part)
+    return "".join(parts)
+
+
+def _mark(character: str) -> str:
+    """^ or _ for what is raised or lowered: 2 with a raised x is no 2x."""
+    if character in _KEPT_APART:  # the ordinal sign that stands for degrees
+        return ""
+    return _SCRIPTS.get(unicodedata.decomposition(character).partition(" ")[0], "")
 
 
 def _spelled_out(character: str) -> str:
+    if character.isdecimal():
+        return str(unicodedata.decimal(character))
     kind = unicodedata.decomposition(character).partition(" ")[0]
     plain = _nfkc(character)
     above, _, below = plain.partition("\u2044")
@@ -173,6 +198,14 @@ def _balanced(text: str) -> bool:
 _TEXT = re.compile(r"\\text ?\{([^{}]*)\}")
 _MATHEMATICS = re.compile(r"\\[A-Za-z]|[\^_=<>+*|{}&°√]")
 _WORD = re.compile(r"[^\W\d_]{2,}|\A[^\W\d_](?: [^\W\d_])+\Z")
+_RUN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
+_SHORTEST_WORD = 3
+"""Letters of a word whose case says nothing."""
+_SHORT_WORDS = "a b c d no on in up or if is it at by to so we he me my us"
+_FOLDED = frozenset(_SHORT_WORDS.split())
+"""Shorter ones: the letters of options, and words."""
+_PAIRED = re.compile(r"(?:(.)\1)+")
+"""AABB is not aabb: a genotype."""
 _BARE = re.compile(r"[^\d\\^_=<>+*/|!{}&%°√-]*")
 _FUNCTION = re.compile(
     r"\b(?:sin|cos|tan|cot|sec|csc|log|ln|lg|exp|sqrt|lim|gcd|lcm|mod|arc\w+|sinh|cosh|tanh)\b"
@@ -183,7 +216,7 @@ _IDLE_SPACE = re.compile(r" (?=[^\w ])|(?<=[^\w ]) ")
 
 
 def spelling_key(text: str) -> AnswerKey:
-    """("t", ...) for words, whatever their case, and ("s", ...) for unread mathematics.
+    """("t", ...) for words, folded, and ("s", ...) for unread mathematics.
 
     Words are runs of two letters or more without an operator or a command beside them: "5 apples"
     is text. Spaces beside punctuation say nothing: (3, 4] is (3,4].
@@ -191,13 +224,28 @@ def spelling_key(text: str) -> AnswerKey:
     words = " ".join(_TEXT.sub(r" \1 ", text).replace("$", " ").split())
     if _is_mathematics(words):
         return _bounded("s", _AFTER_DIGIT.sub("", _IDLE_SPACE.sub("", text)))
-    words = words.casefold()
-    if len(words) <= _NFKC_LIMIT:
-        words = _nfkc(words)
+    if not words.isascii() and len(words) <= _NFKC_LIMIT:
+        words = _compatible(words)
+    words = _RUN.sub(_folded, words)
     words = _IDLE_SPACE.sub("", " ".join(words.split()))
     if words.endswith(".") and not words.endswith(".."):
         words = words[:-1]
     return _bounded("t", words)
+
+
+def _folded(run: re.Match[str]) -> str:
+    """A run of letters without its case, unless its case may matter: Mg, CO, AaBb, E."""
+    letters = run[0]
+    folded = letters.casefold()
+    if len(letters) < _SHORTEST_WORD:
+        formula = run.string[run.end() : run.end() + 1].isdigit()  # NO2 and No2
+        return folded if folded in _FOLDED and not formula else letters
+    if folded == letters:
+        return letters
+    title = letters[0].isupper() and letters[1:].islower()
+    one_case = title or letters.isupper() or letters.islower()
+    cased = letters.isascii() or sum(c != c.swapcase() for c in letters) >= _SHORTEST_WORD
+    return folded if one_case and cased and not _PAIRED.fullmatch(letters) else letters
 
 
 def is_bare_text(text: str) -> bool:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ttrl.answers.expression_keys import equation_key, expression_key
+from ttrl.answers.numbers import is_digits
 from ttrl.answers.parse import Expressions
 from ttrl.answers.terms import Quotient, Unreadable, rational_value
 from ttrl.answers.tokens import tokenize
@@ -27,7 +28,7 @@ _MATRICES = {
     "vmatrix": "det",
 }
 _INFINITY = r"\infty"
-_OPTIONS = "abcdefghij"
+_OPTIONS = "abcd"
 
 
 def mathematics_key(text: str) -> AnswerKey:
@@ -50,8 +51,7 @@ class _Part(NamedTuple):
 
 class _Reader(Expressions):
     def answer(self, start: int, stop: int) -> AnswerKey:
-        while start < stop and self.tokens[start] == "{" and self.closing[start] == stop - 1:
-            start, stop = start + 1, stop - 1
+        start, stop = self._unbraced(start, stop)
         if stop == start + 1 and len(letter := self.tokens[start]) == 1 and letter.isalpha():
             return option_key(letter) or expression_key(self.expression(start, stop))
         parts, words = self._open_list(start, stop)
@@ -61,6 +61,8 @@ class _Reader(Expressions):
                 return _with_options(keys[0])
             return _set(keys)
         read = [self._part(*part) for part in parts]
+        if "||" in words:
+            _alternatives(read)
         if any(part.is_interval for part in read):
             if words != {"||"} or not all(part.is_interval for part in read):
                 raise Unreadable
@@ -69,8 +71,9 @@ class _Reader(Expressions):
             return _union([key for part in read for key in part.keys])
         variables = {part.variable for part in read}
         if len(variables - {""}) > 1:
-            if "" in variables:
-                raise Unreadable
+            pairs = len(variables) < len(read) or "" in variables
+            if pairs or any(len(part.keys) > 1 for part in read):
+                raise Unreadable  # x=1, y=2, x=2, y=1 pairs them, and x=\pm1, y=\mp1 too
             return _set([("eq", p.variable, key) for p in read for key in p.keys])
         return _list([key for part in read for key in part.keys])
 
@@ -125,7 +128,10 @@ class _Reader(Expressions):
         return keys
 
     def _equation(self, left: tuple[int, int], right: tuple[int, int]) -> _Part:
-        """x=5 and 5=x are 5, with x as what is set; others are a key of their own."""
+        r"""x=5 and 5=x are 5, with x as what is set; others are a key of their own.
+
+        Those are one equation: y = \pm x would be two, so it is not read.
+        """
         for one, other in ((left, right), (right, left)):
             if (name := self.name(*one)) is not None:
                 self.variables = set()
@@ -177,6 +183,7 @@ class _Reader(Expressions):
         for choice in (1, -1):
             self.sign_choice = choice
             keys.append(self._item(start, stop))
+        self.sign_choice = 0
         return keys
 
     def _item(self, start: int, stop: int) -> AnswerKey:
@@ -271,15 +278,36 @@ class _Reader(Expressions):
         keys: list[AnswerKey] = []
         for part_start, part_stop in self._between(start, stop, ":"):
             token = self.tokens[part_start] if part_stop == part_start + 1 else ""
-            if keys and token.isdigit() and len(token) > 1 and token[0] == "0":
+            if keys and is_digits(token) and len(token) > 1 and token[0] == "0":
                 keys.append(("t", token))
             else:
                 keys.append(expression_key(self.expression(part_start, part_stop)))
         return "colon", *keys
 
 
+def _alternatives(parts: list[_Part]) -> None:
+    """Check what "or" joins: values of one variable, or points. x=0 or y=0 is not x=0, y=0.
+
+    Raises:
+        Unreadable: equations, or intervals without a variable, whose union was not asked for.
+    """
+    if len({part.variable for part in parts} - {""}) > 1:
+        raise Unreadable
+    for part in parts:
+        for key in part.keys:
+            if key[0] in ("eq", "cup") or (not part.is_interval and _is_interval(key)):
+                raise Unreadable
+
+
+def _is_interval(key: AnswerKey) -> bool:
+    """Whether it cannot be a point."""
+    if key[0] != "tup":
+        return False
+    return key[1:3] != ("(", ")") or ("inf", 1) in key or ("inf", -1) in key
+
+
 def option_key(letter: str) -> AnswerKey | None:
-    """A lone letter from A to J is how options are named, in either case."""
+    """A lone letter from A to D is how options are named, in either case: e is not E."""
     folded = letter.casefold()
     return ("t", folded) if folded in _OPTIONS else None
 

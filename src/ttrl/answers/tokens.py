@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from ttrl.answers.numbers import is_digits
 from ttrl.answers.terms import Unreadable
 
 LENGTH_LIMIT = 400
@@ -45,8 +46,8 @@ _CLOSING = {
 }  # fmt: skip
 _CLOSERS = frozenset(closer for closers in _CLOSING.values() for closer in closers)
 _ARGUMENTS = {r"\frac": 2, r"\binom": 2, r"\sqrt": 1}
-_THOUSANDS = re.compile(r"(?!0)\d{1,3}(?:,\d{3})+(?:\.\d*)?")
-_GROUP = re.compile(r"\d{3}(?:\.\d*)?")
+_THOUSANDS = re.compile(r"(?!0)\d{1,3}(?:,\d{3})+(?:\.\d*)?", re.ASCII)
+_GROUP = re.compile(r"\d{3}(?:\.\d*)?", re.ASCII)
 
 
 class Tokens(NamedTuple):
@@ -122,7 +123,7 @@ def _with_single_digits(tokens: list[str], spaced: list[bool]) -> tuple[list[str
             wanted = 0
         elif token in _CLOSERS:
             wanted = outer.pop() if outer else 0
-        elif wanted and token[0].isdigit():
+        elif wanted and is_digits(token[0]):
             pieces = [*token[:wanted], *filter(None, [token[wanted:]])]
             wanted = max(wanted - len(token), 0)
         elif wanted:
@@ -155,11 +156,11 @@ def _with_thousands(tokens: list[str], spaced: list[bool]) -> tuple[list[str], l
                 raise Unreadable
         elif token == "," and opened and end < len(tokens) and spaced[end]:
             opened[-1][1] = True
-        elif token[0].isdigit():
+        elif is_digits(token[0]):
             while (
                 end + 1 < len(tokens)
                 and tokens[end] == ","
-                and tokens[end + 1][0].isdigit()
+                and is_digits(tokens[end + 1][0])
                 and not spaced[end]
                 and not spaced[end + 1]
             ):
