@@ -311,7 +311,12 @@ def test_a_megabyte_of_anything_is_read_in_no_time(piece):
 
 @pytest.mark.parametrize(
     "text",
-    ["The answer is a given.", "The answer is a, well, good one", "Answer: a - b", "The answer is a: x"],
+    [
+        "The answer is a given.",
+        "The answer is a, well, good one",
+        "Answer: a - b",
+        "The answer is a: x",
+    ],
 )
 def test_a_lower_case_a_in_a_sentence_is_an_article(text):
     assert extract_choice(text, options=["u", "v"], truncated=False) is None

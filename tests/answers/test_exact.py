@@ -3,7 +3,7 @@
 import pytest
 
 from ttrl.answers import exact
-from ttrl.answers.exact import KILL_LIMIT, MathTask, NumberTask
+from ttrl.answers.exact import KILL_LIMIT, READ_LIMIT, MathTask, NumberTask
 from ttrl.answers.slow_path import Reading
 
 
@@ -67,3 +67,8 @@ def test_a_number_task_drops_units_signs_and_words():
     task = NumberTask()
     keys = task.keys(["$18", "18 dollars", "18.00", "18%", "18 eggs", "eggs", None]).keys
     assert keys == (("n", 18, 1),) * 5 + (None, None)
+
+
+def test_a_group_of_many_unread_answers_has_a_bounded_cost(reader):
+    MathTask().keys([rf"\fine_{n}(x)" for n in range(64)] + [r"\often(x)"] * 2)
+    assert len(reader) == READ_LIMIT and r"\often" in reader[0]

@@ -370,3 +370,22 @@ def test_the_root_sign_is_a_root():
 def test_an_odd_root_is_real_and_one_to_one():
     assert values(r"\sqrt[3]{x+1}\cdot\sqrt[3]{x-1}") == values(r"(x^2-1)^{1/3}")
     assert values(r"\sqrt[3]{x}^2") == values(r"\sqrt[3]{x^2}") != values(r"\sqrt[3]{x}\sqrt[3]{y}")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "2{4}", "{2}{4}", "x{y+1}", r"\sqrt{2}{3}", r"2^{3}{4}", r"4{\frac12}", "{x+1}/2", "1-{x-1}",
+        r"\frac{dA}{dr}", r"\frac{d y}{d x}", r"\frac{\delta y}{\delta x}", "f^{-1}(2)", "u^{-1}(x+1)",
+        "f^{2}(x)", "f_1(x)", r"\phi(2)", r"\Phi^{-1}(2)",
+    ],
+)  # fmt: skip
+def test_what_may_mean_two_things_is_not_read(answer):
+    assert read_slowly(answer) is None
+
+
+@pytest.mark.parametrize(
+    "answer", [r"\sin{x}", r"\log_{2}{8}", r"\frac{d}{2}\sin 1", r"e^{2x}", r"\ln 2^{0}"]
+)
+def test_braces_that_a_command_asks_for_are_read(answer):
+    assert read_slowly(answer) is not None

@@ -170,7 +170,8 @@ def test_without_a_compiler_the_general_decoder_is_taken(monkeypatch):
 def test_the_kernel_is_compiled_once_into_a_folder_of_ones_own(tmp_path):
     code = (
         "from ttrl.engine.fast import kernel; import pathlib, sys;"
-        "print(kernel.library() is not None, *sorted(p.name for p in pathlib.Path(sys.argv[1]).rglob('*.so')))"
+        "built = kernel.library() is not None; folder = pathlib.Path(sys.argv[1]);"
+        "print(built, *(p.name for p in folder.rglob('*.so')))"
     )
     env = {"PATH": "/usr/bin:/bin", "XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)}
     run = [sys.executable, "-c", code, str(tmp_path)]

@@ -17,9 +17,10 @@ _STATED = re.compile(
     r"(?P<words>(?:\s+[A-Za-z][A-Za-z'-]*)*)\s*\.?"
 )
 _CHANGING_WORDS = frozenset(
-    "hundred thousand million billion trillion dozen score percent per cent times squared cubed half "
-    "and or to minus plus less more than out of point".split()
-)
+    ("hundred", "thousand", "million", "billion", "trillion", "dozen", "score", "percent", "per", "cent",
+     "times", "squared", "cubed", "half", "and", "or", "to", "minus", "plus", "less", "more", "than",
+     "out", "of", "point")
+)  # fmt: skip
 """Words after a number that make it another one, or one of two."""
 
 

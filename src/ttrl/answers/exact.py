@@ -15,6 +15,8 @@ from ttrl.types import AnswerKey, Completion, KeyedAnswers, Question
 
 UNREAD = "s"
 """Kind of the key of an answer that looks like mathematics and that the fast reader does not understand."""
+READ_LIMIT = 16
+"""Distinct answers of a group that are read slowly, the most frequent first."""
 KILL_LIMIT = 2
 """Killed readings after which the rest of a group stays unread: hostile groups have a bounded cost."""
 
@@ -43,7 +45,8 @@ class MathTask:
         unread = Counter(key for key in keys if key is not None and key[0] == UNREAD)
         killed = 0
         read: dict[AnswerKey, AnswerKey] = {}
-        for key in sorted(unread, key=lambda key: (-unread[key], repr(key))):
+        ranked = sorted(unread, key=lambda key: (-unread[key], repr(key)))
+        for key in ranked[:READ_LIMIT]:
             if killed == KILL_LIMIT:
                 break
             reading = None if len(key) > 2 else read_slowly(str(key[1]))  # a long one is hashed

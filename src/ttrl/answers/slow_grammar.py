@@ -30,7 +30,8 @@ _TRIGONOMETRIC = frozenset(
     "\\" + name for name in ("sin", "cos", "tan", "cot", "sec", "csc")
 )  # those whose argument is an angle
 _FUNCTIONS = frozenset("\\" + name for name in FUNCTIONS)
-_FUNCTION_LETTERS = frozenset("fghFGHPQ")
+_FUNCTION_LETTERS = frozenset([*"fghFGHPQ", r"\phi", r"\varphi", r"\psi", r"\Phi", r"\Psi"])
+_DIFFERENCES = frozenset(("d", r"\delta", r"\Delta"))
 _CONSTANTS = {"e": sympy.E, "i": sympy.I, r"\pi": sympy.pi}
 _END = ""
 
@@ -141,7 +142,7 @@ class _Reader:
             sign = self._take()
 
     def _product(self) -> Expression:
-        value = self._power()
+        value = factor = self._power()
         divided = False
         while True:
             token = self._next()
@@ -159,7 +160,7 @@ class _Reader:
                     raise UnclearAnswer("1/2x or x2")
                 if is_bare and (token not in _FUNCTIONS or token.startswith(r"\ar")):
                     raise UnclearAnswer("where the argument of the function ends")
-                if token == "(" and self._next(-1) in _FUNCTION_LETTERS:
+                if token == "(" and self._is_called(factor):
                     raise UnclearAnswer("f(x)")
                 factor = self._power()
                 if after_number and token == r"\frac" and factor.is_Rational:
@@ -167,6 +168,11 @@ class _Reader:
                 value *= factor
             else:
                 return value
+
+    @staticmethod
+    def _is_called(factor: Expression) -> bool:
+        """Whether a bracket after it holds an argument and no factor: f, f_1 and phi."""
+        return bool(factor.is_Symbol) and factor.name.partition("_")[0] in _FUNCTION_LETTERS
 
     def _power(self) -> Expression:
         base = self._atom()
@@ -179,6 +185,8 @@ class _Reader:
         exponent = self._exponent()
         if self._next() == "^":
             raise UnclearAnswer("a^b^c")
+        if self._next() == "(" and base.is_Symbol and (exponent == -1 or self._is_called(base)):
+            raise UnclearAnswer("the inverse of a function")
         return real_power(base, exponent)
 
     def _exponent(self) -> Expression:
@@ -187,7 +195,8 @@ class _Reader:
             return -self._atom()
         if self._next() in _FUNCTIONS:
             raise UnclearAnswer("a function without braces as an exponent")
-        return self._atom()
+        group = self._group()
+        return self._atom() if group is None else group
 
     def _angle(self, degrees: Expression) -> Expression:
         if not self.angles:
@@ -204,8 +213,8 @@ class _Reader:
             return _CONSTANTS[token]
         if self._is_variable(token):
             return self._variable(token)
-        if token in ("(", "{"):
-            return self._until(_CLOSING[token])
+        if token == "(":
+            return self._until(")")
         if token == "|":
             return sympy.Abs(self._between_bars())
         if token == r"\lfloor":
@@ -213,6 +222,9 @@ class _Reader:
         if token == r"\lceil":
             return sympy.ceiling(self._until(r"\rceil"))
         if token == r"\frac":
+            starts = self._arguments_ahead()
+            if len(starts) == 2 and all(map(self._begins_difference, starts)):
+                raise UnclearAnswer("a derivative")
             above, below = self._argument(), self._argument()
             if below.is_zero:
                 raise UnclearAnswer("division by zero")
@@ -222,6 +234,24 @@ class _Reader:
         if token in _FUNCTIONS:
             return self._function(token)
         raise UnclearAnswer(f"{token} begins nothing")
+
+    def _arguments_ahead(self) -> list[int]:
+        """Where the two arguments of a fraction begin, if both are in braces."""
+        depth, starts = 0, []
+        for at in range(self.at, len(self.tokens)):
+            if self.tokens[at] == "{":
+                if depth == 0:
+                    starts.append(at + 1)
+                depth += 1
+            elif self.tokens[at] == "}":
+                depth -= 1
+            if (depth == 0 and self.tokens[at] != "}") or len(starts) == 2:
+                break
+        return starts
+
+    def _begins_difference(self, at: int) -> bool:
+        """dx, delta y: a letter after one of these signs."""
+        return self.tokens[at] in _DIFFERENCES and self.tokens[at + 1 : at + 2] != ["}"]
 
     def _variable(self, token: str) -> Expression:
         name = token
@@ -237,6 +267,13 @@ class _Reader:
                 self._take("}")
             name = f"{token}_{{{index}}}"
         return sympy.Symbol(name, real=True if token not in "zw" else None)
+
+    def _group(self) -> Expression | None:
+        """What stands in braces, where a command or a power asks for it; elsewhere 2{3} looks like 23."""
+        if self._next() != "{":
+            return None
+        self._take()
+        return self._until("}")
 
     def _until(self, closing: str) -> Expression:
         bars, self.bars = self.bars, 0
@@ -349,6 +386,10 @@ class _Reader:
         if self._next() == "(":
             self._take()
             return self._until(")")
+        group = self._group()
+        if group is not None:
+            self.bare_end = self.at
+            return group
         first = self._next()
         if first == _END or first in "+-*/^_":
             raise UnclearAnswer("argument")

@@ -98,7 +98,7 @@ def _refuse_return(id: str, closed: set[bytes], place: str) -> None:
     if _digest(id) in closed:
         raise DataError(
             f"{place}: the id {id!r} comes back after other ids. Sort the file by id, or give --unsorted, "
-            "which holds everything in memory. Rows without an id count as 0, 1, ...: give ids to all or none."
+            "which holds everything in memory. Rows without an id count as 0, 1, ..."
         )
 
 
@@ -120,7 +120,7 @@ def _row(line: bytes, place: str) -> dict[str, Any]:
     if ("completion" in row) == ("completions" in row):
         got = ", ".join(row) or "no keys"
         raise DataError(
-            f"{place}: got {got}; exactly one of completion, completions belongs in a row. {WANTED}"
+            f"{place}: got {got}; a row needs exactly one of completion, completions. {WANTED}"
         )
     return row
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 from transformers import DynamicCache, PreTrainedModel
+from transformers.cache_utils import DynamicLayer
 
 from ttrl.engine.fast import kernel
 from ttrl.engine.fast.weights import Layer, Weights, is_supported
@@ -78,6 +79,7 @@ class FastDecoder:
         room = min(_FIRST_ROOM, self._max_tokens)
         self._caches = []
         for layer in cache.layers:
+            assert isinstance(layer, DynamicLayer)
             keys, values = layer.keys, layer.values
             assert keys is not None and values is not None
             _, heads, _, size = keys.shape
@@ -152,7 +154,7 @@ class FastDecoder:
             query = _normed(turned[:, :heads], layer.query_norm, shape.eps)
             key = _normed(turned[:, heads:], layer.key_norm, shape.eps)
             turned = torch.cat([query, key], dim=1)
-        halves = turned.unflatten(-1, (2, size // 2)).flip(-2).flatten(-2)
+        halves = turned.view(*turned.shape[:-1], 2, size // 2).flip(-2).flatten(-2)
         turned = turned * cos + halves * sin
         query, key = turned[:, :heads], turned[:, heads:]
         if place is None:
@@ -227,7 +229,7 @@ class FastDecoder:
         graph.position[:rows] = self._position
         graph.owner[:rows] = self._owner
         graph.place.fill_(self._length)
-        graph.graph.replay()  # type: ignore[no-untyped-call]
+        graph.graph.replay()
         return graph.logits[:rows]
 
 
@@ -241,7 +243,7 @@ class _Graph:
         # Warm-up and capture write this column; the replay that follows writes it again.
         self.place = torch.full((1,), decoder._length, dtype=torch.long, device=device)
         arguments = (self.tokens, self.position, self.owner, self.place)
-        stream = torch.cuda.Stream()
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             decoder._forward(*arguments)

@@ -21,9 +21,9 @@ import torch
 from torch import Tensor
 
 _FLAGS = (
-    "-O3 -march=native -std=c11 -shared -fPIC -fno-math-errno -fno-trapping-math -fassociative-math "
-    "-fno-signed-zeros -freciprocal-math"
-).split()
+    "-O3", "-march=native", "-std=c11", "-shared", "-fPIC", "-fno-math-errno", "-fno-trapping-math",
+    "-fassociative-math", "-fno-signed-zeros", "-freciprocal-math",
+)  # fmt: skip
 _COMPILE_SECONDS = 60
 _NAMES = {torch.float32: "attend_float", torch.bfloat16: "attend_half"}
 

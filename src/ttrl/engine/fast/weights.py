@@ -143,5 +143,5 @@ def _fused(modules: list[Any]) -> Linear:
         weight=torch.cat([p.weight for p in parts]),
         bias=torch.cat(biases) if biases else None,
         down=torch.cat(downs) if downs else None,
-        up=torch.block_diag(*ups) if ups else None,
+        up=torch.block_diag(*ups) if ups else None,  # type: ignore[no-untyped-call]
     )
