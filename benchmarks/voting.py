@@ -45,8 +45,8 @@ POOL = (
     (r"11\sqrt{2}", r"11 \sqrt2", r"\sqrt{242}", r"\sqrt{2}\cdot 11"),
     (r"-\frac{35}{9}", r"-35/9", r"\frac{-35}{9}", r"-3\frac{8}{9}"),
 )  # fmt: skip
-BOMB = r"(\sin^2 x+\cos^2 x)^{%d}"
-"""Passes the gate; each exponent is a bomb of its own, so nothing is remembered of an earlier one."""
+HARD = r"(\sin^2 x+\cos^2 x)^{%d}"
+"""Among the hardest that pass the gate; each exponent is another answer, so none is remembered."""
 
 
 def main() -> None:
@@ -120,8 +120,8 @@ def timings(*, rounds: int, questions: int) -> list[Row]:
              rounds=rounds, target=10),
         pair("MATH-like, deduplicated", fresh(mathlike), lambda: greedy(sorted(set(mathlike))),
              rounds=rounds, target=10),
-        pair("MATH-like, one bomb",
-             lambda: fresh([*mathlike[:-1], rf"\boxed{{{BOMB % next(exponents)}}}"])(),
+        pair("MATH-like, one hard for algebra",
+             lambda: fresh([*mathlike[:-1], rf"\boxed{{{HARD % next(exponents)}}}"])(),
              rounds=rounds, target=1200),
         pair(f"{questions} questions, both kinds", lambda: [fresh(each)() for each in many],
              rounds=1, target=10 * questions),

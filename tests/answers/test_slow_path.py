@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from ttrl.answers import slow_path
+from ttrl.answers.key import answer_key
 from ttrl.answers.slow_path import Reading, close, read_slowly
 from ttrl.answers.spelling import plain_spelling, unwrapped
 
@@ -339,6 +340,7 @@ def test_two_programs_agree_import_no_sympy_and_write_nothing(tmp_path):
     program = """
 import json, sys
 from ttrl.answers import slow_path
+from ttrl.answers.key import answer_key
 assert "sympy" not in sys.modules
 answers = json.loads(sys.argv[1])
 print(json.dumps([slow_path.read_slowly(answer).values for answer in answers]))
@@ -389,3 +391,9 @@ def test_what_may_mean_two_things_is_not_read(answer):
 )
 def test_braces_that_a_command_asks_for_are_read(answer):
     assert read_slowly(answer) is not None
+
+
+def test_a_large_number_has_a_spelling_and_no_values():
+    reading = read_slowly(r"10^{15}+\sin 30^\circ")
+    assert reading is not None and reading.values is None
+    assert answer_key(str(reading.spelling)) == answer_key(r"10^{15}+\frac12")

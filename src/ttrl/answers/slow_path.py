@@ -50,7 +50,8 @@ class Reading:
     spelling: str | None
     """The same value in LaTeX without functions, such as \\frac{1}{2} or 1 + \\sqrt{2}, if there is one."""
     values: tuple[str, ...] | None
-    """Its fingerprint: a number to 40 digits, or the names of the variables and 8 values to 30 digits."""
+    """Its fingerprint: a number, or the names of the variables and 8 values, to 50 digits. None where a
+    spelling says all, as of large numbers."""
     killed: bool
     """A limit of time or memory ended it; then there is nothing else."""
 
@@ -296,7 +297,9 @@ def _reading(reply: bytes) -> Reading | None:
     if form is None:
         return None
     spelling, values = form
-    return Reading(spelling=spelling, values=tuple(values), killed=False)
+    return Reading(
+        spelling=spelling, values=None if values is None else tuple(values), killed=False
+    )
 
 
 # How a worker starts -------------------------------------------------------------------------
