@@ -394,6 +394,6 @@ def test_braces_that_a_command_asks_for_are_read(answer):
 
 
 def test_a_large_number_has_a_spelling_and_no_values():
-    reading = read_slowly(r"10^{15}+\sin 30^\circ")
+    reading = read_slowly(r"\sqrt{10^{30}}\cos 0")
     assert reading is not None and reading.values is None
-    assert answer_key(str(reading.spelling)) == answer_key(r"10^{15}+\frac12")
+    assert answer_key(str(reading.spelling)) == answer_key("10^{15}")
