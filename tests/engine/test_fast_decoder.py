@@ -164,7 +164,8 @@ def test_other_families_are_left_to_the_general_decoder():
 
 def test_without_a_compiler_the_general_decoder_is_taken(monkeypatch):
     monkeypatch.setattr(fast.kernel, "library", lambda: None)
-    assert not can_decode(LlamaForCausalLM(LlamaConfig(**SIZES)))
+    model = LlamaForCausalLM(LlamaConfig(**SIZES))
+    assert not can_decode(model) and "no C compiler" in fast.decoder_note(model)
 
 
 def test_the_kernel_is_compiled_once_into_a_folder_of_ones_own(tmp_path):

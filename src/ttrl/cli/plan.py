@@ -103,6 +103,8 @@ def plan_lines(
     prompt_tokens: int,
 ) -> list[str]:
     """Step and token counts, memory, the first prompt."""
+    from ttrl.engine.fast.decoder import decoder_note
+
     count = len(sets[0].questions)
     per_step = min(config.questions_per_step, count)
     votes = config.steps * per_step * config.votes_per_question
@@ -114,6 +116,7 @@ def plan_lines(
     lines = [
         f"model       {config.model}: {parameters:,} parameters, {config.dtype}, {model.device}"
         + (f", LoRA rank {config.lora}" if config.lora else ""),
+        f"decoder     {decoder_note(model)}",
         f"questions   {names}; true answers, for evaluation only: {', '.join(labeled) or 'none'}",
         f"training    {config.steps} steps x {per_step} questions x {config.votes_per_question} votes "
         f"= {votes:,} completions, at most {votes * config.max_tokens:,} tokens",

@@ -30,6 +30,15 @@ def can_decode(model: PreTrainedModel) -> bool:
     return model.device.type == "cuda" or kernel.library() is not None
 
 
+def decoder_note(model: PreTrainedModel) -> str:
+    """Which decoder samples from the model, and why not the fast one."""
+    if can_decode(model):
+        return "fast"
+    if is_supported(model):
+        return "general (slower): no C compiler is found for the fast one"
+    return "general (slower): the fast one knows Llama, Qwen2 and Qwen3"
+
+
 @dataclass(slots=True)
 class _Cache:
     """Keys and values of one layer."""
