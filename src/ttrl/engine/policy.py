@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import PreTrainedModel
 
 from ttrl.engine.optimizer import MasterAdamW
@@ -116,18 +117,30 @@ class Policy:
     def _logprobs(self, model: PreTrainedModel, batch: Batch) -> Tensor:
         """Log-probability of each token of each completion; 0 after its end.   [N, C]"""
         width = batch.input_ids.shape[1]
-        logits: Tensor = model(
-            input_ids=batch.input_ids,
-            position_ids=batch.position_ids,
-            attention_mask=batch.attention_mask,
-            use_cache=False,
-            logits_to_keep=width - batch.first_logit,  # prompts need no logits
-        ).logits
+        with _sound_attention(batch.input_ids.device):
+            logits: Tensor = model(
+                input_ids=batch.input_ids,
+                position_ids=batch.position_ids,
+                attention_mask=batch.attention_mask,
+                use_cache=False,
+                logits_to_keep=width - batch.first_logit,  # prompts need no logits
+            ).logits
         row, column = batch.edge_node // width, batch.edge_node % width - batch.first_logit
         scale = scale_of(self._temperature)
         total = torch.logsumexp(logits.float() * scale, dim=-1)
         edges = logits[row, column, batch.edge_token].float() * scale - total[row, column]
         return edges[batch.paths] * (batch.token_weights > 0)
+
+
+def _sound_attention(device: torch.device) -> AbstractContextManager[object]:
+    """On CUDA without cuDNN, whose backward pass of masked attention in bfloat16 may give NaN.
+
+    Seen with torch 2.11 on an H100: same loss as the other kernels, 114 gradients not finite.
+    """
+    if device.type != "cuda":
+        return nullcontext()
+    kernels = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+    return sdpa_kernel(kernels)
 
 
 def tree_tokens_for(model: PreTrainedModel) -> int:
