@@ -6,7 +6,8 @@ Completions are put together from scraps of LaTeX, numbers, code, marks, options
 characters, and from mutated answers of the labelled suite. Groups of 64 go through `ttrl.vote` as
 every task in turn. The command fails on an exception, on a vote of over 2 s, on a winner that
 changes with the order of the votes (one group in 20 is voted on twice), and on memory that grows by
-more than 10 % over the second half.
+more than 10 % over the second half, once caches are full (from 1,000,000 completions on). The first
+vote, which starts a worker, is told apart.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ TASKS = ("math", "math", "math", "number", "choice", "label", "text", "code")
 GROUP = 64
 LONGEST_SECONDS = 2.0
 GROWTH = 1.10
+FULL_CACHES = 1_000_000
 
 SCRAPS = [
     *"0123456789", *"+-*/^_=<>|!%$&#@~'\"`.,:;?()[]{}\\ \n\t",
@@ -56,6 +58,9 @@ def main() -> None:
         json.loads(line)["a"] for line in (LABELLED / "pairs.jsonl").read_text("utf-8").splitlines()
     ]
     groups = -(-args.completions // GROUP)
+    begin = time.perf_counter()
+    vote([r"\boxed{\sin 1}"])
+    first = time.perf_counter() - begin
     half, longest, abstained, begin = 0, 0.0, 0, time.perf_counter()
     for index in range(groups):
         texts, task = [completion(chooser, known) for _ in range(GROUP)], TASKS[index % len(TASKS)]
@@ -77,6 +82,7 @@ def main() -> None:
     told = {
         "completions": groups * GROUP,
         "seconds": time.perf_counter() - begin,
+        "first_vote_seconds": first,
         "longest_vote_seconds": longest,
         "abstained": abstained / (groups * GROUP),
         "resident_mib": resident() / 2**20,
@@ -85,7 +91,7 @@ def main() -> None:
         "machine": machine(),
     }
     print("\n".join(f"{key:<24}{value}" for key, value in told.items()))
-    if growth > GROWTH:
+    if growth > GROWTH and args.completions >= FULL_CACHES:
         fail(f"memory grew by a factor of {growth:.2f} over the second half", [])
     if args.json:
         print(json.dumps(told))
