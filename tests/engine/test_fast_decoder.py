@@ -49,7 +49,7 @@ def adapted(model):
 
 @pytest.fixture(autouse=True)
 def compiler():
-    if kernel.library() is None and not torch.cuda.is_available():
+    if kernel.compiled() is None and not torch.cuda.is_available():
         pytest.skip("no C compiler here, so there is no fast decoder")
 
 
@@ -163,7 +163,7 @@ def test_other_families_are_left_to_the_general_decoder():
 
 
 def test_without_a_compiler_the_general_decoder_is_taken(monkeypatch):
-    monkeypatch.setattr(fast.kernel, "library", lambda: None)
+    monkeypatch.setattr(fast.kernel, "compiled", lambda: None)
     model = LlamaForCausalLM(LlamaConfig(**SIZES))
     assert not can_decode(model) and "no C compiler" in fast.decoder_note(model)
 
@@ -171,7 +171,7 @@ def test_without_a_compiler_the_general_decoder_is_taken(monkeypatch):
 def test_the_kernel_is_compiled_once_into_a_folder_of_ones_own(tmp_path):
     code = (
         "from ttrl.engine.fast import kernel; import pathlib, sys;"
-        "built = kernel.library() is not None; folder = pathlib.Path(sys.argv[1]);"
+        "built = kernel.compiled() is not None; folder = pathlib.Path(sys.argv[1]);"
         "print(built, *(p.name for p in folder.rglob('*.so')))"
     )
     env = {"PATH": "/usr/bin:/bin", "XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)}

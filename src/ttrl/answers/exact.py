@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Self
 
 from ttrl.answers.bare_numbers import number_in
+from ttrl.answers.base import KeyedTask
 from ttrl.answers.extract import extract_answer
 from ttrl.answers.key import SPELLING_LIMIT, answer_key
 from ttrl.answers.slow_path import read_slowly
@@ -22,14 +24,12 @@ KILL_LIMIT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MathTask:
-    """Questions with one short mathematical answer, asked for in a box."""
+class _ExactTask(KeyedTask):
+    """Short answers in a box or after a mark."""
 
-    name: str = "math"
-    instruction: str = r"Please reason step by step, and put your final answer within \boxed{}."
     last_number: bool = False
 
-    def for_question(self, question: Question) -> MathTask:
+    def for_question(self, question: Question) -> Self:
         return self
 
     def extract(self, completion: Completion) -> str | None:
@@ -38,6 +38,14 @@ class MathTask:
             truncated=completion.finish_reason == "length",
             last_number=self.last_number,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MathTask(_ExactTask):
+    """Questions with one short mathematical answer, asked for in a box."""
+
+    name: str = "math"
+    instruction: str = r"Please reason step by step, and put your final answer within \boxed{}."
 
     def keys(self, answers: Sequence[str | None]) -> KeyedAnswers:
         """Fast keys, then slow ones for what is left, the most frequent answers first."""
@@ -63,12 +71,9 @@ class MathTask:
     def key(self, answer: str) -> AnswerKey | None:
         return self.keys([answer]).keys[0]
 
-    def similarities(self, answers: Sequence[str]) -> None:
-        return None
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NumberTask:
+class NumberTask(_ExactTask):
     """Questions whose answer is a number: units, currencies and percent signs around it are dropped."""
 
     name: str = "number"
@@ -76,26 +81,9 @@ class NumberTask:
         "Please reason step by step, and put your final answer, "
         r"a number without a unit, within \boxed{}."
     )
-    last_number: bool = False
-
-    def for_question(self, question: Question) -> NumberTask:
-        return self
-
-    def extract(self, completion: Completion) -> str | None:
-        return extract_answer(
-            completion.text,
-            truncated=completion.finish_reason == "length",
-            last_number=self.last_number,
-        )
-
-    def keys(self, answers: Sequence[str | None]) -> KeyedAnswers:
-        return KeyedAnswers(keys=tuple(None if a is None else self.key(a) for a in answers))
 
     def key(self, answer: str) -> AnswerKey | None:
         return number_in(_fast_key(answer), answer)
-
-    def similarities(self, answers: Sequence[str]) -> None:
-        return None
 
 
 def _fast_key(answer: str) -> AnswerKey | None:

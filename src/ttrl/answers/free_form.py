@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from ttrl.answers.base import KeyedTask
 from ttrl.answers.extract import strip_reasoning
 from ttrl.answers.label import label_key
-from ttrl.types import AnswerKey, Completion, KeyedAnswers, Question, TextMeasure
+from ttrl.types import AnswerKey, Completion, Question, TextMeasure
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TextTask:
+class TextTask(KeyedTask):
     """Free text. The whole completion is the answer, similar to others by ROUGE.
 
     It abstains if it was cut, or is empty, too short, a copy of the question or a loop: such texts resemble
@@ -42,9 +43,6 @@ class TextTask:
         text = strip_reasoning(completion.text).strip()
         return None if degenerate(text, prompt=self.prompt) else text
 
-    def keys(self, answers: Sequence[str | None]) -> KeyedAnswers:
-        return KeyedAnswers(keys=tuple(None if a is None else self.key(a) for a in answers))
-
     def key(self, answer: str) -> AnswerKey | None:
         return label_key(answer)
 
@@ -55,7 +53,7 @@ class TextTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CodeTask:
+class CodeTask(KeyedTask):
     """Python programs, parsed and never run. Equal up to names, else similar by syntax tree.
 
     A completion without a program that parses abstains, and so does one that gives back the stub in the
@@ -78,9 +76,6 @@ class CodeTask:
         if source is None or (self.stub is not None and self.key(source) == self.stub):
             return None
         return source
-
-    def keys(self, answers: Sequence[str | None]) -> KeyedAnswers:
-        return KeyedAnswers(keys=tuple(None if a is None else self.key(a) for a in answers))
 
     def key(self, answer: str) -> AnswerKey | None:
         program = _read(answer)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ttrl.answers.base import KeyedTask
 from ttrl.answers.choice import choice_key, extract_choice, find_options
 from ttrl.answers.label import extract_label, label_key
-from ttrl.types import AnswerKey, Completion, KeyedAnswers, Question
+from ttrl.types import AnswerKey, Completion, Question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChoiceTask:
+class ChoiceTask(KeyedTask):
     """Multiple choice. The options are those of the question, or found listed in its text."""
 
     name: str = "choice"
@@ -30,18 +30,12 @@ class ChoiceTask:
             truncated=completion.finish_reason == "length",
         )
 
-    def keys(self, answers: Sequence[str | None]) -> KeyedAnswers:
-        return KeyedAnswers(keys=tuple(None if a is None else self.key(a) for a in answers))
-
     def key(self, answer: str) -> AnswerKey | None:
         return choice_key(answer, self.options)
 
-    def similarities(self, answers: Sequence[str]) -> None:
-        return None
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LabelTask:
+class LabelTask(KeyedTask):
     """Classification by a short label, one of those of the question where it lists them."""
 
     name: str = "label"
@@ -60,11 +54,5 @@ class LabelTask:
             completion.text, labels=self.labels, truncated=completion.finish_reason == "length"
         )
 
-    def keys(self, answers: Sequence[str | None]) -> KeyedAnswers:
-        return KeyedAnswers(keys=tuple(None if a is None else self.key(a) for a in answers))
-
     def key(self, answer: str) -> AnswerKey | None:
         return label_key(answer)
-
-    def similarities(self, answers: Sequence[str]) -> None:
-        return None

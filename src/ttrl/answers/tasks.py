@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ttrl.config import RunConfig
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskOptions:
@@ -43,18 +45,18 @@ def get_task(name: str, options: TaskOptions | None = None) -> Task:
     Raises:
         ConfigError: there is none.
     """
-    check_task_name(name, where="task")
+    if name not in TASKS:
+        near = difflib.get_close_matches(name, TASKS, n=1, cutoff=0.5)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ConfigError(f"task={name!r} is not known.{hint} Choose one of: {', '.join(TASKS)}.")
     options = options or TaskOptions()
     return _TaskOfQuestion(default=TASKS[name](options), options=options)
 
 
-def check_task_name(name: str, *, where: str) -> None:
-    """Raises ConfigError for a name that is none."""
-    if name not in TASKS:
-        near = difflib.get_close_matches(name, TASKS, n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        known = ", ".join(TASKS)
-        raise ConfigError(f"{where}={name!r} is not known.{hint} Choose one of: {known}.")
+def make_task(config: RunConfig) -> Task:
+    """The task that `config.task` names, read as the config says."""
+    options = TaskOptions(last_number=config.last_number, text_measure=config.text_measure)
+    return get_task(config.task, options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

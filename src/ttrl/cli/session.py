@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ttrl.answers.tasks import TaskOptions, get_task
+from ttrl.answers.tasks import make_task
 from ttrl.cli.plan import check_context, rendered
 from ttrl.config import RunConfig
 from ttrl.errors import ModelError
@@ -39,11 +39,6 @@ class Session:
     sampler: NativeSampler
 
 
-def task_options(config: RunConfig) -> TaskOptions:
-    """What the config says about reading answers."""
-    return TaskOptions(last_number=config.last_number, text_measure=config.text_measure)
-
-
 def open_session(config: RunConfig, *, weights: Path | None = None) -> Session:
     """Reads the questions, then the model, then checks that they fit together.
 
@@ -63,7 +58,7 @@ def open_session(config: RunConfig, *, weights: Path | None = None) -> Session:
 
     device = pick_device(config.device)
     source = find_model(config.model)
-    task = get_task(config.task, task_options(config))
+    task = make_task(config)
     full = weights is not None and not config.lora
     read = ModelSource(spec=str(weights), kind="folder", path=str(weights)) if full else source
     loaded = load_model(read, dtype=config.dtype, device=device)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from ttrl.config import RunConfig
 from ttrl.consensus.agreement import AgreementReward
 from ttrl.consensus.confidence import ConfidenceReward
 from ttrl.consensus.controls import FormatReward, RandomReward
@@ -16,6 +16,9 @@ from ttrl.consensus.similar import SimilarityReward
 from ttrl.consensus.soft import SoftReward
 from ttrl.errors import ConfigError
 from ttrl.types import RewardRule
+
+if TYPE_CHECKING:
+    from ttrl.config import RunConfig
 
 ANSWER_KEY = "answer-key"
 """The upper bound from true labels. It lives with them, in `ttrl.evaluate.leakage`."""

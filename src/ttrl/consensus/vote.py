@@ -68,13 +68,14 @@ def elect(
         weights: 1 each if left out.   [G]
     """
     classes = _classes(keyed.keys)
+    ties = {key: _tie(tie_seed, key) for key in classes}
     total = {
         key: len(places) if weights is None else math.fsum(weights[i] for i in places)
         for key, places in classes.items()
     }
-    ranked = sorted(classes, key=lambda key: (-total[key], _tie(tie_seed, key)))
+    ranked = sorted(classes, key=lambda key: (-total[key], ties[key]))
     tied = len(ranked) > 1 and total[ranked[0]] == total[ranked[1]]
-    return _consensus(spellings, keyed, classes, ranked[:1], tied=tied, tie_seed=tie_seed)
+    return _consensus(spellings, keyed, classes, ranked[:1], tied=tied, ties=ties)
 
 
 def elect_medoid(
@@ -101,12 +102,10 @@ def elect_medoid(
     answered = sum(counts)
     # An abstention is similar to nothing: the mean is over all other votes.
     mean = leave_one_out(similarity, counts) * max(0, answered - 1) / max(1, len(keyed.keys) - 1)
-    ties = [_tie(tie_seed, key) for key in keys]
-    best = medoid(similarity, counts, tie_key=ties.__getitem__)
+    ties = {key: _tie(tie_seed, key) for key in keys}
+    best = medoid(similarity, counts, tie_key=lambda row: ties[keys[row]])
     rivals = int((mean >= mean[best] - 1e-12).sum())
-    consensus = _consensus(
-        spellings, keyed, classes, [keys[best]], tied=rivals > 1, tie_seed=tie_seed
-    )
+    consensus = _consensus(spellings, keyed, classes, [keys[best]], tied=rivals > 1, ties=ties)
     place = {index: row for row, places in enumerate(classes.values()) for index in places}
     rows = [place.get(index) for index in range(len(keyed.keys))]
     return replace(
@@ -140,11 +139,11 @@ def _consensus(
     elected: Sequence[AnswerKey],
     *,
     tied: bool,
-    tie_seed: int,
+    ties: Mapping[AnswerKey, int],
 ) -> Consensus:
     others = sorted(
         (key for key in classes if key not in elected),
-        key=lambda key: (-len(classes[key]), _tie(tie_seed, key)),
+        key=lambda key: (-len(classes[key]), ties[key]),
     )
     ranked = [*elected, *others]
     labels = tuple(_label(spellings, classes[key]) for key in ranked)

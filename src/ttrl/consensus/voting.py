@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ttrl.answers.tasks import TaskOptions, get_task
-from ttrl.config import RunConfig, resolve
+from ttrl.answers.tasks import make_task
 from ttrl.consensus.rules import ANSWER_KEY, make_rule
 from ttrl.data.completions import read_completion
 from ttrl.data.questions import options_of_cell
 from ttrl.errors import ConfigError, DataError
 from ttrl.types import Group, Question, RewardRule, Task
+
+if TYPE_CHECKING:
+    from ttrl.config import RunConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +108,7 @@ def voting_tools(config: RunConfig) -> tuple[Task, RewardRule]:
         raise ConfigError(
             f"reward={ANSWER_KEY} needs true answers, and a vote sees none. Choose another reward."
         )
-    options = TaskOptions(last_number=config.last_number, text_measure=config.text_measure)
-    return get_task(config.task, options), make_rule(config)
+    return make_task(config), make_rule(config)
 
 
 def _check_arguments(completions: object, *, id: object, question: object, options: object) -> None:
@@ -120,4 +121,6 @@ def _check_arguments(completions: object, *, id: object, question: object, optio
 
 @lru_cache(maxsize=64)
 def _tools(named: tuple[tuple[str, Any], ...]) -> tuple[Task, RewardRule]:
+    from ttrl.config import resolve  # half of the time of `import ttrl` otherwise
+
     return voting_tools(resolve(dict(named), environment={}).values)

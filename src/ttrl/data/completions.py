@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ttrl.data.questions import ID_COLUMNS, find_column, options_of_cell, task_of_cell
+from ttrl.data.questions import ID_COLUMNS, find_column, options_of_cell, shown, task_of_cell
 from ttrl.errors import DataError
 from ttrl.types import Completion, FinishReason, Group, Question
 
@@ -70,7 +70,7 @@ def read_completion(value: str | Mapping[str, Any], *, id: str, place: str) -> C
         value = {"completion": value}
     if not isinstance(value, Mapping) or not isinstance(value.get("completion"), str):
         raise DataError(
-            f'{place}: got {_shown(value)}, wanted a text, or an object {{"completion": text, ...}}.'
+            f'{place}: got {shown(value)}, wanted a text, or an object {{"completion": text, ...}}.'
         )
     reason = value.get("finish_reason") or "stop"
     return Completion(
@@ -116,7 +116,7 @@ def _row(line: bytes, place: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise DataError(f"{place}: broken JSON ({error}). {WANTED}") from None
     if not isinstance(row, dict):
-        raise DataError(f"{place}: got {_shown(row)}. {WANTED}")
+        raise DataError(f"{place}: got {shown(row)}. {WANTED}")
     if ("completion" in row) == ("completions" in row):
         got = ", ".join(row) or "no keys"
         raise DataError(
@@ -132,11 +132,11 @@ def _question(row: dict[str, Any], place: str, rows: int) -> Question:
         id = rows  # as rows of a question file without ids are numbered
     if not isinstance(id, str | int) or isinstance(id, bool) or id == "":
         raise DataError(
-            f"{place}: the id is {_shown(id)}, wanted a text or a whole number. {WANTED}"
+            f"{place}: the id is {shown(id)}, wanted a text or a whole number. {WANTED}"
         )
     text = row.get("question", row.get("prompt", ""))
     if not isinstance(text, str):
-        raise DataError(f"{place}: the question is {_shown(text)}, wanted a text, or leave it out.")
+        raise DataError(f"{place}: the question is {shown(text)}, wanted a text, or leave it out.")
     return Question(
         id=str(id),
         prompt=text,
@@ -150,7 +150,7 @@ def _completions(row: dict[str, Any], id: str, place: str) -> list[Completion]:
         return [read_completion(row, id=id, place=place)]
     values = row["completions"]
     if not isinstance(values, list):
-        raise DataError(f"{place}: completions is {_shown(values)}, wanted a list of texts.")
+        raise DataError(f"{place}: completions is {shown(values)}, wanted a list of texts.")
     return [
         read_completion(value, id=id, place=f"{place}, completion {index}")
         for index, value in enumerate(values)
@@ -162,7 +162,7 @@ def _finish_reason(value: object, place: str) -> FinishReason:
         return "length"
     if value == "stop":
         return "stop"
-    raise DataError(f'{place}: finish_reason is {_shown(value)}, wanted "stop" or "length" (cut).')
+    raise DataError(f'{place}: finish_reason is {shown(value)}, wanted "stop" or "length" (cut).')
 
 
 def _numbers(row: Mapping[str, Any], key: str, place: str) -> tuple[float, ...]:
@@ -171,7 +171,7 @@ def _numbers(row: Mapping[str, Any], key: str, place: str) -> tuple[float, ...]:
         return ()
     if not isinstance(values, list | tuple) or not all(map(_is_number, values)):
         raise DataError(
-            f"{place}: {key} is {_shown(values)}, wanted a list of numbers, one per token."
+            f"{place}: {key} is {shown(values)}, wanted a list of numbers, one per token."
         )
     return tuple(map(float, values))
 
@@ -183,8 +183,3 @@ def _is_number(value: object) -> bool:
         and not isinstance(value, bool)
         and -LARGEST < value < LARGEST
     )
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -91,7 +91,7 @@ def task_of_cell(cell: object, *, place: str) -> str | None:
         return None
     if cell not in get_args(TaskName):
         raise DataError(
-            f"{place}: the task is {_shown(cell)}, wanted one of {', '.join(get_args(TaskName))}. "
+            f"{place}: the task is {shown(cell)}, wanted one of {', '.join(get_args(TaskName))}. "
             "Change it, or leave the cell empty to take the run's task."
         )
     return str(cell)
@@ -115,7 +115,7 @@ def options_of_cell(cell: object, *, place: str) -> tuple[str, ...]:
         cell = cell["text"] if "text" in cell else [cell[key] for key in sorted(cell)]
     if not isinstance(cell, list) or not all(isinstance(x, str | int | float) for x in cell):
         raise DataError(
-            f"{place}: the options are {_shown(cell)}, wanted a list of texts such as "
+            f"{place}: the options are {shown(cell)}, wanted a list of texts such as "
             '["a cat", "a dog"]. Change them, or name another column.'
         )
     if len(cell) > 26:
@@ -126,7 +126,7 @@ def options_of_cell(cell: object, *, place: str) -> tuple[str, ...]:
     folded = [" ".join(option.casefold().split()) for option in options]
     if len(set(folded)) < len(folded):
         raise DataError(
-            f"{place}: the options {_shown(cell)} are not all different, so an answer could not be told. "
+            f"{place}: the options {shown(cell)} are not all different, so an answer could not be told. "
             "Change one."
         )
     return options
@@ -177,13 +177,13 @@ def question_ids(table: Table) -> tuple[str, ...]:
         id = _id_text(row.get(column))
         if id is None:
             raise DataError(
-                f"{table.where(index)}: the id in column {column!r} is {_shown(row.get(column))}, "
+                f"{table.where(index)}: the id in column {column!r} is {shown(row.get(column))}, "
                 "wanted a text or a whole number. Give each row an id, or rename the column to "
                 "number the rows."
             )
         if id in seen:
             raise DataError(
-                f"{table.where(index)}: the id {_shown(id)} in column {column!r} is that of "
+                f"{table.where(index)}: the id {shown(id)} in column {column!r} is that of "
                 f"{table.where(seen[id])} too, wanted distinct ids. Change one, or rename the "
                 "column to number the rows."
             )
@@ -242,7 +242,7 @@ def _cell_text(table: Table, index: int, column: str) -> str:
         )
     if not isinstance(text, str):
         raise DataError(
-            f"{place}: got {_shown(cell)}, wanted the question as text or as chat messages "
+            f"{place}: got {shown(cell)}, wanted the question as text or as chat messages "
             '[{"role": "user", "content": "..."}]. Name another column with --question-column.'
         )
     return text
@@ -272,6 +272,7 @@ def _listed(columns: Sequence[str]) -> str:
     return "the columns " + ", ".join(columns) if columns else "no columns"
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A cell for a message, cut at 60 characters."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

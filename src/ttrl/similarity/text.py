@@ -3,9 +3,8 @@ r"""Similarity of texts by their common words: ROUGE-L, ROUGE-1 and ROUGE-2 as F
     ROUGE-L  2 * LCS / (m + n)       of m and n tokens, LCS = longest common subsequence of tokens
     ROUGE-n  2 * common / (m + n)    of m and n n-grams, those in common counted with multiplicity
 
-With `tokenizer=rouge_tokenize` these are the numbers of rouge-score without stemming, up to the limits
-below. The default tokenizer is `tokenize`, since to rouge-score's own a Chinese text is empty and
-"x = 1 + 2" is "x = 1 - 2".
+With its tokenizer these are the numbers of rouge-score, up to the limits below. The default is
+`tokenize`, since to rouge-score's own a Chinese text is empty and "x = 1 + 2" is "x = 1 - 2".
 
 Source: Lin, ROUGE: A Package for Automatic Evaluation of Summaries, 2004 (its sentence-level ROUGE-L).
 """
@@ -15,13 +14,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import numpy as np
 
 from ttrl.similarity.sequences import Matrix, ngram_similarity, subsequence_similarity
+from ttrl.types import TextMeasure
 
-Measure = Literal["rouge-l", "rouge-1", "rouge-2"]
 Tokenizer = Callable[[str], list[str]]
 
 TOKEN_LIMIT = 512
@@ -39,7 +37,6 @@ _UNSPACED = (  # letters of scripts that do not put spaces between words, and Ha
     "\U00020000-\U0003ffff"
 )
 _TOKEN = re.compile(rf"[^\W{_UNSPACED}]+|[^\w\s]|\w")
-_ROUGE_TOKEN = re.compile("[a-z0-9]+")
 
 
 def tokenize(text: str) -> list[str]:
@@ -54,11 +51,6 @@ def tokenize(text: str) -> list[str]:
     return _TOKEN.findall("".join(_folded(text[at : at + _FOLDED_AT_ONCE]) for at in pieces))
 
 
-def rouge_tokenize(text: str) -> list[str]:
-    """The tokens of rouge-score without stemming: runs of [a-z0-9] in the lower-cased text."""
-    return _ROUGE_TOKEN.findall(text.lower())
-
-
 def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
@@ -67,7 +59,7 @@ def _folded(text: str) -> str:
 
 
 def text_similarity(
-    texts: Sequence[str], *, measure: Measure = "rouge-l", tokenizer: Tokenizer = tokenize
+    texts: Sequence[str], *, measure: TextMeasure = "rouge-l", tokenizer: Tokenizer = tokenize
 ) -> Matrix:
     """Similarity of each text to each other: symmetric, in [0, 1].   [N, N]
 
@@ -80,22 +72,7 @@ def text_similarity(
     return _compared(tokens, tokens, measure)[np.ix_(rows, rows)]
 
 
-def similarity_to(
-    reference: str,
-    texts: Sequence[str],
-    *,
-    measure: Measure = "rouge-l",
-    tokenizer: Tokenizer = tokenize,
-) -> Matrix:
-    """Similarity of each text to one reference, as `text_similarity` has it.   [N]"""
-    wanted, *tokens = (
-        tokenizer(text[:CHARACTER_LIMIT])[:TOKEN_LIMIT] for text in (reference, *texts)
-    )
-    row: Matrix = _compared([wanted], tokens, measure)[0]
-    return row
-
-
-def _compared(rows: list[list[str]], columns: list[list[str]], measure: Measure) -> Matrix:
+def _compared(rows: list[list[str]], columns: list[list[str]], measure: TextMeasure) -> Matrix:
     if measure == "rouge-l":
         return subsequence_similarity(rows, columns)
     return ngram_similarity(rows, columns, n=1 if measure == "rouge-1" else 2)

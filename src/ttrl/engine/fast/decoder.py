@@ -27,7 +27,7 @@ def can_decode(model: PreTrainedModel) -> bool:
     """Whether this decoder computes what the model would, faster."""
     if not is_supported(model):
         return False
-    return model.device.type == "cuda" or kernel.library() is not None
+    return model.device.type == "cuda" or kernel.compiled() is not None
 
 
 def decoder_note(model: PreTrainedModel) -> str:

@@ -29,7 +29,7 @@ _NAMES = {torch.float32: "attend_float", torch.bfloat16: "attend_half"}
 
 
 @functools.cache
-def library() -> ctypes.CDLL | None:
+def compiled() -> ctypes.CDLL | None:
     """The compiled kernel, or None where it cannot be had."""
     compiler = (
         os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
@@ -60,7 +60,7 @@ def attend(
     length: int,
 ) -> Tensor:
     """Attention of one token per row; shapes as in attention.c.   [R, H, D] -> [R, H, D]"""
-    kernel = library()
+    kernel = compiled()
     assert kernel is not None
     rows, heads, size = query.shape
     threads = torch.get_num_threads()
