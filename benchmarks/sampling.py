@@ -98,9 +98,12 @@ def workloads(device: torch.device) -> list[Workload]:
     torch.manual_seed(0)
     sizes: dict[str, Any] = {"num_attention_heads": 6, "num_key_value_heads": 6}
     for dtype in (torch.float32, torch.bfloat16):
-        small = LlamaForCausalLM(
-            LlamaConfig(vocab_size=82, hidden_size=192, intermediate_size=576, num_hidden_layers=6, **sizes)
-        ).to(device, dtype).eval()  # fmt: skip
+        small: Any = LlamaForCausalLM(
+            LlamaConfig(
+                vocab_size=82, hidden_size=192, intermediate_size=576, num_hidden_layers=6, **sizes
+            )
+        )
+        small = small.to(device, dtype).eval()
         found.append(
             _random(f"2.9 M Llama, {dtype}", small, prompt=8, questions=16, votes=16, tokens=48)
         )
@@ -109,7 +112,8 @@ def workloads(device: torch.device) -> list[Workload]:
             vocab_size=151_936, hidden_size=896, intermediate_size=4864, num_hidden_layers=24,
             num_attention_heads=14, num_key_value_heads=2, tie_word_embeddings=True,
         )  # fmt: skip
-        large = adapt(Qwen2ForCausalLM(config).to(device, torch.bfloat16).eval(), rank=16, seed=0)
+        base: Any = Qwen2ForCausalLM(config)
+        large = adapt(base.to(device, torch.bfloat16).eval(), rank=16, seed=0)
         found.append(
             _random(
                 "0.5 B Qwen2, LoRA, bfloat16", large, prompt=200, questions=16, votes=32, tokens=64
