@@ -196,9 +196,15 @@ class Sampler(Protocol):
     """Draws completions."""
 
     def sample(
-        self, questions: Sequence[Question], *, n: int, params: SamplingParams, seed: int
+        self,
+        questions: Sequence[Question],
+        *,
+        n: int,
+        params: SamplingParams,
+        seed: int,
+        first: int = 0,
     ) -> list[Group]:
-        """N completions per question, groups in the order of the questions."""
+        """Completions first .. first + n - 1 of each question, groups in the order of the questions."""
         ...
 
     def load_weights(self, model: object) -> None:

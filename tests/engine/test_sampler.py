@@ -77,6 +77,17 @@ def test_greedy_tokens_and_log_probabilities_equal_transformers_on_the_embedded_
     check_against_transformers(embedded.model, embedded.tokenizer, QUESTIONS)
 
 
+def test_later_completions_continue_the_earlier_ones(embedded):
+    """So a vote can be drawn in parts and is the same vote."""
+    sampler = sampler_of(embedded.model, embedded.tokenizer)
+    params = SamplingParams(temperature=1.0, max_tokens=24)
+    (whole,) = sampler.sample(QUESTIONS[1:2], n=12, params=params, seed=3)
+    (begin,) = sampler.sample(QUESTIONS[1:2], n=5, params=params, seed=3)
+    (rest,) = sampler.sample(QUESTIONS[1:2], n=7, params=params, seed=3, first=5)
+    parts = begin.completions + rest.completions
+    assert [c.token_ids for c in parts] == [c.token_ids for c in whole.completions]
+
+
 def test_samples_do_not_depend_on_the_batch(embedded):
     params = SamplingParams(max_tokens=30)
     together = sampler_of(embedded.model, embedded.tokenizer).sample(

@@ -19,7 +19,7 @@ class FakeSampler:
     def __init__(self, make_group, script):
         self.make_group, self.script, self.versions = make_group, script, 0
 
-    def sample(self, questions, *, n, params, seed):
+    def sample(self, questions, *, n, params, seed, first=0):
         return [self.make_group(self.script[q.id][:n], id=q.id) for q in questions]
 
     def load_weights(self, model):

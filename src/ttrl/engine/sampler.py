@@ -58,9 +58,15 @@ class NativeSampler:
         self._version += 1
 
     def sample(
-        self, questions: Sequence[Question], *, n: int, params: SamplingParams, seed: int
+        self,
+        questions: Sequence[Question],
+        *,
+        n: int,
+        params: SamplingParams,
+        seed: int,
+        first: int = 0,
     ) -> list[Group]:
-        """Draws n completions per question.
+        """Draws completions first .. first + n - 1 of each question.
 
         Raises:
             DataError: a prompt that leaves no room for max_tokens in the model's context.
@@ -74,13 +80,16 @@ class NativeSampler:
         per_batch = max(1, self._max_rows // n)
         groups: dict[int, Group] = {}
         with _inference(self._model):
-            for first in range(0, len(order), per_batch):
-                chosen = order[first : first + per_batch]
+            for start_at in range(0, len(order), per_batch):
+                chosen = order[start_at : start_at + per_batch]
                 batch = _Decoding(
                     self._model,
                     self._tokenizer,
                     [prompts[i] for i in chosen],
-                    [[derive_seed(seed, questions[i].id, j) for j in range(n)] for i in chosen],
+                    [
+                        [derive_seed(seed, questions[i].id, first + j) for j in range(n)]
+                        for i in chosen
+                    ],
                     params,
                 )
                 batch.run()
