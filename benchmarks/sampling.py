@@ -161,7 +161,7 @@ def ours(work: Workload, seed: int) -> float:
 
 def general(work: Workload, seed: int) -> float:
     """The same sampler through the Hugging Face layers."""
-    with mock.patch("ttrl.engine.sampler.can_decode", return_value=False):
+    with mock.patch("ttrl.engine.fast.decoder.can_decode", return_value=False):
         return ours(work, seed)
 
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
@@ -17,10 +18,17 @@ from transformers import (
 
 from ttrl.engine.fast import decoder as fast
 from ttrl.engine.fast import kernel
-from ttrl.engine.fast.decoder import FastDecoder, can_decode
+from ttrl.engine.fast.decoder import can_decode
+from ttrl.engine.fast.graph_decoder import GraphDecoder
+from ttrl.engine.fast.native_decoder import NativeDecoder
 from ttrl.engine.general_decoder import GeneralDecoder
 
-DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+DECODERS = {
+    "native": (NativeDecoder, "cpu"),
+    "graph, without a graph": (GraphDecoder, "cpu"),
+    **({"graph": (GraphDecoder, "cuda")} if torch.cuda.is_available() else {}),
+}
+PROMPTS = [(7, 8, 9), (3, 4, 5, 6, 7), (1, 2, 3, 4)]
 SIZES = {
     "vocab_size": 96, "hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 2,
     "num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 256,
@@ -47,99 +55,144 @@ def adapted(model):
     return model.eval()
 
 
-@pytest.fixture(autouse=True)
-def compiler():
-    if kernel.compiled() is None and not torch.cuda.is_available():
-        pytest.skip("no C compiler here, so there is no fast decoder")
+@pytest.fixture(params=DECODERS)
+def kind_of_decoder(request):
+    if request.param == "native" and kernel.compiled() is None:
+        pytest.skip("no C compiler here, so there are no native kernels")
+    return DECODERS[request.param]
 
 
-def logits_of(decoder, device):
+def general(model):
+    return logits_of(GeneralDecoder(model, max_tokens=100))
+
+
+def fast_logits(decoder, model):
+    return logits_of(decoder(model, max_tokens=100, longest_prompt=5, questions=3))
+
+
+def logits_of(decoder):
     """Logits along one script: a prefill with padding, splits, a row left, and room to grow into."""
-    ids = torch.tensor([[0, 0, 7, 8, 9], [3, 4, 5, 6, 7], [0, 1, 2, 3, 4]], device=device)
-    mask = torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1], [0, 1, 1, 1, 1]], device=device)
+
+    def indices(*values):
+        return np.array(values, dtype=np.int64)
+
     found = []
     with torch.inference_mode():
-        found.append(decoder.prefill(ids, mask).clone())
-        parents = torch.tensor([0, 1, 2, 0, 1, 1], device=device)
-        decoder.copy_rows(
-            torch.tensor([0, 1, 1], device=device), torch.tensor([3, 4, 5], device=device), 6
-        )
-        found.append(decoder.step(torch.arange(6, device=device), parents).clone())
-        keep = torch.arange(6, device=device)
+        found.append(decoder.admit(np.arange(3), PROMPTS, after=0).clone())
+        decoder.copy_rows(indices(0, 1, 1), indices(3, 4, 5), 6)
+        found.append(decoder.step(np.arange(6), indices(0, 1, 2, 0, 1, 1)).clone())
         for t in range(3):
-            found.append(decoder.step(torch.arange(6, device=device) + 10 * t, keep).clone())
+            found.append(decoder.step(np.arange(6) + 10 * t, np.arange(6)).clone())
         # row 5 moves into the place of row 2, which has finished; then everybody doubles
-        decoder.copy_rows(torch.tensor([5], device=device), torch.tensor([2], device=device), 5)
-        parents = torch.tensor([0, 1, 5, 3, 4], device=device)
-        found.append(decoder.step(torch.arange(5, device=device) + 20, parents).clone())
-        sources = torch.arange(5, device=device)
+        decoder.copy_rows(indices(5), indices(2), 5)
+        found.append(decoder.step(np.arange(5) + 20, indices(0, 1, 5, 3, 4)).clone())
+        sources = np.arange(5)
         decoder.copy_rows(sources, sources + 5, 10)
-        parents = torch.cat([sources, sources])
+        parents = np.concatenate([sources, sources])
         for t in range(70):
-            found.append(decoder.step(torch.arange(10, device=device) + t % 80, parents).clone())
-            parents = torch.arange(10, device=device)
+            found.append(decoder.step(np.arange(10) + t % 80, parents).clone())
+            parents = np.arange(10)
     return torch.cat([part.float().cpu() for part in found])
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("kind", ["llama", "qwen2", "qwen3"])
-def test_logits_are_those_of_the_model(kind, device):
+def test_logits_are_those_of_the_model(kind, kind_of_decoder):
+    decoder, device = kind_of_decoder
     model = make(kind, device=device)
     assert can_decode(model)
-    own = logits_of(FastDecoder(model, max_tokens=100), device)
-    theirs = logits_of(GeneralDecoder(model, max_tokens=100), device)
+    own, theirs = fast_logits(decoder, model), general(model)
     assert own.shape == theirs.shape and (own - theirs).abs().max() < 1e-4
     assert theirs.std() > 0.1
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(
     "changes",
     [
         {"num_key_value_heads": 6},
         {"num_key_value_heads": 1},
         {"head_dim": 10},
+        {"head_dim": 32},
         {"attention_bias": True, "mlp_bias": True},
         {"tie_word_embeddings": True},
+        {"intermediate_size": 83, "hidden_size": 42, "vocab_size": 101},
         {"rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 10000.0}},
     ],
     ids=str,
 )
-def test_every_shape_of_a_llama_is_read(changes, device):
+def test_every_shape_of_a_llama_is_read(changes, kind_of_decoder):
+    decoder, device = kind_of_decoder
     model = make("llama", device=device, **changes)
-    own = logits_of(FastDecoder(model, max_tokens=100), device)
-    theirs = logits_of(GeneralDecoder(model, max_tokens=100), device)
-    assert (own - theirs).abs().max() < 1e-4
+    assert (fast_logits(decoder, model) - general(model)).abs().max() < 1e-4
 
 
-@pytest.mark.parametrize("device", DEVICES)
-def test_adapters_count(device):
+def test_adapters_count(kind_of_decoder):
+    decoder, device = kind_of_decoder
     base = make("qwen2", device=device)
-    without = logits_of(FastDecoder(base, max_tokens=100), device)
+    without = fast_logits(decoder, base)
     model = adapted(base)
-    own = logits_of(FastDecoder(model, max_tokens=100), device)
-    theirs = logits_of(GeneralDecoder(model, max_tokens=100), device)
-    assert (own - theirs).abs().max() < 1e-4 and (own - without).abs().max() > 0.1
+    own = fast_logits(decoder, model)
+    assert (own - general(model)).abs().max() < 1e-4 and (own - without).abs().max() > 0.1
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("wrap", [lambda model: model, adapted], ids=["full", "LoRA"])
-def test_bfloat16_is_as_near_to_float32_as_the_model_is(wrap, device):
-    exact = logits_of(GeneralDecoder(wrap(make("llama", device=device)), max_tokens=100), device)
-    model = wrap(make("llama", torch.bfloat16, device))
-    own = logits_of(FastDecoder(model, max_tokens=100), device)
-    theirs = logits_of(GeneralDecoder(model, max_tokens=100), device)
+@pytest.mark.parametrize(
+    "changes", [{}, {"intermediate_size": 83, "attention_bias": True}], ids=str
+)
+def test_bfloat16_is_as_near_to_float32_as_the_model_is(wrap, changes, kind_of_decoder):
+    decoder, device = kind_of_decoder
+    exact = general(wrap(make("llama", device=device, **changes)))
+    model = wrap(make("llama", torch.bfloat16, device, **changes))
+    own, theirs = fast_logits(decoder, model), general(model)
     assert (own - exact).abs().mean() < 1.5 * (theirs - exact).abs().mean()
 
 
-def test_weights_are_read_anew_for_every_batch():
-    model = make("llama")
-    before = logits_of(FastDecoder(model, max_tokens=100), "cpu")
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_threads_share_rows_or_columns_and_change_nothing(dtype, threads, monkeypatch):
+    if kernel.compiled() is None:
+        pytest.skip("no C compiler here, so there are no native kernels")
+    model = adapted(make("qwen3", dtype))
+    before = torch.get_num_threads()
+    expected = fast_logits(NativeDecoder, model)
+    try:
+        torch.set_num_threads(threads)
+        assert torch.equal(fast_logits(NativeDecoder, model), expected)
+        monkeypatch.setattr("ttrl.engine.fast.native._LARGE_WEIGHTS", 0)
+        assert torch.equal(fast_logits(NativeDecoder, model), expected)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_questions_enter_while_others_run(kind_of_decoder):
+    decoder, device = kind_of_decoder
+    model = make("llama", device=device)
+    rows = np.arange(2)
+    with torch.inference_mode():
+        batch = decoder(model, max_tokens=80, longest_prompt=5, questions=3)
+        batch.admit(np.array([2, 0]), PROMPTS[:2], after=0)
+        for t in range(40):
+            batch.step(rows + t, rows)
+        entered = batch.admit(np.array([1]), PROMPTS[2:], after=1)  # the second one has ended
+        together = [batch.step(rows + t, rows).clone() for t in range(30)]
+        old, new = (GeneralDecoder(model, max_tokens=80) for _ in range(2))
+        old.admit(np.zeros(1), PROMPTS[:1], after=0)
+        assert (entered - new.admit(np.zeros(1), PROMPTS[2:], after=0)).abs().max() < 1e-4
+        one = rows[:1]
+        for t in range(40):
+            old.step(one + t, one)
+        for t in range(30):
+            assert (together[t][:1] - old.step(one + t, one)).abs().max() < 1e-4
+            assert (together[t][1:] - new.step(one + t + 1, one)).abs().max() < 1e-4
+
+
+def test_weights_are_read_anew_for_every_batch(kind_of_decoder):
+    decoder, device = kind_of_decoder
+    model = make("llama", device=device)
+    before = fast_logits(decoder, model)
     with torch.no_grad():
         model.model.layers[0].self_attn.q_proj.weight.mul_(2)
-    own = logits_of(FastDecoder(model, max_tokens=100), "cpu")
-    theirs = logits_of(GeneralDecoder(model, max_tokens=100), "cpu")
-    assert (own - theirs).abs().max() < 1e-4 < (own - before).abs().max()
+    own = fast_logits(decoder, model)
+    assert (own - general(model)).abs().max() < 1e-4 < (own - before).abs().max()
 
 
 @pytest.mark.parametrize(
@@ -189,4 +242,4 @@ def test_a_folder_that_others_may_write_to_is_not_trusted(tmp_path):
     (tmp_path / "ttrl").mkdir()
     (tmp_path / "ttrl").chmod(0o777)
     with pytest.raises(PermissionError, match="alone"):
-        kernel._load(tmp_path / "ttrl" / "attention-x.so", b"", "cc")
+        kernel._load(tmp_path / "ttrl" / "kernels-x.so", {}, "cc")

@@ -5,7 +5,8 @@ import torch
 
 from ttrl.answers.tasks import get_task
 from ttrl.data.prompts import Prompter
-from ttrl.engine.policy import Policy, tree_tokens_for
+from ttrl.engine.fast import kernel
+from ttrl.engine.policy import Policy, layout_for
 from ttrl.engine.sampler import NativeSampler
 from ttrl.errors import NumericsError
 from ttrl.rl.algorithms import Grpo
@@ -89,9 +90,10 @@ def test_trees_have_the_gradient_of_the_formula_in_every_family_they_are_used_fo
 ):
     samples = samples_of(tree_model, tokenizer)
     expected, _ = naive_gradient(tree_model, samples)
-    policy = policy_of(tree_model)
-    assert policy._tree_tokens > 0
-    assert_close(gradient(policy, samples)[0], expected, tolerance=3e-5)
+    for layout in ("trees", "rows"):
+        policy = policy_of(tree_model)
+        policy._layout = layout
+        assert_close(gradient(policy, samples)[0], expected, tolerance=3e-5)
 
 
 def test_the_gradient_does_not_depend_on_micro_batches_or_trees(random_model, tokenizer):
@@ -100,7 +102,7 @@ def test_the_gradient_does_not_depend_on_micro_batches_or_trees(random_model, to
     for budget in (1, 20, 45):
         assert_close(gradient(policy_of(random_model, token_budget=budget), samples)[0], expected)
     plain = policy_of(random_model)
-    plain._tree_tokens = 0
+    plain._layout = "rows"
     assert_close(gradient(plain, samples)[0], expected)
 
 
@@ -127,9 +129,13 @@ def test_on_policy_the_ratio_is_one_so_sampler_and_trainer_agree(random_model, t
     assert ratios.gap < 1e-4
 
 
-def test_sliding_windows_and_unknown_families_are_trained_in_plain_rows(random_model):
-    expected = {"gemma2": 0}.get(random_model.config.model_type, 384)
-    assert tree_tokens_for(random_model) == expected
+def test_layouts_follow_from_what_a_model_can_take(random_model, tree_model, monkeypatch):
+    kind = random_model.config.model_type
+    if kernel.compiled() is not None:
+        assert layout_for(random_model) == {"gemma2": "rows"}.get(kind, "packed")
+    monkeypatch.setattr(kernel, "compiled", lambda: None)
+    assert layout_for(random_model) == {"gemma2": "rows"}.get(kind, "trees")
+    assert layout_for(tree_model) == "trees"
 
 
 def test_a_loss_that_is_not_finite_changes_no_weight(random_model, tokenizer):

@@ -30,7 +30,7 @@ def test_groups_without_variance_are_left_out(score):
 
 def test_on_policy_the_loss_is_minus_the_mean_advantage_per_token(score):
     samples = GRPO.training_samples([score([r"\boxed{1}", r"\boxed{1}", r"\boxed{22}"])])
-    (batch,) = micro_batches(samples, token_budget=999, tree_tokens=999, device=torch.device("cpu"))
+    (batch,) = micro_batches(samples, token_budget=999, layout="trees", device=torch.device("cpu"))
     loss = GRPO.loss(batch, batch.old_logprobs, None)
     # tokens with the end: 10, 10, 11; advantages 1/sqrt(3), twice, and -2/sqrt(3)
     a = 1 / 3**0.5
@@ -40,7 +40,7 @@ def test_on_policy_the_loss_is_minus_the_mean_advantage_per_token(score):
 
 def test_the_kl_term_is_added_with_its_weight(score):
     samples = GRPO.training_samples([score([r"\boxed{1}", r"\boxed{1}", r"\boxed{2}"])])
-    (batch,) = micro_batches(samples, token_budget=999, tree_tokens=999, device=torch.device("cpu"))
+    (batch,) = micro_batches(samples, token_budget=999, layout="trees", device=torch.device("cpu"))
     with_kl = Grpo(clip_ratio=0.2, kl_coefficient=0.5, divide_by_std=True)
     reference = batch.old_logprobs - 0.1
     plain = GRPO.loss(batch, batch.old_logprobs, None).value

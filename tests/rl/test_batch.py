@@ -1,3 +1,5 @@
+from unittest import mock
+
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,7 +25,7 @@ def sample(tokens, *, prompt=(1, 2), advantage=1.0, weight=1.0):
 
 
 def batches(samples, **options):
-    options = {"token_budget": 1000, "tree_tokens": 1000, **options}
+    options = {"token_budget": 1000, "layout": "trees", **options}
     return list(micro_batches(samples, device=CPU, **options))
 
 
@@ -39,16 +41,38 @@ def test_a_tree_by_hand_stores_equal_beginnings_once():
         [1, 1, 1, 1, 0],
         [1, 1, 1, 0, 1],
     ]
-    # edges: 2->5, 5->6, 6->9, 5->7, 7->9
-    assert batch.edge_node.tolist() == [1, 2, 3, 2, 4]
-    assert batch.edge_token.tolist() == [5, 6, 9, 7, 9]
-    assert batch.paths.tolist() == [[0, 1, 2], [0, 3, 4]]
-    assert batch.first_logit == 1
+    # edges: 2->5, 5->6, 5->7, 6->9, 7->9
+    assert batch.edge_node.tolist() == [1, 2, 2, 3, 4]
+    assert batch.edge_token.tolist() == [5, 6, 7, 9, 9]
+    assert batch.paths.tolist() == [[0, 1, 3], [0, 2, 4]]
+
+
+def test_packed_trees_stand_one_after_another_and_chains_say_who_sees_whom():
+    (batch,) = batches(
+        [sample([5, 6, 9]), sample([5, 7, 9]), sample([8, 8], prompt=(4,))], layout="packed"
+    )
+    assert batch.input_ids.tolist() == [[1, 2, 5, 6, 7, 4, 8]]
+    assert batch.position_ids.tolist() == [[0, 1, 2, 3, 3, 0, 1]]
+    # chains: 1 2 5 6 from a root; 7 after 5; 4 8 from a root
+    assert batch.chains.first.tolist() == [0, 4, 5, 7]
+    assert batch.chains.parent.tolist() == [-1, 2, -1]
+    assert batch.chains.tree.tolist() == [0, 2, 3]
+    assert batch.chains.longest == 4
+    assert batch.edge_node.tolist() == [1, 2, 2, 3, 4, 5, 6]
+    assert batch.paths.tolist() == [[0, 1, 3], [0, 2, 4], [5, 6, 0]]
+
+
+def test_packed_batches_hold_no_padding_and_keep_to_the_budget():
+    samples = [sample([n] * n, prompt=(n,)) for n in range(3, 9)]  # trees of 3 to 8 tokens
+    sizes = [b.input_ids.shape[1] for b in batches(samples, layout="packed", token_budget=12)]
+    assert sizes == [8, 7, 11, 7]
+    padded = [b.input_ids.shape for b in batches(samples, layout="rows", token_budget=12)]
+    assert [tuple(shape) for shape in padded] == [(1, 8), (1, 7), (2, 6), (2, 4)]
 
 
 def test_token_weights_of_one_update_sum_to_one_whatever_the_micro_batches():
     samples = [sample([5, 6, 9], weight=3), sample([5, 9]), sample([7], prompt=(4,), weight=2)]
-    for options in ({}, {"token_budget": 1}, {"tree_tokens": 0}, {"tree_tokens": 4}):
+    for options in ({}, {"token_budget": 1}, {"layout": "rows"}, {"layout": "packed"}):
         total = sum(batch.token_weights.sum() for batch in batches(samples, **options))
         torch.testing.assert_close(total, torch.tensor(1.0))
     (batch,) = batches(samples[:2])
@@ -56,7 +80,7 @@ def test_token_weights_of_one_update_sum_to_one_whatever_the_micro_batches():
 
 
 def test_plain_rows_hold_one_completion_each():
-    (batch,) = batches([sample([5, 6, 9]), sample([5, 7, 9])], tree_tokens=0)
+    (batch,) = batches([sample([5, 6, 9]), sample([5, 7, 9])], layout="rows")
     assert batch.input_ids.tolist() == [[1, 2, 5, 6], [1, 2, 5, 7]]
     assert batch.attention_mask.tolist() == [[1, 1, 1, 1]] * 2
 
@@ -68,11 +92,14 @@ groups = st.lists(
 
 
 @settings(deadline=None)
-@given(groups, st.integers(0, 12), st.integers(1, 40))
-def test_every_completion_can_be_read_back_along_its_path(pairs, tree_tokens, token_budget):
+@given(groups, st.sampled_from(["rows", "trees", "packed"]), st.integers(1, 12), st.integers(1, 40))
+def test_every_completion_can_be_read_back_along_its_path(pairs, layout, limit, token_budget):
     samples = [sample(tokens, prompt=prompt) for prompt, tokens in pairs]
     found = []
-    for batch in batches(samples, tree_tokens=tree_tokens, token_budget=token_budget):
+    with mock.patch("ttrl.rl.batch._TREE_TOKENS", limit):
+        made = batches(samples, layout=layout, token_budget=token_budget)
+    for batch in made:
+        assert (batch.edge_node.diff() >= 0).all()
         flat, depth = batch.input_ids.flatten(), batch.position_ids.flatten()
         width = batch.input_ids.shape[1]
         for path, weights in zip(batch.paths, batch.token_weights, strict=True):
@@ -84,6 +111,7 @@ def test_every_completion_can_be_read_back_along_its_path(pairs, tree_tokens, to
                 range(depth[nodes[0]], depth[nodes[0]] + len(nodes))
             )
             row, place = divmod(int(nodes[0]), width)
-            prompt = tuple(batch.input_ids[row, : place + 1].tolist())
+            start = place - int(depth[nodes[0]])
+            prompt = tuple(batch.input_ids[row, start : place + 1].tolist())
             found.append((prompt, tokens))
     assert sorted(found) == sorted((p, t) for p, t in pairs)

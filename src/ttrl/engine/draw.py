@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ttrl.engine.fast import kernel, native
 from ttrl.rl.temperature import scale_of
 from ttrl.types import SamplingParams
 
@@ -32,14 +33,30 @@ def draw(logits: Tensor, uniform: Tensor, row_of: Tensor, params: SamplingParams
 
     Args:
         logits: [R, V]
-        uniform: in [0, 1), one per sample.   [S]
+        uniform: in [0, 1), one per sample; on the CPU, as everything that is returned.   [S]
         row_of: row of each sample, ascending.   [S]
     """
+    if logits.device.type == "cpu" and kernel.compiled() is not None:
+        tokens, logprobs, entropy = native.draw(
+            logits,
+            uniform.numpy(),
+            row_of.numpy(),
+            scale=scale_of(params.temperature),
+            greedy=params.temperature == 0,
+            top_k=params.top_k,
+            top_p=params.top_p,
+        )
+        return Drawn(tokens=tokens, logprobs=logprobs, entropy=entropy)
+    return draw_by_torch(logits, uniform, row_of, params)
+
+
+def draw_by_torch(logits: Tensor, uniform: Tensor, row_of: Tensor, params: SamplingParams) -> Drawn:
+    """The same without compiled kernels, and on a GPU."""
     rows, vocabulary = logits.shape
     chunk = max(1, _CHUNK_ELEMENTS // vocabulary)
     if rows <= chunk:
         return _draw(logits, uniform, row_of, params)
-    edges = torch.searchsorted(row_of, torch.arange(0, rows + chunk, chunk, device=row_of.device))
+    edges = torch.searchsorted(row_of, torch.arange(0, rows + chunk, chunk))
     bounds = edges.tolist()
     parts = [
         _draw(
@@ -59,17 +76,21 @@ def draw(logits: Tensor, uniform: Tensor, row_of: Tensor, params: SamplingParams
 
 
 def _draw(logits: Tensor, uniform: Tensor, row_of: Tensor, params: SamplingParams) -> Drawn:
+    """Counting is done on the CPU, so that a GPU is waited for once: for the tokens."""
+    device = logits.device
+    counts = torch.bincount(row_of, minlength=logits.shape[0])
+    place = (torch.arange(len(row_of)) - (counts.cumsum(0) - counts)[row_of]).to(device)
+    most = int(counts.max())
+    uniform, row_of = uniform.to(device), row_of.to(device)
     logprobs = torch.log_softmax(logits.float() * scale_of(params.temperature), dim=-1)
     if params.temperature == 0:
         best = logits.argmax(-1)[row_of]
-        chosen = logprobs[row_of, best]
-        return Drawn(tokens=best, logprobs=chosen, entropy=torch.zeros_like(chosen))
+        chosen = logprobs[row_of, best].cpu()
+        return Drawn(tokens=best.cpu(), logprobs=chosen, entropy=torch.zeros_like(chosen))
     probs = truncate(logprobs.exp(), top_k=params.top_k, top_p=params.top_p)
     cumulative = probs.double().cumsum(-1)
     # Each row's samples side by side: one sorted search per row instead of one row per sample.
-    counts = torch.bincount(row_of, minlength=logits.shape[0])
-    place = torch.arange(len(row_of), device=row_of.device) - (counts.cumsum(0) - counts)[row_of]
-    wanted = uniform.new_zeros(logits.shape[0], int(counts.max()))
+    wanted = uniform.new_zeros(logits.shape[0], most)
     wanted[row_of, place] = uniform
     wanted *= cumulative[:, -1:]
     found = torch.searchsorted(cumulative, wanted, right=True)
@@ -78,7 +99,9 @@ def _draw(logits: Tensor, uniform: Tensor, row_of: Tensor, params: SamplingParam
     tokens = torch.minimum(found, last.unsqueeze(-1))[row_of, place]
     kept = probs / probs.sum(-1, keepdim=True)
     entropy = -torch.xlogy(kept, kept).sum(-1)
-    return Drawn(tokens=tokens, logprobs=logprobs[row_of, tokens], entropy=entropy[row_of])
+    return Drawn(
+        tokens=tokens.cpu(), logprobs=logprobs[row_of, tokens].cpu(), entropy=entropy[row_of].cpu()
+    )
 
 
 def truncate(probs: Tensor, *, top_k: int, top_p: float) -> Tensor:

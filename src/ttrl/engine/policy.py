@@ -12,19 +12,20 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import PreTrainedModel
 
+from ttrl.engine.fast.training import can_train, hidden_states
+from ttrl.engine.fast.weights import base_of, is_supported
 from ttrl.engine.optimizer import MasterAdamW
 from ttrl.errors import NumericsError
 from ttrl.rl.algorithms import Algorithm
-from ttrl.rl.batch import Batch, micro_batches
+from ttrl.rl.batch import Batch, Layout, micro_batches
+from ttrl.rl.logprobs import token_logprobs
 from ttrl.rl.temperature import scale_of
 from ttrl.types import Metrics, TrainingSample
 
 _LOGIT_ELEMENTS = 1 << 27
-"""Logits of one micro-batch: half a GiB in float32. Large vocabularies get smaller micro-batches."""
+"""Logits of one micro-batch where all are made at once: half a GiB in float32."""
 
 _TREE_FAMILIES = {"llama", "qwen2", "qwen3", "gemma", "gpt2", "gpt_neox", "opt", "phi3"}
-_TREE_TOKENS = 384
-"""Largest token tree: attention over it is quadratic, sharing within it saves the rest."""
 
 
 class Policy:
@@ -53,10 +54,12 @@ class Policy:
         )
         self._reference = reference
         self._temperature = temperature
-        vocabulary = int(model.config.get_text_config().vocab_size)
-        self._token_budget = max(1, min(token_budget, _LOGIT_ELEMENTS // vocabulary))
+        self._token_budget = token_budget
+        if not _has_plain_head(model):
+            vocabulary = int(model.config.get_text_config().vocab_size)
+            self._token_budget = max(1, min(token_budget, _LOGIT_ELEMENTS // vocabulary))
         self._clip_norm = clip_norm
-        self._tree_tokens = tree_tokens_for(model)
+        self._layout = layout_for(model)
 
     def update(
         self, samples: Sequence[TrainingSample], algorithm: Algorithm, *, learning_rate: float
@@ -73,7 +76,7 @@ class Policy:
         for batch in micro_batches(
             samples,
             token_budget=self._token_budget,
-            tree_tokens=self._tree_tokens,
+            layout=self._layout,
             device=self.model.device,
         ):
             logprobs = self._logprobs(self.model, batch)
@@ -116,20 +119,37 @@ class Policy:
 
     def _logprobs(self, model: PreTrainedModel, batch: Batch) -> Tensor:
         """Log-probability of each token of each completion; 0 after its end.   [N, C]"""
-        width = batch.input_ids.shape[1]
-        with _sound_attention(batch.input_ids.device):
-            logits: Tensor = model(
-                input_ids=batch.input_ids,
-                position_ids=batch.position_ids,
-                attention_mask=batch.attention_mask,
-                use_cache=False,
-                logits_to_keep=width - batch.first_logit,  # prompts need no logits
-            ).logits
-        row, column = batch.edge_node // width, batch.edge_node % width - batch.first_logit
+        node, row = torch.unique_consecutive(batch.edge_node, return_inverse=True)
         scale = scale_of(self._temperature)
-        total = torch.logsumexp(logits.float() * scale, dim=-1)
-        edges = logits[row, column, batch.edge_token].float() * scale - total[row, column]
-        return edges[batch.paths] * (batch.token_weights > 0)
+        if batch.chains is None and not _has_plain_head(model):
+            logits = _forward(model, batch).logits.flatten(0, 1)[node].float() * scale
+            edges = logits[row, batch.edge_token] - torch.logsumexp(logits, dim=-1)[row]
+        else:
+            if batch.chains is not None:
+                hidden = hidden_states(model, batch)
+            else:
+                hidden = _forward(base_of(model).model, batch).last_hidden_state.flatten(0, 1)
+            head = base_of(model).lm_head
+            edges = token_logprobs(
+                hidden[node], head.weight, head.bias, row, batch.edge_token, scale=scale
+            )
+        found: Tensor = edges[batch.paths] * (batch.token_weights > 0)
+        return found
+
+
+def _forward(model: Any, batch: Batch) -> Any:
+    with _sound_attention(batch.input_ids.device):
+        return model(
+            input_ids=batch.input_ids,
+            position_ids=batch.position_ids,
+            attention_mask=batch.attention_mask,
+            use_cache=False,
+        )
+
+
+def _has_plain_head(model: PreTrainedModel) -> bool:
+    """Whether logits are one matrix times the last hidden states, and nothing else."""
+    return is_supported(model) and isinstance(base_of(model).lm_head, torch.nn.Linear)
 
 
 def _sound_attention(device: torch.device) -> AbstractContextManager[object]:
@@ -143,16 +163,18 @@ def _sound_attention(device: torch.device) -> AbstractContextManager[object]:
     return sdpa_kernel(kernels)
 
 
-def tree_tokens_for(model: PreTrainedModel) -> int:
-    """Largest token tree for this model; 0 gives plain rows.
+def layout_for(model: PreTrainedModel) -> Layout:
+    """How the model's micro-batches hold their completions.
 
     Trees need attention that follows the given mask and positions and nothing else, which is checked
     (tests/engine) for the families named here. Sliding windows, local layers and ALiBi do not qualify.
     """
+    if can_train(model) and _has_plain_head(model):
+        return "packed"
     config = model.config.get_text_config()
     kinds = set(getattr(config, "layer_types", None) or {"full_attention"})
     window = getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True)
     plain = config.model_type not in _TREE_FAMILIES or kinds != {"full_attention"} or window
     if plain or config._attn_implementation not in {"sdpa", "eager"}:
-        return 0
-    return _TREE_TOKENS
+        return "rows"
+    return "trees"

@@ -13,15 +13,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ttrl.data.prompts import Prompter
-from ttrl.engine.draw import draw
-from ttrl.engine.fast.decoder import FastDecoder, can_decode
-from ttrl.engine.general_decoder import GeneralDecoder
-from ttrl.engine.uniforms import uniforms
-from ttrl.errors import DataError, NumericsError
+from ttrl.engine.decoding import Decoding, Drawing
+from ttrl.errors import DataError
 from ttrl.seeding import derive_seed
 from ttrl.types import Completion, Group, Question, SamplingParams
 
@@ -75,27 +71,21 @@ class NativeSampler:
         """
         start = time.perf_counter()
         prompts = [self._encode(question, params.max_tokens) for question in questions]
-        # Like lengths together: less padding, and none at all for questions of one shape.
-        order = sorted(range(len(questions)), key=lambda i: (len(prompts[i]), i))
-        per_batch = max(1, self._max_rows // n)
         groups: dict[int, Group] = {}
         with _inference(self._model):
-            for start_at in range(0, len(order), per_batch):
-                chosen = order[start_at : start_at + per_batch]
-                batch = _Decoding(
-                    self._model,
-                    self._tokenizer,
-                    [prompts[i] for i in chosen],
-                    [
-                        [derive_seed(seed, questions[i].id, first + j) for j in range(n)]
-                        for i in chosen
-                    ],
-                    params,
-                )
-                batch.run()
-                self.computed_tokens += batch.computed
-                for place, i in enumerate(chosen):
-                    groups[i] = self._group(questions[i], prompts[i], batch, place, n)
+            decoding = Decoding(
+                self._model,
+                self._tokenizer,
+                prompts,
+                [[derive_seed(seed, q.id, first + j) for j in range(n)] for q in questions],
+                params,
+                stop_ids=stop_token_ids(self._model, self._tokenizer),
+                max_rows=self._max_rows,
+            )
+            for drawing in decoding.run():
+                i = drawing.question
+                groups[i] = self._group(questions[i], prompts[i], drawing)
+        self.computed_tokens += decoding.computed
         self.seconds += time.perf_counter() - start
         return [groups[i] for i in range(len(questions))]
 
@@ -110,146 +100,27 @@ class NativeSampler:
             )
         return ids
 
-    def _group(
-        self, question: Question, prompt: tuple[int, ...], batch: _Decoding, place: int, n: int
-    ) -> Group:
+    def _group(self, question: Question, prompt: tuple[int, ...], drawing: Drawing) -> Group:
         texts: dict[tuple[int, ...], str] = {}
         completions = []
-        for j in range(place * n, (place + 1) * n):
-            length = batch.lengths[j]
-            ids = tuple(batch.tokens[j][:length])
+        for row, stopped in enumerate(drawing.stopped):
+            ids = tuple(drawing.tokens[row])
             if ids not in texts:
                 texts[ids] = str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
-            self.sampled_tokens += length
+            self.sampled_tokens += len(ids)
             completions.append(
                 Completion(
                     question_id=question.id,
                     prompt_ids=prompt,
                     token_ids=ids,
-                    logprobs=tuple(batch.logprobs[j][:length]),
-                    entropy=tuple(batch.entropy[j][:length]),
-                    finish_reason="stop" if batch.stopped[j] else "length",
+                    logprobs=tuple(drawing.logprobs[row]),
+                    entropy=tuple(drawing.entropy[row]),
+                    finish_reason="stop" if stopped else "length",
                     policy_version=self._version,
                     text=texts[ids],
                 )
             )
         return Group(question=question, completions=tuple(completions))
-
-
-class _Decoding:
-    """One batch from prefill to its last token. S samples on R rows; rows only shrink, split or leave."""
-
-    def __init__(
-        self,
-        model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
-        prompts: Sequence[tuple[int, ...]],
-        seeds: Sequence[Sequence[int]],
-        params: SamplingParams,
-    ) -> None:
-        self._model, self._tokenizer, self._params = model, tokenizer, params
-        self._prompts = prompts
-        kind = FastDecoder if can_decode(model) else GeneralDecoder
-        self._decoder: FastDecoder | GeneralDecoder = kind(model, max_tokens=params.max_tokens)
-        device = model.device
-        n = len(seeds[0])
-        total = len(prompts) * n
-        self._stop_ids = torch.tensor(sorted(stop_token_ids(model, tokenizer)), device=device)
-        self._streams = torch.tensor([s for group in seeds for s in group], device=device)
-        self._sample = torch.arange(total, device=device)
-        """Samples still running, ascending by row.   [S]"""
-        self._row_of = torch.arange(len(prompts), device=device).repeat_interleave(n)
-        """Row of each of them.   [S]"""
-        shape = (total, params.max_tokens)
-        self._tokens = torch.zeros(shape, dtype=torch.long, device=device)
-        self._logprobs = torch.zeros(shape, device=device)
-        self._entropy = torch.zeros(shape, device=device)
-        self._lengths = torch.full((total,), params.max_tokens, device=device)
-        self._stopped = torch.zeros(total, dtype=torch.bool, device=device)
-        self.computed = 0
-
-    def run(self) -> None:
-        """Decodes until every sample has stopped or reached max_tokens."""
-        logits = self._prefill()
-        for t in range(self._params.max_tokens):
-            drawn = draw(
-                logits, uniforms(self._streams[self._sample], t), self._row_of, self._params
-            )
-            self._tokens[self._sample, t] = drawn.tokens
-            self._logprobs[self._sample, t] = drawn.logprobs
-            self._entropy[self._sample, t] = drawn.entropy
-            done = torch.isin(drawn.tokens, self._stop_ids) | self._ends_with_stop_text(t)
-            self._stopped[self._sample[done]] = True
-            self._lengths[self._sample[done]] = t + 1
-            if t + 1 == self._params.max_tokens or bool(done.all()):
-                break
-            parents, tokens = self._split(drawn.tokens, done)
-            self.computed += len(parents)
-            logits = self._decoder.step(tokens, parents)
-        if not bool(torch.isfinite(self._logprobs).all()):
-            raise NumericsError(
-                f"the model's log-probabilities at temperature {self._params.temperature:g} are not finite: "
-                "its weights hold NaN or infinity, or the temperature is too small."
-            )
-        self.tokens: list[list[int]] = self._tokens.tolist()
-        self.logprobs: list[list[float]] = self._logprobs.tolist()
-        self.entropy: list[list[float]] = self._entropy.tolist()
-        self.lengths: list[int] = self._lengths.tolist()
-        self.stopped: list[bool] = self._stopped.tolist()
-
-    def _prefill(self) -> Tensor:
-        """Each prompt once, padded on the left so that all end at the same column."""
-        width = max(len(prompt) for prompt in self._prompts)
-        ids = torch.zeros(len(self._prompts), width, dtype=torch.long)
-        mask = torch.zeros(len(self._prompts), width, dtype=torch.long)
-        for row, prompt in enumerate(self._prompts):
-            ids[row, width - len(prompt) :] = torch.tensor(prompt)
-            mask[row, width - len(prompt) :] = 1
-        return self._decoder.prefill(ids.to(self._model.device), mask.to(self._model.device))
-
-    def _split(self, tokens: Tensor, done: Tensor) -> tuple[Tensor, Tensor]:
-        """Drops finished samples, gives each distinct (row, token) a row, and packs the rows.
-
-        A row's first child stays where its parent is; further children fill rows that were left, then
-        new ones; rows at the end move into rows still empty. So each step copies only what has to move.
-
-        Returns:
-            For each new row, its parent among the old rows and its token.   [R'], [R']
-        """
-        running = ~done
-        self._sample, row_of, tokens = self._sample[running], self._row_of[running], tokens[running]
-        vocabulary = int(self._model.config.get_text_config().vocab_size)
-        pair, child_of = torch.unique(row_of * vocabulary + tokens, return_inverse=True)
-        parents, child_tokens = pair // vocabulary, pair % vocabulary
-        rows = len(pair)
-        first = torch.ones_like(parents, dtype=torch.bool)
-        first[1:] = parents[1:] != parents[:-1]
-        stays = first & (parents < rows)
-        slots = torch.full_like(parents, -1)
-        slots[stays] = parents[stays]
-        free = torch.ones(rows, dtype=torch.bool, device=tokens.device)
-        free[slots[stays]] = False
-        moved = ~stays
-        slots[moved] = free.nonzero().squeeze(1)
-        if bool(moved.any()):
-            self._decoder.copy_rows(parents[moved], slots[moved], rows)
-        order = slots.argsort()
-        row_of = slots[child_of]
-        by_row = row_of.argsort(stable=True)
-        self._sample, self._row_of = self._sample[by_row], row_of[by_row]
-        return parents[order], child_tokens[order]
-
-    def _ends_with_stop_text(self, t: int) -> Tensor:
-        hit = torch.zeros_like(self._sample, dtype=torch.bool)
-        if self._params.stop:
-            texts: dict[tuple[int, ...], bool] = {}
-            for place, ids in enumerate(self._tokens[self._sample, : t + 1].tolist()):
-                key = tuple(ids)
-                if key not in texts:
-                    text = self._tokenizer.decode(ids, skip_special_tokens=True)
-                    texts[key] = any(stop in text for stop in self._params.stop)
-                hit[place] = texts[key]
-        return hit
 
 
 def stop_token_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:

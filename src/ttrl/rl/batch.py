@@ -7,13 +7,18 @@ stood alone while shared tokens are computed once. Per-completion tensors are re
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from ttrl.types import TrainingSample
+
+_TREE_TOKENS = 384
+"""Largest tree under a mask: attention over it is quadratic, sharing within it saves the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,16 +26,16 @@ class Batch:
     """R trees of at most T tokens that hold N completions of at most C tokens."""
 
     input_ids: Tensor
-    """[R, T], padded on the right"""
+    """[R, T], padded on the right; packed trees stand one after another in one row"""
     position_ids: Tensor
     """Depth in the tree.   [R, T]"""
     attention_mask: Tensor
     """Plain causal rows: 1 on tokens, 0 on padding [R, T]. Trees: True where query row may see key column
-    [R, 1, T, T]."""
-    first_logit: int
-    """No token before this column predicts one of a completion."""
+    [R, 1, T, T]. Packed trees: chains say it, and this is empty."""
+    chains: Chains | None
+    """Of packed trees."""
     edge_node: Tensor
-    """Place, in the flattened [R, T], of the token that predicts.   [E]"""
+    """Place, in the flattened [R, T], of the token that predicts; ascending.   [E]"""
     edge_token: Tensor
     """The predicted token.   [E]"""
     paths: Tensor
@@ -45,6 +50,27 @@ class Batch:
     """Of the sampler; 0 after the end.   [N, C]"""
     advantages: Tensor
     """[N]"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chains:
+    """Packed trees as runs of tokens, each of which follows the one before.
+
+    A token sees itself, its chain before it, the chain of its chain's parent up to that parent, and so on.
+    """
+
+    tree: Tensor
+    """First chain of each tree, and the end.   [trees + 1]"""
+    first: Tensor
+    """First token of each chain, and the end.   [chains + 1]"""
+    parent: Tensor
+    """Token that the chain follows; -1 for none.   [chains]"""
+    longest: int
+    """Most tokens from a root to a leaf."""
+
+
+Layout = Literal["rows", "trees", "packed"]
+"""Completions each in its own row; trees padded to rows, for models that take a mask; or no padding."""
 
 
 @dataclass(slots=True)
@@ -96,25 +122,29 @@ def micro_batches(
     samples: Sequence[TrainingSample],
     *,
     token_budget: int,
-    tree_tokens: int,
+    layout: Layout,
     device: torch.device,
 ) -> Iterator[Batch]:
-    """Batches of at most `token_budget` padded tokens (one tree at least), like sizes together.
-
-    Args:
-        tree_tokens: largest tree; attention is quadratic in it. 0 gives every completion a plain row.
-    """
+    """Batches of at most `token_budget` tokens, padding included (one tree at least), like sizes together."""
     denominator = sum(s.weight * len(s.completion.token_ids) for s in samples)
-    trees = sorted(_grow(samples, tree_tokens), key=lambda tree: -len(tree.ids))
+    # Attention over a mask is quadratic in the tree; over chains it is not, and all sharing pays.
+    limit = {"rows": 0, "trees": _TREE_TOKENS, "packed": token_budget}[layout]
+    trees = sorted(_grow(samples, limit), key=lambda tree: -len(tree.ids))
     start = 0
     while start < len(trees):
-        rows = max(1, token_budget // len(trees[start].ids))
-        yield _pad(trees[start : start + rows], denominator, device, plain=tree_tokens == 0)
-        start += rows
+        end, width, total = start, len(trees[start].ids), 0
+        while end < len(trees) and (
+            end == start or max((end + 1 - start) * width * (layout != "packed"),
+                                total + len(trees[end].ids)) <= token_budget
+        ):  # fmt: skip
+            total += len(trees[end].ids)
+            end += 1
+        yield _batch(trees[start:end], denominator, device, layout)
+        start = end
 
 
-def _grow(samples: Sequence[TrainingSample], tree_tokens: int) -> list[_Tree]:
-    """Trees of one question each; in lexicographic order, so that like beginnings meet."""
+def _grow(samples: Sequence[TrainingSample], limit: int) -> list[_Tree]:
+    """Trees of one question each and at most `limit` tokens; in lexicographic order: like beginnings meet."""
     ordered = sorted(
         samples, key=lambda s: (s.completion.prompt_ids, s.completion.token_ids, s.advantage)
     )
@@ -124,7 +154,7 @@ def _grow(samples: Sequence[TrainingSample], tree_tokens: int) -> list[_Tree]:
         fits = (
             trees
             and sample.completion.prompt_ids == prompt
-            and len(trees[-1].ids) + trees[-1].new_nodes(sample) <= tree_tokens
+            and len(trees[-1].ids) + trees[-1].new_nodes(sample) <= limit
         )
         if not fits:
             trees.append(_Tree.start(sample))
@@ -133,43 +163,44 @@ def _grow(samples: Sequence[TrainingSample], tree_tokens: int) -> list[_Tree]:
     return trees
 
 
-def _pad(trees: Sequence[_Tree], denominator: float, device: torch.device, *, plain: bool) -> Batch:
+def _batch(
+    trees: Sequence[_Tree], denominator: float, device: torch.device, layout: Layout
+) -> Batch:
     width = max(len(tree.ids) for tree in trees)
+    starts = [row * width for row in range(len(trees))]
+    shape = (len(trees), width)
+    if layout == "packed":
+        starts = list(itertools.accumulate((len(tree.ids) for tree in trees), initial=0))
+        shape = (1, starts[-1])
+    ids = torch.zeros(shape[0] * shape[1], dtype=torch.long)
+    positions = torch.zeros_like(ids)
     longest = max(len(path) for tree in trees for path in tree.paths)
     count = sum(len(tree.samples) for tree in trees)
-    ids = torch.zeros(len(trees), width, dtype=torch.long)
-    positions = torch.zeros(len(trees), width, dtype=torch.long)
-    mask = torch.zeros(len(trees), width, dtype=torch.long)
-    sees = torch.zeros(0) if plain else torch.eye(width, dtype=torch.bool).repeat(len(trees), 1, 1)
     paths = torch.zeros(count, longest, dtype=torch.long)
     weights, old = torch.zeros(count, longest), torch.zeros(count, longest)
     nodes: list[int] = []
     tokens: list[int] = []
     samples: list[TrainingSample] = []
-    for row, tree in enumerate(trees):
-        ids[row, : len(tree.ids)] = torch.tensor(tree.ids)
-        mask[row, : len(tree.ids)] = 1
-        depth = [0] * len(tree.ids)
-        for node, parent in enumerate(tree.parents):
-            if parent >= 0:
-                depth[node] = depth[parent] + 1
-        positions[row, : len(tree.ids)] = torch.tensor(depth)
-        if not plain:
-            _let_see_ancestors(sees[row], tree)
-        for place, path in enumerate(tree.paths, start=len(samples)):
-            paths[place, : len(path)] = torch.tensor(path) + len(nodes)
-        nodes += [row * width + node for node, _ in tree.edges]
-        tokens += [token for _, token in tree.edges]
+    for start, tree in zip(starts, trees, strict=False):
+        span = slice(start, start + len(tree.ids))
+        ids[span] = torch.tensor(tree.ids)
+        positions[span] = torch.tensor(_depths(tree))
+        edges = sorted(tree.edges, key=lambda edge: edge[0])
+        place_of = {tree.edges[edge]: len(nodes) + place for place, edge in enumerate(edges)}
+        for row, path in enumerate(tree.paths, start=len(samples)):
+            paths[row, : len(path)] = torch.tensor([place_of[edge] for edge in path])
         samples += tree.samples
+        nodes += [start + node for node, _ in edges]
+        tokens += [token for _, token in edges]
     for place, sample in enumerate(samples):
         length = len(sample.completion.token_ids)
         weights[place, :length] = sample.weight / denominator
         old[place, :length] = torch.tensor(sample.completion.logprobs)
     return Batch(
-        input_ids=ids.to(device),
-        position_ids=positions.to(device),
-        attention_mask=(mask if plain else sees.unsqueeze(1)).to(device),
-        first_logit=min(tree.prompt for tree in trees) - 1,
+        input_ids=ids.view(shape).to(device),
+        position_ids=positions.view(shape).to(device),
+        attention_mask=_mask(trees, width, layout).to(device),
+        chains=_chains(trees) if layout == "packed" else None,
         edge_node=torch.tensor(nodes).to(device),
         edge_token=torch.tensor(tokens).to(device),
         paths=paths.to(device),
@@ -179,15 +210,55 @@ def _pad(trees: Sequence[_Tree], denominator: float, device: torch.device, *, pl
     )
 
 
-def _let_see_ancestors(sees: Tensor, tree: _Tree) -> None:
-    """A run of only children sees what its first member's parent sees, plus itself up to each member."""
-    prompt = tree.prompt
-    sees[:prompt, :prompt] = torch.ones(prompt, prompt, dtype=torch.bool).tril()
-    start = prompt
+def _depths(tree: _Tree) -> list[int]:
+    depth = [0] * len(tree.ids)
+    for node, parent in enumerate(tree.parents):
+        if parent >= 0:
+            depth[node] = depth[parent] + 1
+    return depth
+
+
+def _runs(tree: _Tree) -> Iterator[tuple[int, int]]:
+    """Chains of the tree, from first to last token and one further."""
+    start = 0
     while start < len(tree.ids):
         end = start + 1
         while end < len(tree.ids) and tree.parents[end] == end - 1:
             end += 1
-        sees[start:end] |= sees[tree.parents[start]]
-        sees[start:end, start:end] |= torch.ones(end - start, end - start, dtype=torch.bool).tril()
+        yield start, end
         start = end
+
+
+def _chains(trees: Sequence[_Tree]) -> Chains:
+    tree_at, first, parent = [0], [0], []
+    offset = longest = 0
+    for tree in trees:
+        for start, end in _runs(tree):
+            first.append(offset + end)
+            parent.append(offset + tree.parents[start] if tree.parents[start] >= 0 else -1)
+        tree_at.append(len(parent))
+        longest = max(longest, 1 + max(_depths(tree)))
+        offset += len(tree.ids)
+    return Chains(
+        tree=torch.tensor(tree_at),
+        first=torch.tensor(first),
+        parent=torch.tensor(parent),
+        longest=longest,
+    )
+
+
+def _mask(trees: Sequence[_Tree], width: int, layout: Layout) -> Tensor:
+    if layout == "packed":
+        return torch.zeros(0)
+    if layout == "rows":
+        lengths = torch.tensor([len(tree.ids) for tree in trees])
+        return (torch.arange(width) < lengths[:, None]).long()
+    sees = torch.eye(width, dtype=torch.bool).repeat(len(trees), 1, 1)
+    for row, tree in zip(sees, trees, strict=True):
+        for start, end in _runs(tree):
+            if tree.parents[start] >= 0:
+                row[start:end] |= row[tree.parents[start]]
+            row[start:end, start:end] |= torch.ones(
+                end - start, end - start, dtype=torch.bool
+            ).tril()
+    return sees.unsqueeze(1)

@@ -1,6 +1,6 @@
-"""The attention kernel of attention.c, compiled on first use and kept in the user's cache folder.
+"""The kernels of kernels.c, compiled on first use and kept in the user's cache folder.
 
-A machine without a C compiler has no kernel; the sampler then takes the general path and says so.
+A machine without a C compiler has none; the sampler then takes the general path and says so.
 """
 
 from __future__ import annotations
@@ -17,66 +17,36 @@ import sys
 import tempfile
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 _FLAGS = (
     "-O3", "-march=native", "-std=c11", "-shared", "-fPIC", "-fno-math-errno", "-fno-trapping-math",
-    "-fassociative-math", "-fno-signed-zeros", "-freciprocal-math",
+    "-fassociative-math", "-fno-signed-zeros", "-freciprocal-math", "-ffp-contract=fast",
+)  # fmt: skip
+_SOURCES = (
+    "numbers.h", "matmul.h", "attention.h", "decode.h", "trees.h", "training.h", "tree_attention.h", "draw.h",
+    "kernels.c",
 )  # fmt: skip
 _COMPILE_SECONDS = 60
-_NAMES = {torch.float32: "attend_float", torch.bfloat16: "attend_half"}
 
 
 @functools.cache
 def compiled() -> ctypes.CDLL | None:
-    """The compiled kernel, or None where it cannot be had."""
+    """The compiled kernels, or None where they cannot be had."""
     compiler = (
         os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     )
     if compiler is None or sys.platform == "win32":
         return None
-    source = importlib.resources.files("ttrl.engine.fast") / "attention.c"
-    code = source.read_bytes()
+    folder_of_sources = importlib.resources.files("ttrl.engine.fast")
+    code = {name: (folder_of_sources / name).read_bytes() for name in _SOURCES}
     # Native code belongs to one processor; folders of home may be shared between machines.
-    about = [code, compiler.encode(), " ".join(_FLAGS).encode(), _processor().encode()]
+    about = [*code.values(), compiler.encode(), " ".join(_FLAGS).encode(), _processor().encode()]
     name = hashlib.sha256(b"\0".join(about)).hexdigest()[:16]
     for folder in _folders():
         try:
-            return _load(folder / f"attention-{name}.so", code, compiler)
+            return _load(folder / f"kernels-{name}.so", code, compiler)
         except (OSError, subprocess.SubprocessError):
             continue
     return None
-
-
-def attend(
-    query: Tensor,
-    prompt_keys: Tensor,
-    prompt_values: Tensor,
-    owner: Tensor,
-    start: Tensor,
-    keys: Tensor,
-    values: Tensor,
-    length: int,
-) -> Tensor:
-    """Attention of one token per row; shapes as in attention.c.   [R, H, D] -> [R, H, D]"""
-    kernel = compiled()
-    assert kernel is not None
-    rows, heads, size = query.shape
-    threads = torch.get_num_threads()
-    prompt, room = prompt_keys.shape[-1], keys.shape[-1]
-    out = torch.empty_like(query)
-    work = torch.empty(threads * (prompt + room))
-    pointers = (query, out, prompt_keys, prompt_values, owner, start, keys, values, work)
-    assert all(tensor.is_contiguous() for tensor in pointers)
-    sizes = (rows, heads, keys.shape[1], size, prompt, room, length)
-    getattr(kernel, _NAMES[query.dtype])(
-        *(ctypes.c_void_p(tensor.data_ptr()) for tensor in pointers),
-        *map(ctypes.c_int64, sizes),
-        ctypes.c_float(size**-0.5),
-        ctypes.c_int64(threads),
-    )
-    return out
 
 
 def _folders() -> list[Path]:
@@ -85,15 +55,16 @@ def _folders() -> list[Path]:
     return [Path(home) / "ttrl", Path(tempfile.gettempdir()) / own]
 
 
-def _load(path: Path, code: bytes, compiler: str) -> ctypes.CDLL:
+def _load(path: Path, code: dict[str, bytes], compiler: str) -> ctypes.CDLL:
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _refuse_foreign(path.parent)
     if not path.exists():
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            source, built = Path(folder) / "attention.c", Path(folder) / "attention.so"
-            source.write_bytes(code)
-            _compile(compiler, source, built)
+            for name, text in code.items():
+                (Path(folder) / name).write_bytes(text)
+            built = Path(folder) / "kernels.so"
+            _compile(compiler, Path(folder) / _SOURCES[-1], built)
             built.replace(path)  # complete or absent, also with two processes at once
     return ctypes.CDLL(str(path))
 

@@ -65,7 +65,7 @@ class Weights:
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
-        base = _base(model)
+        base = base_of(model)
         config = base.config
         self.shape = Shape(
             heads=config.num_attention_heads,
@@ -94,12 +94,12 @@ def is_supported(model: PreTrainedModel) -> bool:
     if config.model_type not in FAMILIES or config.hidden_act != "silu":
         return False
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
-    rotation = getattr(_base(model).model.rotary_emb, "rope_type", "default")
-    head = _base(model).model.layers[0].self_attn.head_dim
+    rotation = getattr(base_of(model).model.rotary_emb, "rope_type", "default")
+    head = base_of(model).model.layers[0].self_attn.head_dim
     return kinds == {"full_attention"} and rotation in _FIXED_ROTATIONS and head <= LARGEST_HEAD
 
 
-def _base(model: Any) -> Any:
+def base_of(model: Any) -> Any:
     """The Hugging Face model under its adapters."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 

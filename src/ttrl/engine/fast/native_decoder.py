@@ -1,0 +1,113 @@
+"""One token per row and call on the CPU, by compiled kernels.
+
+The keys and values of a prompt are kept once for each question, whatever the number of its rows; rows
+keep what they have decoded themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from ttrl.engine.fast.native import Indices, NativeModel
+from ttrl.engine.fast.prompts import Rows, prefill
+from ttrl.engine.fast.weights import Weights
+
+_FIRST_ROOM = 64
+"""Positions that rows have room for at first; doubled when they are full."""
+_GROWTH = 1.5
+
+
+class NativeDecoder:
+    """Decodes rows of questions: `admit` some, then `step` after `step`; more may be admitted later."""
+
+    admits = True
+
+    def __init__(
+        self, model: PreTrainedModel, *, max_tokens: int, longest_prompt: int, questions: int
+    ) -> None:
+        """Args: questions: places for questions that run at the same time."""
+        self._model = model
+        weights = Weights(model)
+        self._native = NativeModel(weights, longest=longest_prompt + max_tokens)
+        self._rows = Rows()
+        heads, size = weights.shape.kv_heads, weights.shape.head_size
+        self._prompt_room = self._whole_vectors(longest_prompt)
+        self._longest = self._whole_vectors(max_tokens)
+        self._room = min(_FIRST_ROOM, self._longest)
+        self._start = np.zeros(questions, dtype=np.int64)
+        self._capacity = 0
+        dtype = self._native.dtype
+        # Zeros: whole vectors are read, also of columns that no prompt has filled.
+        self._prompts = [
+            (
+                torch.zeros(questions, heads, size, self._prompt_room, dtype=dtype),
+                torch.zeros(questions, heads, self._prompt_room, size, dtype=dtype),
+            )
+            for _ in weights.layers
+        ]
+        self._blocks = [
+            (
+                torch.empty(0, heads, size, self._room, dtype=dtype),
+                torch.empty(0, heads, self._room, size, dtype=dtype),
+            )
+            for _ in weights.layers
+        ]
+
+    def admit(self, places: Indices, prompts: Sequence[Sequence[int]], *, after: int) -> Tensor:
+        """Logits after each prompt [Q, V]. Each gets a row, after the first `after` rows."""
+        logits, layers = prefill(self._model, prompts)
+        width = max(len(prompt) for prompt in prompts)
+        self._start[places] = [self._prompt_room - len(prompt) for prompt in prompts]
+        at, first = torch.from_numpy(places), self._prompt_room - width
+        for (keys, values), (prompt_keys, prompt_values) in zip(layers, self._prompts, strict=True):
+            prompt_keys[at, ..., first:] = keys.transpose(2, 3)
+            prompt_values[at, :, first:] = values
+        self._rows.add(places, prompts, after=after)
+        self._make_room(len(self._rows), self._room)
+        return logits
+
+    def copy_rows(self, sources: Indices, targets: Indices, rows: int) -> None:
+        """Row targets[i] becomes a copy of row sources[i]; room is made for `rows` rows."""
+        self._make_room(rows, self._room)
+        self._native.copy_rows(sources, targets, self._rows.length, room=self._room)
+
+    def step(self, tokens: Indices, parents: Indices) -> Tensor:
+        """Logits after one more token in each row.   [R] -> [R, V]
+
+        Args:
+            parents: the row that each row was before the last `copy_rows`.   [R]
+        """
+        rows = self._rows
+        rows.take(parents)
+        if rows.length.max() == self._room:
+            self._make_room(self._capacity, min(2 * self._room, self._longest))
+        logits = self._native.step(
+            tokens, rows.position, rows.owner, rows.length, self._start,
+            prompt_room=self._prompt_room, room=self._room,
+        )  # fmt: skip
+        rows.length = rows.length + 1
+        return logits
+
+    def _make_room(self, rows: int, room: int) -> None:
+        if rows <= self._capacity and room == self._room:
+            return
+        old, used = self._capacity, self._room
+        if rows > old:
+            self._capacity = max(rows, int(old * _GROWTH))
+        for index, (keys, values) in enumerate(self._blocks):
+            _, heads, size, _ = keys.shape
+            more_keys = keys.new_empty(self._capacity, heads, size, room)
+            more_values = keys.new_empty(self._capacity, heads, room, size)
+            more_keys[:old, ..., :used] = keys
+            more_values[:old, :, :used] = values
+            self._blocks[index] = (more_keys, more_values)
+            self._native.cache(index, (*self._prompts[index], more_keys, more_values))
+        self._room = room
+
+    def _whole_vectors(self, columns: int) -> int:
+        return -(-columns // self._native.lanes) * self._native.lanes
