@@ -19,7 +19,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ttrl.errors import ConfigError
-from ttrl.types import TaskName, TextMeasure
+from ttrl.types import SIMILAR_TASKS, TaskName, TextMeasure
 
 Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -68,6 +68,9 @@ class RunConfig(BaseModel):
     questions_per_step: Positive = _key(16, "Learning", "questions sampled in each step")
     votes_per_question: Positive = _key(64, "Learning", "completions that vote on each question (M)")
     trained_per_question: Positive = _key(32, "Learning", "of these, completions that are trained on (K <= M)")
+    votes: Literal["fixed", "adaptive"] = _key("fixed", "Learning", "fixed: M on every question; adaptive: fewer where more would hardly change the winner")
+    adaptive_first: int = _key(16, "Learning", "adaptive votes: drawn before the first look; then twice as many, up to M", ge=2)
+    adaptive_error: Rate = _key(0.05, "Learning", "adaptive votes: share of questions whose winner may be another than that of M votes; 0 stops only what is certain", lt=0.5)
     updates_per_step: Positive = _key(1, "Learning", "optimizer updates on the samples of one step")
     learning_rate: Rate = _key(2e-4, "Learning", "peak; about 1e-6 for full training and 1e-5 for LoRA of models over 0.1 B parameters", le=1000)
     schedule: Literal["constant", "cosine"] = _key("constant", "Learning", "after warm-up")
@@ -201,10 +204,31 @@ def _check_together(values: RunConfig) -> None:
             f"votes_per_question={m}: one completion always agrees with itself, so there is nothing "
             "to learn. Set votes_per_question to at least 2 (the paper uses 64)."
         )
+    if values.votes == "adaptive":
+        _check_adaptive(values)
     if values.prompt_template is not None and "{question}" not in values.prompt_template:
         raise ConfigError(
             f"prompt_template={values.prompt_template!r} has no {{question}}: every prompt would be the "
             "same. Write {question} where the question belongs."
+        )
+
+
+def _check_adaptive(values: RunConfig) -> None:
+    first, m = values.adaptive_first, values.votes_per_question
+    if first > m:
+        raise ConfigError(
+            f"adaptive_first={first} is more than votes_per_question={m}: the first votes are some of them. "
+            f"Set adaptive_first <= {m}, or votes: fixed."
+        )
+    if values.task in SIMILAR_TASKS:
+        raise ConfigError(
+            f"votes=adaptive with task={values.task}: its answers are similar and not equal, so no lead can be "
+            "counted. Use votes: fixed."
+        )
+    if values.reward == "confidence":
+        raise ConfigError(
+            "votes=adaptive with reward=confidence: it elects by weights, so no lead can be counted. Use "
+            "votes: fixed, or the reward majority."
         )
 
 

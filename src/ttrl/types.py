@@ -18,6 +18,8 @@ AnswerKey = tuple[object, ...]
 
 FinishReason = Literal["stop", "length"]
 TaskName = Literal["math", "number", "choice", "label", "text", "code"]
+SIMILAR_TASKS: frozenset[str] = frozenset({"text", "code"})
+"""Whose answers are more or less similar: their consensus is the most central one, not the most frequent."""
 TextMeasure = Literal["rouge-l", "rouge-1", "rouge-2"]
 Metrics = Mapping[str, float]
 

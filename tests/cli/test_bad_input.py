@@ -138,6 +138,16 @@ def test_more_embedded_questions_than_there_are_are_refused_and_not_searched_for
     assert ttrl("train", *options, timeout=20).code in (2, 3)
 
 
+@pytest.mark.usefixtures("nothing_written")
+def test_adaptive_votes_on_one_question_with_similar_answers_are_refused_by_its_name(
+    call, refused, here
+):
+    rows = [{"id": "sum", "question": "1+1?"}, {"id": "tale", "question": "Tell.", "kind": "text"}]
+    (here / "q.jsonl").write_text(questions(*rows))
+    options = ("--questions", "q.jsonl", "--task-column", "kind", "--votes", "adaptive")
+    refused(call("train", *options), 2, "votes=adaptive", "'tale'", "text", "votes: fixed")
+
+
 USAGE = {
     "unknown option": (["--votes-per-qestion", "8"], ["--votes-per-qestion", "--votes-per-question"]),
     "unknown option with =": (["--stepz=8"], ["--stepz", "--steps"]),
@@ -160,6 +170,21 @@ USAGE = {
         ["trained_per_question=9", "votes_per_question=8", "<= 8"],
     ),
     "one vote": (["--votes-per-question", "1", "--trained-per-question", "1"], ["at least 2"]),
+    "no such kind of votes": (["--votes", "64"], ["votes", "'64'", "fixed", "adaptive"]),
+    "first votes > M": (
+        ["--votes", "adaptive", "--votes-per-question", "8", "--trained-per-question", "8"],
+        ["adaptive_first=16", "votes_per_question=8", "<= 8"],
+    ),
+    "one first vote": (["--adaptive-first", "1"], ["adaptive_first", "greater than or equal to 2"]),
+    "error rate of a half": (["--adaptive-error", "0.5"], ["adaptive_error", "less than 0.5"]),
+    "adaptive votes on texts": (
+        ["--votes", "adaptive", "--task", "text"],
+        ["votes=adaptive", "task=text", "votes: fixed"],
+    ),
+    "adaptive votes by weights": (
+        ["--votes", "adaptive", "--reward", "confidence"],
+        ["votes=adaptive", "reward=confidence", "votes: fixed"],
+    ),
     "template without question": (["--prompt-template", "hello"], ["{question}"]),
     "no such config file": (["--config", "nope.yaml"], ["nope.yaml", "No such file"]),
     "folder as config file": (["--config", "."], ["config file .", "directory"]),

@@ -232,6 +232,34 @@ def test_other_kinds_of_training_resume_to_the_same_bits_too(
     assert run.same_bits(whole) == same
 
 
+def test_adaptive_votes_interrupted_between_two_rounds_resume_to_the_same_bits(
+    call, small, tmp_path, folder_of, signal_at, monkeypatch, same
+):
+    from ttrl.engine.sampler import NativeSampler
+
+    options = ("--votes", "adaptive", "--adaptive-first", "4", "--adaptive-error", "0.3")
+    whole, run = folder_of(tmp_path / "whole"), folder_of(tmp_path / "run")
+    assert call("train", *small, *options, "--out", whole.path).code == 0
+    stopped = [row["consensus/stopped_early"] for row in whole.metrics]
+    assert min(stopped[:2]) < 1 and max(stopped) > 0, "one round, or no stop: vacuous"
+    signal_at(NativeSampler, "sample", 5)  # the base evaluation, two rounds, one, then this
+    assert call("train", *small, *options, "--out", run.path).code == 130
+    assert run.last_step == 1
+    monkeypatch.undo()
+    assert call("train", "--resume", run.path).code == 0
+    assert run.same_bits(whole) == same
+
+
+def test_adaptive_votes_that_all_come_in_the_first_round_are_fixed_ones(
+    call, small, small_done, tmp_path, folder_of
+):
+    run = folder_of(tmp_path / "run")
+    options = ("--votes", "adaptive", "--adaptive-first", "8")
+    assert call("train", *small, *options, "--out", run.path).code == 0
+    assert run.weights == small_done.weights and run.votes == small_done.votes
+    assert run.result["sets"] == small_done.result["sets"]
+
+
 def test_resuming_a_finished_run_changes_no_record_of_it(
     call, small_done, tmp_path, folder_of, same
 ):

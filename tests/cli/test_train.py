@@ -65,6 +65,21 @@ def test_a_run_directory_holds_config_manifest_metrics_votes_result_report_and_c
     assert not list(run.path.rglob("*.tmp"))
 
 
+@pytest.mark.parametrize(
+    ("votes", "told"),
+    [
+        ("fixed", "60 steps x 4 questions x 64 votes = 15,360 completions, at most 1,474,560"),
+        (
+            "adaptive",
+            "60 steps x 4 questions x at most 64 votes = at most 15,360 completions, at most 1,474,560",
+        ),
+    ],
+)
+def test_the_plan_counts_votes_and_says_where_there_may_be_fewer(call, votes, told):
+    outcome = call("train", "--limit", "4", "--votes", votes, "--dry-run")
+    assert outcome.code == 0 and told in outcome.out
+
+
 def test_the_stored_config_runs_again_to_the_same_bits(finished, call, tmp_path, folder_of, same):
     _, run = finished
     again = folder_of(tmp_path / "again")

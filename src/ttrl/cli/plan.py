@@ -118,8 +118,9 @@ def plan_lines(
         + (f", LoRA rank {config.lora}" if config.lora else ""),
         f"decoder     {decoder_note(model)}",
         f"questions   {names}; true answers, for evaluation only: {', '.join(labeled) or 'none'}",
-        f"training    {config.steps} steps x {per_step} questions x {config.votes_per_question} votes "
-        f"= {votes:,} completions, at most {votes * config.max_tokens:,} tokens",
+        f"training    {config.steps} steps x {per_step} questions x {_at_most(config)}"
+        f"{config.votes_per_question} votes = {_at_most(config)}{votes:,} completions, at most "
+        f"{votes * config.max_tokens:,} tokens",
         f"evaluation  {evaluations:,} completions before and after, at temperature "
         f"{config.eval_temperature}, top-p {config.eval_top_p}",
         f"memory      at most about {memory['total'] / 2**30:.2f} GiB besides Python and torch "
@@ -129,6 +130,10 @@ def plan_lines(
         f"prompt      {prompts[0]!r}",
     ]
     return lines + warnings(config, parameters)
+
+
+def _at_most(config: RunConfig) -> str:
+    return "at most " if config.votes == "adaptive" else ""
 
 
 def warnings(config: RunConfig, parameters: int) -> list[str]:

@@ -12,6 +12,7 @@ from ttrl.cli.plan import check_context, rendered
 from ttrl.config import RunConfig
 from ttrl.errors import ModelError
 from ttrl.evaluate.sets import QuestionSet, build_sets
+from ttrl.train.votes import check_votes
 from ttrl.types import Task
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def open_session(config: RunConfig, *, weights: Path | None = None) -> Session:
         TtrlError: anything that would stop the run later is found here.
     """
     sets = build_sets(config)  # before torch is imported: a broken file is told at once
+    check_votes(sets[0].questions, config)
 
     from ttrl.data.prompts import Prompter
     from ttrl.engine.adapters import adapt, load_adapter

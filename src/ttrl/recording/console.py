@@ -23,6 +23,7 @@ SHOWN = (
     ("entropy", "sample/entropy", "{:.3f}"),
     ("length", "sample/mean_tokens", "{:.0f}"),
     ("none", "consensus/no_answer_rate", "{:.2f}"),
+    ("votes", "sample/votes_per_question", "{:.0f}"),
     ("grad", "train/grad_norm", "{:.2f}"),
     ("label-acc", "labels/label_accuracy", "{:.2f}"),
     ("reward-acc", "labels/reward_accuracy", "{:.2f}"),

@@ -15,12 +15,12 @@ from ttrl.consensus.summary import step_metrics
 from ttrl.engine.policy import Policy
 from ttrl.rl.algorithms import Algorithm
 from ttrl.seeding import derive_seed
+from ttrl.train.votes import draw_votes, vote_metrics
 from ttrl.types import (
     Metrics,
     Question,
     RewardRule,
     Sampler,
-    SamplingParams,
     ScoredGroup,
     StepResult,
     Task,
@@ -50,10 +50,11 @@ def ttrl_step(
         NumericsError: a loss or gradient that is not finite.
     """
     begin = time.perf_counter()
-    groups = sampler.sample(                                       # y_1..y_M ~ pi_theta(.|x)
+    groups = draw_votes(                                  # y_1..y_M ~ pi_theta(.|x), M or fewer
         questions,
-        n=config.votes_per_question,
-        params=vote_params(config),
+        sampler=sampler,
+        task=task,
+        config=config,
         seed=derive_seed(config.seed, "sample", step),
     )  # fmt: skip
     sampled = time.perf_counter()
@@ -63,6 +64,7 @@ def ttrl_step(
     voted = time.perf_counter()
     metrics = {
         **step_metrics(scored),
+        **vote_metrics(groups, config),
         "sample/seconds": sampled - begin,
         "consensus/seconds": voted - sampled,
     }
@@ -86,17 +88,6 @@ def ttrl_step(
         "train/seconds": time.perf_counter() - voted,
     }
     return StepResult(step=step, scored=tuple(scored), metrics=metrics)
-
-
-def vote_params(config: RunConfig) -> SamplingParams:
-    """How votes are sampled."""
-    return SamplingParams(
-        temperature=config.temperature,
-        top_p=config.top_p,
-        top_k=config.top_k,
-        max_tokens=config.max_tokens,
-        stop=config.stop,
-    )
 
 
 def keep(scored: ScoredGroup, count: int) -> ScoredGroup:

@@ -22,8 +22,8 @@ class ChartKind:
     share: bool = False
     """Recorded in [0, 1], drawn in percent from 0 to 100."""
     needs_labels: bool = False
-    free_form: bool = False
-    """Of texts and programs only; no word about it in other runs."""
+    optional: bool = False
+    """Of texts and programs, or of adaptive votes; no word about it in other runs."""
 
 
 CHARTS = (
@@ -58,7 +58,13 @@ CHARTS = (
         unit="%",
         lines=(("similarity", "consensus/similarity"),),
         share=True,
-        free_form=True,
+        optional=True,
+    ),
+    ChartKind(
+        title="Votes drawn",
+        unit="per question",
+        lines=(("votes", "sample/votes_per_question"),),
+        optional=True,
     ),
     ChartKind(title="Entropy", unit="nats per token", lines=(("entropy", "sample/entropy"),)),
     ChartKind(
@@ -127,7 +133,7 @@ def curves(records: Sequence[Mapping[str, Any]]) -> Curves:
     charts, left_out = [], []
     for kind in CHARTS:
         chart = _chart(kind, drawn)
-        if chart is None and kind.free_form:
+        if chart is None and kind.optional:
             continue
         if chart is None:
             reason = "needs labels" if kind.needs_labels else "not recorded"
