@@ -1,63 +1,94 @@
-/* Attention of one new token over two segments of keys and values, for one key head of one row:
+/* Attention of one new token over two segments of keys and values, for one key head of one row. Included
+   once for each element type.
 
-     the prompt, kept once for each question:   pk [D, P]   pv [P, D]   columns [from, P) are the prompt
-     what the row has decoded so far:           sk [D, T]   sv [T, D]   columns [0, length)
+     the prompt, kept once for each question, and what the row has decoded so far
 
-   Keys have positions innermost, so that scores are sums of whole vectors; P and T are multiples of LANES
-   and whole vectors are read, of which scores outside the ranges are left out. q, out: G heads of D. */
+   Both stand as packed matrices (matmul.h): keys [positions, D] in panels of positions, values turned,
+   [D, positions], in panels of D. So scores and their mix are the same products as everywhere. */
 
-ALWAYS void NAME(scores)(const float *q, const TYPE *keys, ptrdiff_t stride, int64_t from, int64_t to,
-                         const int D, float *restrict s) {
-    const int64_t first = from / LANES * LANES, last = (to + LANES - 1) / LANES * LANES;
-    for (int64_t t = first; t < last; t++) s[t] = 0.0f;
-    int d = 0;
-    for (; d + 4 <= D; d += 4) {
-        const TYPE *k0 = keys + d * stride, *k1 = k0 + stride, *k2 = k1 + stride, *k3 = k2 + stride;
-        const float q0 = q[d], q1 = q[d + 1], q2 = q[d + 2], q3 = q[d + 3];
-        for (int64_t t = first; t < last; t++)
-            s[t] += q0 * WIDEN(k0[t]) + q1 * WIDEN(k1[t]) + q2 * WIDEN(k2[t]) + q3 * WIDEN(k3[t]);
-    }
-    for (; d < D; d++)
-        for (int64_t t = first; t < last; t++) s[t] += q[d] * WIDEN(keys[d * stride + t]);
-}
+#define VALUES(D, positions) (padded_to_panel(D) * (positions))
 
-ALWAYS void NAME(mix)(const float *p, const TYPE *values, int64_t from, int64_t to, const int D,
-                      float *restrict acc) {
-    for (int64_t t = from; t < to; t++) {
-        const TYPE *v = values + t * D;
-        const float weight = p[t];
-        for (int d = 0; d < D; d++) acc[d] += weight * WIDEN(v[d]);
+ALWAYS void NAME(store)(const float *key, const float *value, int64_t position, int64_t D, int64_t room,
+                        TYPE *keys, TYPE *values) {
+    TYPE *k = keys + position / PANEL * PANEL * D + position % PANEL * STEP;
+    for (int64_t d = 0; d < D; d += STEP, k += PANEL * STEP)
+        for (int64_t i = 0; i < STEP; i++) k[i] = NARROW(key[d + i]);
+    for (int64_t d0 = 0; d0 < D; d0 += PANEL, value += PANEL, values += PANEL * room) {
+        const int64_t columns = D - d0 < PANEL ? D - d0 : PANEL;
+        TYPE *v = values + position / STEP * STEP * PANEL;
+        /* What follows in its step is read with weight 0 until it is written. */
+        if (position % STEP == 0)
+            for (int64_t d = 0; d < columns * STEP; d++) v[d] = 0;
+        for (int64_t d = 0; d < columns; d++) v[d * STEP + position % STEP] = NARROW(value[d]);
     }
 }
 
-ALWAYS void NAME(attend)(const int G, const int D, const float *q, TYPE *out, const TYPE *pk,
-                         const TYPE *pv, int64_t from, int64_t P, const TYPE *sk, const TYPE *sv,
-                         int64_t length, int64_t T, float *restrict s) {
-    const float scale = 1.0f / sqrtf((float)D);
-    for (int g = 0; g < G; g++, q += D, out += D) {
-        float scaled[MAX_HEAD], acc[MAX_HEAD], top = -FLT_MAX, total = 0.0f;
-        for (int d = 0; d < D; d++) scaled[d] = q[d] * scale, acc[d] = 0.0f;
-        NAME(scores)(scaled, pk, P, from, P, D, s);
-        NAME(scores)(scaled, sk, T, 0, length, D, s + P);
-        const int64_t end = P + length;
-        for (int64_t t = from; t < end; t++) top = s[t] > top ? s[t] : top;
-        for (int64_t t = from; t < end; t++) {
-            s[t] = exp_nonpositive(s[t] - top);
-            total += s[t];
+/* A prompt's keys and values [KV, width, D], of which the last `length` positions count, packed. */
+void NAME(store_prompt)(const TYPE *keys, const TYPE *values, int64_t KV, int64_t width, int64_t D,
+                        int64_t length, int64_t room, TYPE *packed_keys, TYPE *packed_values) {
+    float key[MAX_HEAD], value[MAX_HEAD];
+    for (int64_t h = 0; h < KV; h++)
+        for (int64_t t = 0; t < length; t++) {
+            const int64_t from = (h * width + width - length + t) * D;
+            for (int64_t d = 0; d < D; d++) key[d] = WIDEN(keys[from + d]), value[d] = WIDEN(values[from + d]);
+            NAME(store)(key, value, t, D, room, packed_keys + h * room * D,
+                        packed_values + h * VALUES(D, room));
         }
-        NAME(mix)(s, pv, from, P, D, acc);
-        NAME(mix)(s + P, sv, 0, length, D, acc);
-        for (int d = 0; d < D; d++) out[d] = NARROW(acc[d] / total);
+}
+
+typedef struct {
+    const TYPE *keys, *values;
+    int64_t length, room;
+} NAME(Segment);
+
+/* scores of G queries with a segment's positions. */
+static void NAME(score)(int G, const TYPE *q, int64_t D, const NAME(Segment) * seg, float *scores,
+                        int64_t stride) {
+    float sums[TILE][PANEL];
+    for (int64_t t = 0; t < seg->length; t += PANEL) {
+        NAME(any_tile)(G, q, D, 1, seg->keys + t * D, D / STEP, sums);
+        for (int g = 0; g < G; g++) memcpy(scores + g * stride + t, sums[g], sizeof sums[g]);
     }
 }
 
-static void NAME(attend_any)(int G, int D, const float *q, TYPE *out, const TYPE *pk, const TYPE *pv,
-                             int64_t from, int64_t P, const TYPE *sk, const TYPE *sv, int64_t length,
-                             int64_t T, float *s) {
-    switch (D) { /* loops of known length stay in registers */
-        case 32: NAME(attend)(G, 32, q, out, pk, pv, from, P, sk, sv, length, T, s); break;
-        case 64: NAME(attend)(G, 64, q, out, pk, pv, from, P, sk, sv, length, T, s); break;
-        case 128: NAME(attend)(G, 128, q, out, pk, pv, from, P, sk, sv, length, T, s); break;
-        default: NAME(attend)(G, D, q, out, pk, pv, from, P, sk, sv, length, T, s);
+/* q: G <= TILE queries of D, already scaled. out: G heads of D.
+   scores, weights: G rows of the two rooms together. */
+static void NAME(attend)(int G, const TYPE *q, int64_t D, const NAME(Segment) seg[2], float *scores,
+                         TYPE *weights, TYPE *out) {
+    const int64_t stride = seg[0].room + seg[1].room;
+    float sums[TILE][PANEL], totals[TILE];
+    NAME(score)(G, q, D, seg, scores, stride);
+    NAME(score)(G, q, D, seg + 1, scores + seg[0].room, stride);
+    for (int g = 0; g < G; g++) {
+        float top = -FLT_MAX;
+        totals[g] = 0.0f;
+        for (int i = 0; i < 2; i++) {
+            const float *s = scores + g * stride + i * seg[0].room;
+            for (int64_t t = 0; t < seg[i].length; t++) top = s[t] > top ? s[t] : top;
+        }
+        for (int i = 0; i < 2; i++) {
+            float *s = scores + g * stride + i * seg[0].room, total = 0.0f;
+            TYPE *w = weights + g * stride + i * seg[0].room;
+            for (int64_t t = 0; t < seg[i].length; t++) {
+                const float e = exp_nonpositive(s[t] - top);
+                total += e;
+                w[t] = NARROW(e);
+            }
+            for (int64_t t = seg[i].length; t % STEP; t++) w[t] = 0;
+            totals[g] += total;
+        }
+    }
+    for (int64_t d0 = 0; d0 < D; d0 += PANEL) {
+        const int64_t columns = D - d0 < PANEL ? D - d0 : PANEL;
+        float both[TILE][PANEL] = {{0}};
+        for (int i = 0; i < 2; i++) {
+            NAME(any_tile)(G, weights + i * seg[0].room, stride, 1, seg[i].values + d0 * seg[i].room,
+                           (seg[i].length + STEP - 1) / STEP, sums);
+            for (int g = 0; g < G; g++)
+                for (int64_t j = 0; j < columns; j++) both[g][j] += sums[g][j];
+        }
+        for (int g = 0; g < G; g++)
+            for (int64_t j = 0; j < columns; j++)
+                out[g * D + d0 + j] = NARROW(both[g][j] / totals[g]);
     }
 }

@@ -53,26 +53,31 @@ static void NAME(product)(const Linear *linear, TYPE *a, ptrdiff_t stride, int64
 
 static void NAME(attention)(const Model *m, const Layer *layer, const Batch *b, int64_t r, float *qkv,
                             TYPE *out, float *scores) {
-    const int64_t D = m->head, KV = m->kv_heads, H = m->heads, P = b->prompt_room, T = b->room;
-    const int64_t column = b->length[r];
+    const int64_t D = m->head, KV = m->kv_heads, H = m->heads, G = H / KV;
+    const int64_t column = b->length[r], prompt = b->owner[r] * KV;
     const float *cosine = m->cosine + b->position[r] * D, *sine = m->sine + b->position[r] * D;
+    const float scale = 1.0f / sqrtf((float)D);
+    TYPE *weights = (TYPE *)(scores + TILE * (b->prompt_room + b->room)), queries[TILE * MAX_HEAD];
     for (int64_t h = 0; h < H; h++)
         NAME(turn)(qkv + h * D, layer->query_norm, m->eps, D, cosine, sine);
     for (int64_t h = 0; h < KV; h++)
         NAME(turn)(qkv + (H + h) * D, layer->key_norm, m->eps, D, cosine, sine);
     for (int64_t h = 0; h < KV; h++) {
-        const float *key = qkv + (H + h) * D, *value = key + KV * D;
-        TYPE *keys = (TYPE *)layer->keys + (r * KV + h) * D * T;
-        TYPE *values = (TYPE *)layer->values + (r * KV + h) * D * T;
-        for (int64_t d = 0; d < D; d++) {
-            keys[d * T + column] = NARROW(key[d]);
-            values[column * D + d] = NARROW(value[d]);
+        const float *key = qkv + (H + h) * D;
+        TYPE *keys = (TYPE *)layer->keys + (r * KV + h) * D * b->room;
+        TYPE *values = (TYPE *)layer->values + (r * KV + h) * VALUES(D, b->room);
+        NAME(store)(key, key + KV * D, column, D, b->room, keys, values);
+        const NAME(Segment) segments[2] = {
+            {(const TYPE *)layer->prompt_keys + (prompt + h) * D * b->prompt_room,
+             (const TYPE *)layer->prompt_values + (prompt + h) * VALUES(D, b->prompt_room),
+             b->prompt_length[b->owner[r]], b->prompt_room},
+            {keys, values, column + 1, b->room},
+        };
+        for (int64_t g = 0; g < G; g += TILE) {
+            const int64_t n = G - g < TILE ? G - g : TILE, at = (h * G + g) * D;
+            for (int64_t i = 0; i < n * D; i++) queries[i] = NARROW(qkv[at + i] * scale);
+            NAME(attend)((int)n, queries, D, segments, scores, weights, out + at);
         }
-        const ptrdiff_t prompt = (b->owner[r] * KV + h) * D * P, query = h * (H / KV) * D;
-        NAME(attend_any)((int)(H / KV), (int)D, qkv + query, out + query,
-                         (const TYPE *)layer->prompt_keys + prompt,
-                         (const TYPE *)layer->prompt_values + prompt, b->start[b->owner[r]], P, keys,
-                         values, column + 1, T, scores);
     }
 }
 
@@ -87,7 +92,7 @@ void NAME(step)(const Model *m, const Batch *b) {
         NAME(Part) part = {tiles * me / all * TILE, tiles * (me + 1) / all * TILE, b->rows, me, all,
                            b->share_columns && all > 1};
         if (part.r1 > b->rows) part.r1 = b->rows;
-        float *scores = b->scores + me * (b->prompt_room + b->room);
+        float *scores = b->scores + me * 2 * TILE * (b->prompt_room + b->room);
         for (int64_t r = part.r0; r < part.r1; r++)
             for (int64_t i = 0; i < H; i++)
                 b->hidden[r * H + i] = WIDEN(((const TYPE *)m->embedding)[b->tokens[r] * H + i]);
@@ -118,15 +123,19 @@ void NAME(step)(const Model *m, const Batch *b) {
 /* Row targets[i] becomes a copy of row sources[i] in every layer. */
 void NAME(copy_rows)(const Model *m, const int64_t *sources, const int64_t *targets, int64_t count,
                      const int64_t *length, int64_t room) {
-    const int64_t D = m->head, KV = m->kv_heads, block = KV * D * room;
+    const int64_t D = m->head, KV = m->kv_heads;
     for (int64_t i = 0; i < count * m->layers; i++) {
         const Layer *layer = m->layer + i / count;
-        const int64_t from = sources[i % count], to = targets[i % count], used = length[from];
-        TYPE *keys = layer->keys, *values = layer->values;
-        for (int64_t d = 0; d < KV * D; d++)
-            memcpy(keys + to * block + d * room, keys + from * block + d * room, used * sizeof(TYPE));
-        for (int64_t h = 0; h < KV; h++)
-            memcpy(values + to * block + h * D * room, values + from * block + h * D * room,
-                   used * D * sizeof(TYPE));
+        const int64_t from = sources[i % count] * KV, to = targets[i % count] * KV;
+        const int64_t keys = D * room, values = VALUES(D, room), panel = room * PANEL;
+        const int64_t used = length[sources[i % count]];
+        for (int64_t h = 0; h < KV; h++) {
+            memcpy((TYPE *)layer->keys + (to + h) * keys, (TYPE *)layer->keys + (from + h) * keys,
+                   padded_to_panel(used) * D * sizeof(TYPE));
+            for (int64_t at = 0; at < values; at += panel)
+                memcpy((TYPE *)layer->values + (to + h) * values + at,
+                       (TYPE *)layer->values + (from + h) * values + at,
+                       (used + STEP - 1) / STEP * STEP * PANEL * sizeof(TYPE));
+        }
     }
 }

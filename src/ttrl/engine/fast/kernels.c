@@ -30,13 +30,14 @@ typedef struct {
 
 typedef struct {
     int64_t rows, threads, share_columns;
-    const int64_t *tokens, *position, *owner, *length, *start;
+    const int64_t *tokens, *position, *owner, *length, *prompt_length;
     int64_t prompt_room, room, stride;
     float *hidden, *qkv, *scores, *logits;
     void *x, *y;
 } Batch;
 
 int64_t lanes(void) { return LANES; }
+int64_t panel(void) { return PANEL; }
 
 #define NAME_FLOAT(name) name##_float
 

@@ -18,40 +18,57 @@ void NAME(pack)(const TYPE *w, TYPE *packed, int64_t N, int64_t K) {
                     *packed++ = n < N && k < K ? w[n * K + k] : 0;
 }
 
-/* sums[i][j] of `rows` rows of a with one panel over K / STEP steps. Elements of a are `stride` apart from
-   row to row and `across` (floats only) from column to column. */
-ALWAYS void NAME(tile)(const int rows, const TYPE *restrict a, ptrdiff_t stride, ptrdiff_t across,
-                       const TYPE *restrict panel, int64_t steps, float (*restrict sums)[PANEL]) {
-    vec acc[TILE][2];
-    for (int i = 0; i < rows; i++) acc[i][0] = acc[i][1] = (vec){0};
-    for (int64_t k = 0; k < steps; k++, panel += PANEL * STEP) {
+/* One step of columns: elements of a are `stride` apart from row to row and `across` (floats only) from
+   column to column. */
+ALWAYS void NAME(add_step)(const int rows, const TYPE *restrict a, ptrdiff_t stride, ptrdiff_t across,
+                           const TYPE *restrict panel, int64_t k, vec (*restrict acc)[2]) {
+    panel += k * PANEL * STEP;
 #ifdef IS_HALF
-        const ivec b0 = *(const iloose *)panel, b1 = *(const iloose *)(panel + PANEL);
+    (void)across;
+    const ivec b0 = *(const iloose *)panel, b1 = *(const iloose *)(panel + PANEL);
 #pragma GCC unroll 12
-        for (int i = 0; i < rows; i++) {
-            int32_t pair;
-            memcpy(&pair, a + i * stride + 2 * k, 4);
+    for (int i = 0; i < rows; i++) {
+        int32_t pair;
+        memcpy(&pair, a + i * stride + 2 * k, 4);
 #if defined(__AVX512BF16__)
-            const __m512bh both = (__m512bh)_mm512_set1_epi32(pair);
-            acc[i][0] = (vec)_mm512_dpbf16_ps((__m512)acc[i][0], both, (__m512bh)b0);
-            acc[i][1] = (vec)_mm512_dpbf16_ps((__m512)acc[i][1], both, (__m512bh)b1);
+        const __m512bh both = (__m512bh)_mm512_set1_epi32(pair);
+        acc[i][0] = (vec)_mm512_dpbf16_ps((__m512)acc[i][0], both, (__m512bh)b0);
+        acc[i][1] = (vec)_mm512_dpbf16_ps((__m512)acc[i][1], both, (__m512bh)b1);
 #else
-            const float low = widen_half((half)pair), high = widen_half((half)((uint32_t)pair >> 16));
-            acc[i][0] += low * (vec)(b0 << 16) + high * (vec)(b0 & (int32_t)0xffff0000);
-            acc[i][1] += low * (vec)(b1 << 16) + high * (vec)(b1 & (int32_t)0xffff0000);
-#endif
-        }
-#else
-        const vec b0 = *(const loose *)panel, b1 = *(const loose *)(panel + LANES);
-#pragma GCC unroll 12
-        for (int i = 0; i < rows; i++) {
-            const float x = a[i * stride + k * across];
-            acc[i][0] += x * b0;
-            acc[i][1] += x * b1;
-        }
+        const float low = widen_half((half)pair), high = widen_half((half)((uint32_t)pair >> 16));
+        acc[i][0] += low * (vec)(b0 << 16) + high * (vec)(b0 & (int32_t)0xffff0000);
+        acc[i][1] += low * (vec)(b1 << 16) + high * (vec)(b1 & (int32_t)0xffff0000);
 #endif
     }
-    (void)across;
+#else
+    const vec b0 = *(const loose *)panel, b1 = *(const loose *)(panel + LANES);
+#pragma GCC unroll 12
+    for (int i = 0; i < rows; i++) {
+        const float x = a[i * stride + k * across];
+        acc[i][0] += x * b0;
+        acc[i][1] += x * b1;
+    }
+#endif
+}
+
+/* sums[i][j] of `rows` rows of a with one panel over K / STEP steps. */
+ALWAYS void NAME(tile)(const int rows, const TYPE *restrict a, ptrdiff_t stride, ptrdiff_t across,
+                       const TYPE *restrict panel, int64_t steps, float (*restrict sums)[PANEL]) {
+    /* Few rows are several sums each, or every product would wait for the one before. */
+    const int ways = rows <= 2 ? 4 : rows <= 4 ? 2 : 1;
+    vec acc[TILE * 2][2];
+    for (int i = 0; i < rows * ways; i++) acc[i][0] = acc[i][1] = (vec){0};
+    int64_t k = 0;
+    for (; k + ways <= steps; k += ways)
+#pragma GCC unroll 4
+        for (int w = 0; w < ways; w++)
+            NAME(add_step)(rows, a, stride, across, panel, k + w, acc + w * rows);
+    for (; k < steps; k++) NAME(add_step)(rows, a, stride, across, panel, k, acc);
+    for (int w = 1; w < ways; w++)
+        for (int i = 0; i < rows; i++) {
+            acc[i][0] += acc[w * rows + i][0];
+            acc[i][1] += acc[w * rows + i][1];
+        }
     for (int i = 0; i < rows; i++) {
         *(loose *)sums[i] = acc[i][0];
         *(loose *)(sums[i] + LANES) = acc[i][1];

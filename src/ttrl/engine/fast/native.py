@@ -18,6 +18,7 @@ _SUFFIX = {torch.float32: "float", torch.bfloat16: "half"}
 _FEW_ROWS = 24
 """With fewer rows for each thread, reading large weights takes longer than using them."""
 _LARGE_WEIGHTS = 1 << 23
+_MOST_TILE_ROWS = 12
 
 Indices = NDArray[np.int64]
 
@@ -47,7 +48,7 @@ class _Batch(Structure):
     _fields_ = (
         ("rows", c_int64), ("threads", c_int64), ("share_columns", c_int64),
         ("tokens", c_void_p), ("position", c_void_p), ("owner", c_void_p), ("length", c_void_p),
-        ("start", c_void_p), ("prompt_room", c_int64), ("room", c_int64), ("stride", c_int64),
+        ("prompt_length", c_void_p), ("prompt_room", c_int64), ("room", c_int64), ("stride", c_int64),
         ("hidden", c_void_p), ("qkv", c_void_p), ("scores", c_void_p), ("logits", c_void_p),
         ("x", c_void_p), ("y", c_void_p),
     )  # fmt: skip
@@ -59,27 +60,30 @@ class NativeModel:
     def __init__(self, weights: Weights, *, longest: int) -> None:
         library = kernel.compiled()
         assert library is not None
-        self.lanes = int(library.lanes())
+        self._lanes = int(library.lanes())
+        self.panel = int(library.panel())
+        """Positions, and sizes of heads, that caches hold are multiples of this."""
         self.dtype = weights.embedding.dtype
         suffix = _SUFFIX[self.dtype]
         self._pack, self._packed_size = library[f"pack_{suffix}"], library[f"packed_size_{suffix}"]
         self._packed_size.restype = c_int64
         self._step, self._copy = library[f"step_{suffix}"], library[f"copy_rows_{suffix}"]
+        self._store_prompt = library[f"store_prompt_{suffix}"]
         self._kept: list[Tensor] = []
         shape, first = weights.shape, weights.layers[0]
         hidden, mlp = weights.embedding.shape[1], first.down.weight.shape[1]
         wide = (shape.heads + 2 * shape.kv_heads) * shape.head_size
-        blocks = -(-mlp // self.lanes)
+        blocks = -(-mlp // self._lanes)
         self.vocabulary = weights.head.weight.shape[0]
         cosine, sine = weights.rotation(longest)
         self._layers = (_Layer * len(weights.layers))(*map(self._layer, weights.layers))
         self._model = _Model(
-            hidden, shape.heads, shape.kv_heads, shape.head_size, mlp, 2 * blocks * self.lanes,
+            hidden, shape.heads, shape.kv_heads, shape.head_size, mlp, 2 * blocks * self._lanes,
             len(weights.layers), self.vocabulary, shape.eps, self._keep(weights.embedding.detach()),
             self._floats(weights.norm), self._floats(cosine), self._floats(sine),
             self._linear(weights.head), self._layers,
         )  # fmt: skip
-        inputs = [hidden, shape.heads * shape.head_size, blocks * self.lanes]
+        inputs = [hidden, shape.heads * shape.head_size, blocks * self._lanes]
         rank = (
             max(m.down.shape[0] for m in _linears(first) if m.down is not None)
             if any(m.down is not None for m in _linears(first))
@@ -89,6 +93,21 @@ class NativeModel:
         self._sizes = (hidden, wide)
         self._large = sum(t.numel() * t.element_size() for t in self._kept) > _LARGE_WEIGHTS
         self._rows = 0
+
+    def store_prompt(
+        self, keys: Tensor, values: Tensor, length: int, prompt_keys: Tensor, prompt_values: Tensor
+    ) -> None:
+        """Packs the last `length` positions of a prompt's keys and values, [KV, P, D] each."""
+        heads, width, size = keys.shape
+        keys, values = keys.contiguous(), values.contiguous()
+        sizes = (heads, width, size, length, prompt_keys.shape[-1] // size)
+        self._store_prompt(
+            c_void_p(keys.data_ptr()),
+            c_void_p(values.data_ptr()),
+            *map(c_int64, sizes),
+            c_void_p(prompt_keys.data_ptr()),
+            c_void_p(prompt_values.data_ptr()),
+        )
 
     def cache(self, layer: int, blocks: tuple[Tensor, Tensor, Tensor, Tensor]) -> None:
         """Keys and values of a layer: prompt keys and values, then those of rows, as in attention.h."""
@@ -102,7 +121,7 @@ class NativeModel:
         position: Indices,
         owner: Indices,
         length: Indices,
-        start: Indices,
+        prompt_length: Indices,
         *,
         prompt_room: int,
         room: int,
@@ -113,15 +132,15 @@ class NativeModel:
             position: of the token in its text.   [R]
             owner: question of each row.   [R]
             length: tokens that the row has decoded before, and so the column it writes.   [R]
-            start: first column of each prompt that is no padding.   [Q]
+            prompt_length: of each question.   [Q]
         """
         rows, threads = len(tokens), torch.get_num_threads()
         self._make_room(rows)
-        scores = torch.empty(threads * (prompt_room + room))
+        scores = torch.empty(threads * 2 * _MOST_TILE_ROWS * (prompt_room + room))
         logits = torch.empty(rows, self.vocabulary)
         given = [
             np.ascontiguousarray(a, dtype=np.int64)
-            for a in (tokens, position, owner, length, start)
+            for a in (tokens, position, owner, length, prompt_length)
         ]
         batch = _Batch(
             rows, threads, int(self._large and rows < _FEW_ROWS * threads),
@@ -163,9 +182,9 @@ class NativeModel:
 
         def in_turn(rows: Tensor) -> Tensor:
             halves = rows.view(2, rows.shape[0] // 2, -1)
-            fill = -halves.shape[1] % self.lanes
+            fill = -halves.shape[1] % self._lanes
             halves = torch.nn.functional.pad(halves, (0, 0, 0, fill))
-            turned = halves.view(2, -1, self.lanes, halves.shape[2]).transpose(0, 1)
+            turned = halves.view(2, -1, self._lanes, halves.shape[2]).transpose(0, 1)
             return turned.reshape(2 * (rows.shape[0] // 2 + fill), *rows.shape[1:])
 
         return Linear(

@@ -6,7 +6,7 @@ keep what they have decoded themselves.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -35,38 +35,27 @@ class NativeDecoder:
         weights = Weights(model)
         self._native = NativeModel(weights, longest=longest_prompt + max_tokens)
         self._rows = Rows()
-        heads, size = weights.shape.kv_heads, weights.shape.head_size
-        self._prompt_room = self._whole_vectors(longest_prompt)
-        self._longest = self._whole_vectors(max_tokens)
+        self._heads, self._size = weights.shape.kv_heads, weights.shape.head_size
+        self._prompt_room = self._whole_panels(longest_prompt)
+        self._longest = self._whole_panels(max_tokens)
         self._room = min(_FIRST_ROOM, self._longest)
-        self._start = np.zeros(questions, dtype=np.int64)
+        self._prompt_length = np.zeros(questions, dtype=np.int64)
         self._capacity = 0
-        dtype = self._native.dtype
-        # Zeros: whole vectors are read, also of columns that no prompt has filled.
+        # Zeros: whole panels are read, also positions that no prompt has filled.
         self._prompts = [
-            (
-                torch.zeros(questions, heads, size, self._prompt_room, dtype=dtype),
-                torch.zeros(questions, heads, self._prompt_room, size, dtype=dtype),
-            )
-            for _ in weights.layers
+            self._blocks_for(questions, self._prompt_room, torch.zeros) for _ in weights.layers
         ]
-        self._blocks = [
-            (
-                torch.empty(0, heads, size, self._room, dtype=dtype),
-                torch.empty(0, heads, self._room, size, dtype=dtype),
-            )
-            for _ in weights.layers
-        ]
+        self._blocks = [self._blocks_for(0, self._room, torch.empty) for _ in weights.layers]
 
     def admit(self, places: Indices, prompts: Sequence[Sequence[int]], *, after: int) -> Tensor:
         """Logits after each prompt [Q, V]. Each gets a row, after the first `after` rows."""
         logits, layers = prefill(self._model, prompts)
-        width = max(len(prompt) for prompt in prompts)
-        self._start[places] = [self._prompt_room - len(prompt) for prompt in prompts]
-        at, first = torch.from_numpy(places), self._prompt_room - width
+        self._prompt_length[places] = [len(prompt) for prompt in prompts]
         for (keys, values), (prompt_keys, prompt_values) in zip(layers, self._prompts, strict=True):
-            prompt_keys[at, ..., first:] = keys.transpose(2, 3)
-            prompt_values[at, :, first:] = values
+            for place, prompt, key, value in zip(places, prompts, keys, values, strict=True):
+                self._native.store_prompt(
+                    key, value, len(prompt), prompt_keys[place], prompt_values[place]
+                )
         self._rows.add(places, prompts, after=after)
         self._make_room(len(self._rows), self._room)
         return logits
@@ -87,7 +76,7 @@ class NativeDecoder:
         if rows.length.max() == self._room:
             self._make_room(self._capacity, min(2 * self._room, self._longest))
         logits = self._native.step(
-            tokens, rows.position, rows.owner, rows.length, self._start,
+            tokens, rows.position, rows.owner, rows.length, self._prompt_length,
             prompt_room=self._prompt_room, room=self._room,
         )  # fmt: skip
         rows.length = rows.length + 1
@@ -100,14 +89,22 @@ class NativeDecoder:
         if rows > old:
             self._capacity = max(rows, int(old * _GROWTH))
         for index, (keys, values) in enumerate(self._blocks):
-            _, heads, size, _ = keys.shape
-            more_keys = keys.new_empty(self._capacity, heads, size, room)
-            more_values = keys.new_empty(self._capacity, heads, room, size)
-            more_keys[:old, ..., :used] = keys
-            more_values[:old, :, :used] = values
+            more_keys, more_values = self._blocks_for(self._capacity, room, torch.empty)
+            more_keys[:old, :, : used * self._size] = keys
+            more_values[:old, ..., : used * self._native.panel] = values
             self._blocks[index] = (more_keys, more_values)
             self._native.cache(index, (*self._prompts[index], more_keys, more_values))
         self._room = room
 
-    def _whole_vectors(self, columns: int) -> int:
-        return -(-columns // self._native.lanes) * self._native.lanes
+    def _blocks_for(
+        self, rows: int, room: int, make: Callable[..., Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Packed keys [rows, KV, room D] and values [rows, KV, D / panel, room panel]."""
+        panel, dtype = self._native.panel, self._native.dtype
+        return (
+            make(rows, self._heads, room * self._size, dtype=dtype),
+            make(rows, self._heads, -(-self._size // panel), room * panel, dtype=dtype),
+        )
+
+    def _whole_panels(self, positions: int) -> int:
+        return -(-positions // self._native.panel) * self._native.panel

@@ -34,6 +34,8 @@ typedef uint16_t half;
 #endif
 #define PANEL (2 * LANES)
 
+static inline int64_t padded_to_panel(int64_t n) { return (n + PANEL - 1) / PANEL * PANEL; }
+
 typedef float vec __attribute__((vector_size(4 * LANES)));
 typedef float loose __attribute__((vector_size(4 * LANES), aligned(4)));
 typedef int32_t ivec __attribute__((vector_size(4 * LANES)));

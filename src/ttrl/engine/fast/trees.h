@@ -55,8 +55,6 @@ static int64_t seen_by(const Trees *t, int64_t chain, int64_t *seen) {
     return total;
 }
 
-static int64_t padded_to_panel(int64_t n) { return (n + PANEL - 1) / PANEL * PANEL; }
-
 /* Floats that a thread needs: keys, values and their gradients twice, scores and theirs, queries. */
 int64_t attention_work(int64_t longest, int64_t D) {
     const int64_t n = padded_to_panel(longest), d = padded_to_panel(D);
