@@ -89,6 +89,7 @@ class RunConfig(BaseModel):
     top_k: int = _key(0, "Sampling", "of the votes; 0 keeps all", ge=0)
     max_tokens: Positive = _key(96, "Sampling", "longest completion")
     stop: tuple[str, ...] = _key((), "Sampling", "texts that end a completion")
+    sampling_dtype: Literal["model", "bfloat16"] = _key("model", "Sampling", "of drawing votes; bfloat16 is faster for a float32 model, whose updates and evaluations stay as they are")
     sampler_rows: Positive = _key(1024, "Sampling", "completions drawn side by side; bounds memory, not the result")
 
     samples: Positive = _key(64, "Evaluation", "completions per question before and after training")

@@ -67,7 +67,9 @@ def general(model):
 
 
 def fast_logits(decoder, model):
-    return logits_of(decoder(model, max_tokens=100, longest_prompt=5, questions=3))
+    return logits_of(
+        decoder(model, max_tokens=100, longest_prompt=5, questions=3, dtype=model.dtype)
+    )
 
 
 def logits_of(decoder):
@@ -168,7 +170,7 @@ def test_questions_enter_while_others_run(kind_of_decoder):
     model = make("llama", device=device)
     rows = np.arange(2)
     with torch.inference_mode():
-        batch = decoder(model, max_tokens=80, longest_prompt=5, questions=3)
+        batch = decoder(model, max_tokens=80, longest_prompt=5, questions=3, dtype=model.dtype)
         batch.admit(np.array([2, 0]), PROMPTS[:2], after=0)
         for t in range(40):
             batch.step(rows + t, rows)

@@ -7,6 +7,7 @@ from scipy import stats
 
 from ttrl.answers.tasks import get_task
 from ttrl.data.prompts import Prompter
+from ttrl.engine.fast import kernel
 from ttrl.engine.sampler import NativeSampler
 from ttrl.errors import DataError
 from ttrl.types import Question, SamplingParams
@@ -177,3 +178,39 @@ def test_a_prompt_that_leaves_no_room_is_refused(embedded):
     long = Question(id="long", prompt="many " * 300)
     with pytest.raises(DataError, match=r"question long: its prompt has \d+ tokens"):
         sampler.sample([long], n=2, params=SamplingParams(max_tokens=8), seed=0)
+
+
+def test_a_float32_model_may_be_sampled_in_bfloat16(embedded):
+    """Near the model's own distribution; log-probabilities are those of what was sampled from."""
+    if kernel.compiled() is None:
+        pytest.skip("no C compiler here, so there are no native kernels")
+    prompter = Prompter(embedded.tokenizer, template="{question}\n", task=get_task("math"))
+    options = {"max_rows": 64, "dtype": torch.bfloat16}
+    sampler = NativeSampler(embedded.model, embedded.tokenizer, prompter, **options)
+    params = SamplingParams(max_tokens=20)
+    gaps = []
+    for group in sampler.sample(QUESTIONS, n=16, params=params, seed=0):
+        for completion in group.completions:
+            expected, _ = plain_logprobs(embedded.model, completion, 1.0)
+            gaps.append((torch.tensor(completion.logprobs) - expected).abs())
+    assert 1e-5 < torch.cat(gaps).mean() < 0.02
+
+
+def test_more_questions_than_rows_are_taken_in_turn(embedded):
+    """Questions of several lengths enter as others leave, and none is changed by it."""
+    questions = [
+        Question(
+            id=str(i), prompt=f"{name} has {i} pens. {name} buys {i + 3} on Monday." * (1 + i % 3)
+        )
+        for i, name in enumerate(["Tom", "Zoe", "Ben", "Ann", "Sue", "Kim", "Max", "Ida", "Leo"])
+    ]
+    params = SamplingParams(temperature=1.2, max_tokens=40)
+    sampler = sampler_of(embedded.model, embedded.tokenizer, max_rows=12)
+    groups = sampler.sample(questions, n=4, params=params, seed=2)
+    assert len({len(c.token_ids) for g in groups for c in g.completions}) > 5
+    for question, group in zip(questions, groups, strict=True):
+        (alone,) = sampler.sample([question], n=4, params=params, seed=2)
+        assert [c.token_ids for c in group.completions] == [c.token_ids for c in alone.completions]
+        assert [c.finish_reason for c in group.completions] == [
+            c.finish_reason for c in alone.completions
+        ]

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 
 import yaml
 
 from ttrl.cli.options import make_parser, parse
+from ttrl.cli.threads import thread_settings
 from ttrl.config import INVOCATION_KEYS, resolve
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Prints one line per key: value, then its source as a comment."""
+    """Prints one line per key: value, then its source as a comment. Threads are told as comments."""
     parser = make_parser("config", "Show the resolved settings and where each value came from.")
     resolved = resolve(parse(parser, arguments))
+    threads = thread_settings(os.environ)
     if resolved.values.json_output:
         values = resolved.as_dict()
         told = {key: {"value": values[key], "source": resolved.sources[key]} for key in values}
+        told |= {key: {"value": v, "source": source} for key, (v, source) in threads.items()}
         print(json.dumps(told))
         return 0
     # Where the output cannot hold a character, YAML's own escape keeps the value.
@@ -29,4 +33,6 @@ def run(arguments: Sequence[str]) -> int:
                 {key: value}, default_flow_style=True, allow_unicode=unicode, width=10**9
             )
             print(f"{line.strip()[1:-1]:<40}  # {resolved.sources[key]}")
+    for key, (value, source) in threads.items():
+        print(f"# {key}={value:<{39 - len(key)}}# {source}")
     return 0

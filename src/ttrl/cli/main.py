@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from ttrl.cli.threads import set_threads
 from ttrl.errors import EXIT_CONFIG, EXIT_DONE, EXIT_INTERRUPTED, TtrlError
 
 COMMANDS = {
@@ -29,8 +30,8 @@ USAGE = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    # Spinning threads slow each other down by a factor of 30 on a busy machine. Set before torch loads.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    if arguments[:1] != ["config"]:  # which tells what it finds
+        set_threads(os.environ)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if not arguments or arguments[0] in {"-h", "--help"}:
         print(USAGE, end="")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ttrl.answers.tasks import make_task
 from ttrl.cli.plan import check_context, rendered
 from ttrl.config import RunConfig
-from ttrl.errors import ModelError
+from ttrl.errors import ConfigError, ModelError
 from ttrl.evaluate.sets import QuestionSet, build_sets
 from ttrl.train.votes import check_votes
 from ttrl.types import Task
@@ -38,6 +38,9 @@ class Session:
     prompts: Sequence[str]
     """Rendered prompts of the first set."""
     sampler: NativeSampler
+    """For evaluation, in the model's own type."""
+    voter: NativeSampler
+    """For votes, in `sampling_dtype`."""
 
 
 def open_session(config: RunConfig, *, weights: Path | None = None) -> Session:
@@ -54,7 +57,8 @@ def open_session(config: RunConfig, *, weights: Path | None = None) -> Session:
 
     from ttrl.data.prompts import Prompter
     from ttrl.engine.adapters import adapt, load_adapter
-    from ttrl.engine.models.load import load_model, pick_device
+    from ttrl.engine.fast.decoder import can_decode, decoder_note
+    from ttrl.engine.models.load import DTYPES, load_model, pick_device
     from ttrl.engine.models.source import ModelSource, find_model
     from ttrl.engine.sampler import NativeSampler
 
@@ -72,6 +76,11 @@ def open_session(config: RunConfig, *, weights: Path | None = None) -> Session:
             model = load_adapter(model, weights)
     template = config.prompt_template or loaded.prompt_template
     prompter = Prompter(loaded.tokenizer, template=template, task=task)
+    if config.sampling_dtype != "model" and not can_decode(model):
+        raise ConfigError(
+            f"sampling_dtype={config.sampling_dtype}: {decoder_note(model)}, and it samples in the model's "
+            "own type. Leave sampling_dtype out, or set dtype."
+        )
     try:
         check_context(sets, prompter, config, model)
         prompts = rendered(sets[0].questions, prompter)
@@ -88,4 +97,11 @@ def open_session(config: RunConfig, *, weights: Path | None = None) -> Session:
         prompt_template=template,
         prompts=prompts,
         sampler=NativeSampler(model, loaded.tokenizer, prompter, max_rows=config.sampler_rows),
+        voter=NativeSampler(
+            model,
+            loaded.tokenizer,
+            prompter,
+            max_rows=config.sampler_rows,
+            dtype=None if config.sampling_dtype == "model" else DTYPES[config.sampling_dtype],
+        ),
     )

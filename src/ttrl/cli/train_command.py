@@ -190,7 +190,7 @@ class _Run:
             self.progress, stopped = train(
                 self.session.sets[0].questions,
                 config=self.config,
-                sampler=self.session.sampler,
+                sampler=self.session.voter,
                 policy=self.policy,
                 task=self.session.task,
                 rule=self.rule,

@@ -50,6 +50,7 @@ class Decoding:
         *,
         stop_ids: set[int],
         max_rows: int,
+        dtype: torch.dtype,
     ) -> None:
         """Args: streams: of random numbers, one for each of a question's n samples."""
         self._tokenizer, self._params, self._prompts = tokenizer, params, prompts
@@ -66,6 +67,7 @@ class Decoding:
             max_tokens=params.max_tokens,
             longest_prompt=max(map(len, prompts)),
             questions=places,
+            dtype=dtype,
         )
         # Like lengths together: less padding, and none at all for questions of one shape.
         self._waiting = sorted(range(len(prompts)), key=lambda i: (-len(prompts[i]), -i))

@@ -36,11 +36,17 @@ class NativeSampler:
         prompter: Prompter,
         *,
         max_rows: int,
+        dtype: torch.dtype | None = None,
     ) -> None:
+        """Args: dtype: of decoding, where a fast decoder knows the model; its own if left out.
+
+        Log-probabilities are those of what was sampled from, in whatever type.
+        """
         self._model = model
         self._tokenizer = tokenizer
         self._prompter = prompter
         self._max_rows = max_rows
+        self._dtype = dtype or model.dtype
         self._version = 0
         self.sampled_tokens = 0
         """Tokens of all completions so far."""
@@ -81,6 +87,7 @@ class NativeSampler:
                 params,
                 stop_ids=stop_token_ids(self._model, self._tokenizer),
                 max_rows=self._max_rows,
+                dtype=self._dtype,
             )
             for drawing in decoding.run():
                 i = drawing.question

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from ttrl.engine.fast import kernel
+from ttrl.engine.fast.graph_decoder import GraphDecoder
+from ttrl.engine.fast.native_decoder import NativeDecoder
 from ttrl.engine.fast.prompts import Indices
 from ttrl.engine.fast.weights import is_supported
 from ttrl.engine.general_decoder import GeneralDecoder
@@ -34,19 +37,29 @@ class Decoder(Protocol):
 
 
 def make_decoder(
-    model: PreTrainedModel, *, max_tokens: int, longest_prompt: int, questions: int
+    model: PreTrainedModel,
+    *,
+    max_tokens: int,
+    longest_prompt: int,
+    questions: int,
+    dtype: torch.dtype,
 ) -> Decoder:
-    """The fastest decoder for the model here. Args: questions: that may run at the same time."""
+    """The fastest decoder for the model here.
+
+    Args:
+        questions: that may run at the same time.
+        dtype: of decoding; the general decoder takes the model's own.
+    """
     if not can_decode(model):
         return GeneralDecoder(model, max_tokens=max_tokens)
-    sizes = {"max_tokens": max_tokens, "longest_prompt": longest_prompt, "questions": questions}
-    if model.device.type == "cuda":
-        from ttrl.engine.fast.graph_decoder import GraphDecoder
-
-        return GraphDecoder(model, **sizes)
-    from ttrl.engine.fast.native_decoder import NativeDecoder
-
-    return NativeDecoder(model, **sizes)
+    kind = GraphDecoder if model.device.type == "cuda" else NativeDecoder
+    return kind(
+        model,
+        max_tokens=max_tokens,
+        longest_prompt=longest_prompt,
+        questions=questions,
+        dtype=dtype,
+    )
 
 
 def can_decode(model: PreTrainedModel) -> bool:

@@ -43,16 +43,22 @@ class GraphDecoder:
     admits = True
 
     def __init__(
-        self, model: PreTrainedModel, *, max_tokens: int, longest_prompt: int, questions: int
+        self,
+        model: PreTrainedModel,
+        *,
+        max_tokens: int,
+        longest_prompt: int,
+        questions: int,
+        dtype: torch.dtype,
     ) -> None:
-        """Args: questions: places for questions that run at the same time."""
+        """Args: questions: places for questions that run at the same time. dtype: of decoding."""
         self._model = model
         self._max_tokens = max_tokens
         self._width = longest_prompt
-        self._weights = weights = Weights(model)
+        self._weights = weights = Weights(model, dtype=dtype)
         self._graphs: dict[int, _Graph] = {}
         self._rows = Rows()
-        self._cos, self._sin = weights.rotation(longest_prompt + max_tokens)
+        self._cos, self._sin = weights.rotation(longest_prompt + max_tokens, dtype=dtype)
         self._start = torch.zeros(questions, dtype=torch.long, device=model.device)
         heads, size = weights.shape.kv_heads, weights.shape.head_size
         room = min(_FIRST_ROOM, max_tokens)

@@ -75,11 +75,11 @@ class NativeModel:
         wide = (shape.heads + 2 * shape.kv_heads) * shape.head_size
         blocks = -(-mlp // self._lanes)
         self.vocabulary = weights.head.weight.shape[0]
-        cosine, sine = weights.rotation(longest)
+        cosine, sine = weights.rotation(longest, dtype=torch.float32)
         self._layers = (_Layer * len(weights.layers))(*map(self._layer, weights.layers))
         self._model = _Model(
             hidden, shape.heads, shape.kv_heads, shape.head_size, mlp, 2 * blocks * self._lanes,
-            len(weights.layers), self.vocabulary, shape.eps, self._keep(weights.embedding.detach()),
+            len(weights.layers), self.vocabulary, shape.eps, self._keep(weights.embedding),
             self._floats(weights.norm), self._floats(cosine), self._floats(sine),
             self._linear(weights.head), self._layers,
         )  # fmt: skip
@@ -99,7 +99,7 @@ class NativeModel:
     ) -> None:
         """Packs the last `length` positions of a prompt's keys and values, [KV, P, D] each."""
         heads, width, size = keys.shape
-        keys, values = keys.contiguous(), values.contiguous()
+        keys, values = (block.to(self.dtype).contiguous() for block in (keys, values))
         sizes = (heads, width, size, length, prompt_keys.shape[-1] // size)
         self._store_prompt(
             c_void_p(keys.data_ptr()),
@@ -207,7 +207,7 @@ class NativeModel:
 
     def _packed(self, matrix: Tensor) -> int:
         rows, columns = matrix.shape
-        matrix = matrix.detach().contiguous()
+        matrix = matrix.contiguous()
         size = self._packed_size(c_int64(rows), c_int64(columns))
         packed = torch.empty(size, dtype=matrix.dtype)
         self._pack(
@@ -219,7 +219,7 @@ class NativeModel:
         return self._keep(packed)
 
     def _floats(self, vector: Tensor | None) -> int | None:
-        return None if vector is None else self._keep(vector.detach().float().contiguous())
+        return None if vector is None else self._keep(vector.float().contiguous())
 
     def _keep(self, tensor: Tensor) -> int:
         self._kept.append(tensor)

@@ -28,11 +28,17 @@ class NativeDecoder:
     admits = True
 
     def __init__(
-        self, model: PreTrainedModel, *, max_tokens: int, longest_prompt: int, questions: int
+        self,
+        model: PreTrainedModel,
+        *,
+        max_tokens: int,
+        longest_prompt: int,
+        questions: int,
+        dtype: torch.dtype,
     ) -> None:
-        """Args: questions: places for questions that run at the same time."""
+        """Args: questions: places for questions that run at the same time. dtype: of decoding."""
         self._model = model
-        weights = Weights(model)
+        weights = Weights(model, dtype=dtype)
         self._native = NativeModel(weights, longest=longest_prompt + max_tokens)
         self._rows = Rows()
         self._heads, self._size = weights.shape.kv_heads, weights.shape.head_size

@@ -64,7 +64,8 @@ class Weights:
     a small adapter to rounding and the sampler would drift from the policy that is trained.
     """
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(self, model: PreTrainedModel, *, dtype: torch.dtype) -> None:
+        """Args: dtype: of the snapshot."""
         base = base_of(model)
         config = base.config
         self.shape = Shape(
@@ -73,16 +74,16 @@ class Weights:
             head_size=base.model.layers[0].self_attn.head_dim,
             eps=config.rms_norm_eps,
         )
-        self.embedding: Tensor = base.model.embed_tokens.weight
-        self.norm: Tensor = base.model.norm.weight
-        self.head = _linear(base.lm_head)
-        self.layers = [_layer(layer) for layer in base.model.layers]
+        self.embedding: Tensor = base.model.embed_tokens.weight.detach().to(dtype)
+        self.norm: Tensor = base.model.norm.weight.detach().to(dtype)
+        self.head = _linear(base.lm_head, dtype)
+        self.layers = [_layer(layer, dtype) for layer in base.model.layers]
         self._rotary: Any = base.model.rotary_emb
 
-    def rotation(self, longest: int) -> tuple[Tensor, Tensor]:
+    def rotation(self, longest: int, *, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Cosines and signed sines by position: x cos + swap(x) sin turns a head.   [longest, D] each"""
         positions = torch.arange(longest, device=self.embedding.device).unsqueeze(0)
-        cos, sin = self._rotary(self.embedding[:1].unsqueeze(0), positions)
+        cos, sin = self._rotary(self.embedding.new_zeros(1, dtype=dtype), positions)
         half = sin.shape[-1] // 2
         signed = torch.cat([-sin[0, :, :half], sin[0, :, half:]], dim=-1)
         return cos[0], signed
@@ -104,38 +105,40 @@ def base_of(model: Any) -> Any:
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
-def _layer(layer: Any) -> Layer:
+def _layer(layer: Any, dtype: torch.dtype) -> Layer:
     attention, mlp = layer.self_attn, layer.mlp
     return Layer(
-        input_norm=layer.input_layernorm.weight,
-        qkv=_fused([attention.q_proj, attention.k_proj, attention.v_proj]),
-        query_norm=attention.q_norm.weight if hasattr(attention, "q_norm") else None,
-        key_norm=attention.k_norm.weight if hasattr(attention, "k_norm") else None,
-        output=_linear(attention.o_proj),
-        mlp_norm=layer.post_attention_layernorm.weight,
-        gate_up=_fused([mlp.gate_proj, mlp.up_proj]),
-        down=_linear(mlp.down_proj),
+        input_norm=layer.input_layernorm.weight.detach().to(dtype),
+        qkv=_fused([attention.q_proj, attention.k_proj, attention.v_proj], dtype),
+        query_norm=attention.q_norm.weight.detach().to(dtype)
+        if hasattr(attention, "q_norm")
+        else None,
+        key_norm=attention.k_norm.weight.detach().to(dtype)
+        if hasattr(attention, "k_norm")
+        else None,
+        output=_linear(attention.o_proj, dtype),
+        mlp_norm=layer.post_attention_layernorm.weight.detach().to(dtype),
+        gate_up=_fused([mlp.gate_proj, mlp.up_proj], dtype),
+        down=_linear(mlp.down_proj, dtype),
     )
 
 
-def _linear(module: Any) -> Linear:
+def _linear(module: Any, dtype: torch.dtype) -> Linear:
+    base = module.get_base_layer() if hasattr(module, "lora_A") else module
+    weight = base.weight.detach()
+    bias = None if base.bias is None else base.bias.detach().to(dtype)
     if not hasattr(module, "lora_A"):
-        return Linear(weight=module.weight, bias=module.bias)
-    base = module.get_base_layer()
+        return Linear(weight=weight.to(dtype), bias=bias)
     (name,) = module.lora_A.keys()
-    down, up = module.lora_A[name].weight, module.lora_B[name].weight * module.scaling[name]
-    if base.weight.dtype == torch.float32:
-        return Linear(weight=base.weight + up @ down, bias=base.bias)
-    return Linear(
-        weight=base.weight,
-        bias=base.bias,
-        down=down.to(base.weight.dtype),
-        up=up.to(base.weight.dtype),
-    )
+    down = module.lora_A[name].weight.detach()
+    up = module.lora_B[name].weight.detach() * module.scaling[name]
+    if dtype == weight.dtype == torch.float32:
+        return Linear(weight=weight + up @ down, bias=bias)
+    return Linear(weight=weight.to(dtype), bias=bias, down=down.to(dtype), up=up.to(dtype))
 
 
-def _fused(modules: list[Any]) -> Linear:
-    parts = [_linear(module) for module in modules]
+def _fused(modules: list[Any], dtype: torch.dtype) -> Linear:
+    parts = [_linear(module, dtype) for module in modules]
     biases = [p.bias for p in parts if p.bias is not None]
     downs = [p.down for p in parts if p.down is not None]
     ups = [p.up for p in parts if p.up is not None]
