@@ -1,6 +1,6 @@
 """A whole step of TTRL against TRL's GRPOTrainer with a majority vote as its reward.
 
-    python -m benchmarks.step [--json] [--rounds N] [--only TEXT] [--trl-python PATH]
+    python -m benchmarks.step [--json] [--rounds N] [--only TEXT] [--every-way] [--trl-python PATH]
 
 Both sides draw the votes, vote, and make one AdamW update, each in a process of its own with torch's own
 number of threads; they take turns and start from the same weights. Times are seconds per step.
@@ -28,7 +28,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ HERE = Path(__file__).parent
 TRL_VERSION = "1.16.0"
 WARM_UP = 2
 TRIAL = 2
-"""Steps that decide which of TRL's ways is measured, after one for warming up."""
+"""Steps that decide which of TRL's ways is measured, after as many for warming up."""
 SAME_WORK = {"votes_per_question": 16, "trained_per_question": 16, "max_tokens": 48}
 
 
@@ -72,6 +72,8 @@ FLOAT32 = {"weights": "float32", "autocast": False}
 BFLOAT16 = {"weights": "bfloat16", "autocast": False}
 MIXED = {"weights": "float32", "autocast": True}
 BOTH = {"weights": "bfloat16", "autocast": True}
+SELDOM: tuple[dict[str, Any], ...] = ({}, {"cache": "static"}, {"compile": True})
+"""Tried with --every-way only: on a CPU a static cache and torch.compile were slower, or as fast."""
 
 
 def main() -> None:
@@ -82,6 +84,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="cases whose name holds this text")
+    parser.add_argument("--every-way", action="store_true", help="try more of TRL's ways, minutes")
     parser.add_argument("--trl-python", type=Path, help="of an environment that has TRL")
     args = parser.parse_args()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -91,6 +94,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for case in cases(Path(folder)):
             if args.only in case.name:
+                if args.every_way:
+                    case = replace(case, ways=tuple(w | m for w in case.ways for m in SELDOM))
                 row, detail = compare(case, trl, rounds=args.rounds)
                 rows.append(row)
                 details[case.name] = detail
@@ -151,7 +156,8 @@ def fastest(case: Case, trl: Path) -> dict[str, Any]:
     found = {}
     for place, way in enumerate(case.ways):
         with trl_worker(case, trl, way) as worker:
-            worker.step()
+            for _ in range(WARM_UP):
+                worker.step()
             answers = [worker.step() for _ in range(TRIAL)]
         found[place] = statistics.median(a["seconds"] for a in answers)
         print(f"{case.name}, TRL with {way}: {found[place]:.2f} s", flush=True)

@@ -42,7 +42,7 @@ def main() -> None:
         beta=0.0, loss_type="dapo", scale_rewards="group",
         learning_rate=spec["learning_rate"], lr_scheduler_type="constant", weight_decay=0.0,
         adam_beta2=spec["adam_beta2"], max_grad_norm=1.0, dataloader_pin_memory=False,
-        torch_compile=spec.get("compile", False),
+        cache_implementation=spec.get("cache"), torch_compile=spec.get("compile", False),
     )  # fmt: skip
     answer = ANSWERS[spec["answer"]]
     fewer = votes > kept
