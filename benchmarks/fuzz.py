@@ -20,7 +20,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.pairing import machine
+from benchmarks.machine import Watch
 from ttrl import vote
 
 LABELLED = Path(__file__).parents[1] / "tests" / "answers" / "labelled"
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
     args = parser.parse_args()
-    chooser = random.Random(args.seed)
+    chooser, watch = random.Random(args.seed), Watch()
     known = [
         json.loads(line)["a"] for line in (LABELLED / "pairs.jsonl").read_text("utf-8").splitlines()
     ]
@@ -88,7 +88,7 @@ def main() -> None:
         "resident_mib": resident() / 2**20,
         "growth_of_second_half": growth,
         "children_peak_mib": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**10,
-        "machine": machine(),
+        "machine": watch.told(),
     }
     print("\n".join(f"{key:<24}{value}" for key, value in told.items()))
     if growth > GROWTH and args.completions >= FULL_CACHES:

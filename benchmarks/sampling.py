@@ -1,66 +1,43 @@
 """Sampling against the general decoder and transformers `generate`, on the same weights and lengths.
 
-    python -m benchmarks.sampling [--json] [--rounds N] [--device cuda]
+    python -m benchmarks.sampling [--json] [--rounds N] [--only TEXT] [--device cuda] [--gguf PATH]
 
-Rows alternate in one process; figures are sampled tokens per second, ratios are ours / peer. Models: the
-embedded one on the demo's questions (16 questions x 64 votes at temperature 1, each up to its own end), a
-random Llama of 2.9 M parameters (256 rows x 48 tokens), and on CUDA a random 0.5 B Qwen2 with LoRA in
-bfloat16 (512 rows x 64 tokens). `generate` repeats each prompt for each of its rows, as it does for users.
+Rows alternate in one process; figures are sampled tokens per second. Models: the embedded one on the demo's
+questions (16 questions x 64 votes at temperature 1, each up to its own end), a random Llama of 2.9 M
+parameters (16 x 16 rows, 48 tokens), 135 M parameters in bfloat16 (8 x 16 rows, 48 tokens; of a GGUF file of
+SmolLM2-135M with --gguf, else random weights of that shape), and on CUDA a random 0.5 B Qwen2 with LoRA in
+bfloat16 (16 x 32 rows, 64 tokens). `generate` repeats each prompt for each of its rows, as it does for users.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
+from itertools import count
 from typing import Any
 from unittest import mock
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from benchmarks.pairing import machine
-from ttrl.answers.tasks import get_task
-from ttrl.config import RunConfig
-from ttrl.data.prompts import Prompter
+from benchmarks.machine import Watch
+from benchmarks.models import (
+    LLAMA_3M,
+    Workload,
+    embedded_workload,
+    random_llama,
+    random_workload,
+    smollm2,
+)
+from benchmarks.pairing import Row, pair, tell
 from ttrl.engine.adapters import adapt
-from ttrl.engine.models.load import load_model, pick_device
-from ttrl.engine.models.source import find_model
+from ttrl.engine.models.load import pick_device
 from ttrl.engine.sampler import NativeSampler
-from ttrl.evaluate.sets import build_sets
-from ttrl.types import Question, SamplingParams
+from ttrl.types import SamplingParams
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workload:
-    """A model, its prompts, and how much is drawn."""
-
-    name: str
-    model: Any
-    tokenizer: Any
-    prompter: Any
-    questions: Sequence[Question]
-    votes: int
-    tokens: int
-
-
-class _NoEnd:
-    """A tokenizer of models with random weights: nothing ends before the last token."""
-
-    eos_token_id = None
-
-    def decode(self, ids: list[int], **_: object) -> str:
-        return ""
-
-
-class _Numbers:
-    """Prompts of random models: as many tokens as the question says."""
-
-    def encode(self, question: Question) -> tuple[int, ...]:
-        return tuple(range(10, 10 + int(question.prompt)))
+Make = Callable[[], Workload]
 
 
 def main() -> None:
@@ -70,85 +47,75 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="", help="workloads whose name holds this text")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--gguf", help="SmolLM2-135M as a GGUF file")
     args = parser.parse_args()
-    device, before = pick_device(args.device), machine()
-    rows = []
-    for work in workloads(device):
-        for peer, call in (("general decoder", general), ("generate", generate)):
-            rows.append(compare(work, peer, call, rounds=args.rounds))
-            told = rows[-1]
-            print(
-                f"{told['name']:<48} ours {told['ours']:>8,.0f}  peer {told['peer']:>8,.0f}  ratio "
-                f"{told['ratio_median']:.1f} ({told['ratio_min']:.1f} to {told['ratio_max']:.1f})",
-                flush=True,
-            )
-    if args.json:
-        print(json.dumps({"rows": rows, "machine": machine(), "machine_before": before}))
+    watch, rows = Watch(), []
+    for name, target, make in workloads(pick_device(args.device), args.gguf):
+        if args.only in name:
+            work = make()
+            rows.append(compare(f"{name}, against general decoder", work, general, args.rounds))
+            rows.append(compare(f"{name}, against generate", work, generate, args.rounds, target))
+    tell(rows, as_json=args.json, watch=watch)
 
 
-def workloads(device: torch.device) -> list[Workload]:
-    """What the machine can run."""
-    loaded = load_model(find_model("ttrl-tiny"), dtype="float32", device=device)
-    prompter = Prompter(loaded.tokenizer, template=loaded.prompt_template, task=get_task("math"))
-    found = [
-        Workload(name="embedded, demo", model=loaded.model, tokenizer=loaded.tokenizer, prompter=prompter,
-                 questions=build_sets(RunConfig())[0].questions[:16], votes=64, tokens=96)
-    ]  # fmt: skip
-    torch.manual_seed(0)
-    sizes: dict[str, Any] = {"num_attention_heads": 6, "num_key_value_heads": 6}
-    for dtype in (torch.float32, torch.bfloat16):
-        small: Any = LlamaForCausalLM(
-            LlamaConfig(
-                vocab_size=82, hidden_size=192, intermediate_size=576, num_hidden_layers=6, **sizes
-            )
-        )
-        small = small.to(device, dtype).eval()
-        found.append(
-            _random(f"2.9 M Llama, {dtype}", small, prompt=8, questions=16, votes=16, tokens=48)
-        )
+def workloads(device: torch.device, gguf: str | None) -> list[tuple[str, float | None, Make]]:
+    """What the machine can run: its name, how many times faster than `generate` it should be, the maker."""
+    found: list[tuple[str, float | None, Make]] = [
+        ("embedded, demo", 5.0, partial(embedded_workload, device)),
+        ("2.9 M Llama, float32", 3.0, partial(small, torch.float32, device)),
+        ("2.9 M Llama, bfloat16", 3.0, partial(small, torch.bfloat16, device)),
+        ("135 M Llama, bfloat16", 3.5, partial(medium, gguf, device)),
+    ]
     if device.type == "cuda":
-        config = Qwen2Config(
-            vocab_size=151_936, hidden_size=896, intermediate_size=4864, num_hidden_layers=24,
-            num_attention_heads=14, num_key_value_heads=2, tie_word_embeddings=True,
-        )  # fmt: skip
-        base: Any = Qwen2ForCausalLM(config)
-        large = adapt(base.to(device, torch.bfloat16).eval(), rank=16, seed=0)
-        found.append(
-            _random(
-                "0.5 B Qwen2, LoRA, bfloat16", large, prompt=200, questions=16, votes=32, tokens=64
-            )
-        )
+        found.append(("0.5 B Qwen2, LoRA, bfloat16", None, partial(qwen2_with_lora, device)))
     return found
 
 
-def _random(
-    name: str, model: Any, *, prompt: int, questions: int, votes: int, tokens: int
-) -> Workload:
-    model.generation_config.eos_token_id = None
-    asked = [Question(id=str(number), prompt=str(prompt)) for number in range(questions)]
-    return Workload(name=name, model=model, tokenizer=_NoEnd(), prompter=_Numbers(), questions=asked,
-                    votes=votes, tokens=tokens)  # fmt: skip
+def small(dtype: torch.dtype, device: torch.device) -> Workload:
+    """256 rows."""
+    model = random_llama(LLAMA_3M, dtype).to(device)
+    return random_workload(model, prompt=8, questions=16, votes=16, tokens=48)
+
+
+def medium(gguf: str | None, device: torch.device) -> Workload:
+    """128 rows."""
+    return random_workload(smollm2(gguf, device), prompt=32, questions=8, votes=16, tokens=48)
+
+
+def qwen2_with_lora(device: torch.device) -> Workload:
+    """The shape of Qwen2.5-0.5B."""
+    config = Qwen2Config(
+        vocab_size=151_936, hidden_size=896, intermediate_size=4864, num_hidden_layers=24,
+        num_attention_heads=14, num_key_value_heads=2, tie_word_embeddings=True,
+    )  # fmt: skip
+    base: Any = Qwen2ForCausalLM(config)
+    model = adapt(base.to(device, torch.bfloat16).eval(), rank=16, seed=0)
+    return random_workload(model, prompt=200, questions=16, votes=32, tokens=64)
 
 
 def compare(
-    work: Workload, peer: str, call: Callable[[Workload, int], float], *, rounds: int
-) -> dict[str, Any]:
-    """Tokens per second of both, alternating."""
+    name: str,
+    work: Workload,
+    peer: Callable[[Workload, int], float],
+    rounds: int,
+    target: float | None = None,
+) -> Row:
+    """Tokens per second of both, alternating, after one run of each for warming up."""
     ours(work, 0)
-    call(work, 0)
-    pairs = [(ours(work, n), call(work, n)) if n % 2 else (call(work, n), ours(work, n))[::-1]
-             for n in range(1, rounds + 1)]  # fmt: skip
-    ratios = [mine / theirs for mine, theirs in pairs]
-    return {
-        "name": f"{work.name}, against {peer}",
-        "ours": statistics.median(mine for mine, _ in pairs),
-        "peer": statistics.median(theirs for _, theirs in pairs),
-        "ratio_median": statistics.median(ratios),
-        "ratio_min": min(ratios),
-        "ratio_max": max(ratios),
-        "target": None,
-    }
+    peer(work, 0)
+    mine, theirs = count(1), count(1)
+    row = pair(
+        name,
+        lambda: ours(work, next(mine)),
+        lambda: peer(work, next(theirs)),
+        rounds=rounds,
+        unit="tokens/s",
+        target=target,
+    )
+    print(f"{row.name}: {row.ratio_median:.2f}", flush=True)
+    return row
 
 
 def ours(work: Workload, seed: int) -> float:

@@ -21,7 +21,8 @@ import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.pairing import Row, machine, milliseconds, pair, tell
+from benchmarks.machine import Watch
+from benchmarks.pairing import Row, milliseconds, race, tell
 from ttrl import vote
 from ttrl.answers import exact
 from ttrl.answers.exact import MathTask
@@ -58,7 +59,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--questions", type=int, default=1000)
     args = parser.parse_args()
-    before = machine()
+    watch = Watch()
     mistakes = count_mistakes()
     print(
         f"{'labelled pairs':<24}{'pairs':>7}{'false joins':>13}{'missed joins':>14}{'seconds':>9}"
@@ -70,9 +71,9 @@ def main() -> None:
         )
     rows = timings(rounds=args.rounds, questions=args.questions)
     worst_name, worst = worst_hostile()
-    rows.append(Row(name=f"worst single hostile string: {worst_name}", ours=worst, target=2000))
+    rows.append(Row(name=f"worst single hostile string: {worst_name}", ours=worst, limit=2000))
     print()
-    tell(rows, as_json=args.json, mistakes=mistakes, machine_before=before)
+    tell(rows, as_json=args.json, watch=watch, mistakes=mistakes)
 
 
 def count_mistakes() -> dict[str, dict[str, float]]:
@@ -110,23 +111,23 @@ def timings(*, rounds: int, questions: int) -> list[Row]:
     texts, programs = text_votes(), program_votes()
     vote([r"\boxed{\sin 1}"])  # the start of a worker is paid once per process
     return [
-        pair("integers, against strings", fresh(integers), lambda: string_vote(integers), rounds=rounds),
-        pair("integers, against math-verify", fresh(integers), lambda: greedy(integers),
-             rounds=rounds, target=3),
-        pair("integers, deduplicated", fresh(integers), lambda: greedy(sorted(set(integers))),
-             rounds=rounds, target=3),
-        pair("MATH-like, against strings", fresh(mathlike), lambda: string_vote(mathlike), rounds=rounds),
-        pair("MATH-like, against math-verify", fresh(mathlike), lambda: greedy(mathlike),
-             rounds=rounds, target=10),
-        pair("MATH-like, deduplicated", fresh(mathlike), lambda: greedy(sorted(set(mathlike))),
-             rounds=rounds, target=10),
-        pair("MATH-like, one hard for algebra",
+        race("integers, against strings", fresh(integers), lambda: string_vote(integers), rounds=rounds),
+        race("integers, against math-verify", fresh(integers), lambda: greedy(integers),
+             rounds=rounds, limit=3),
+        race("integers, deduplicated", fresh(integers), lambda: greedy(sorted(set(integers))),
+             rounds=rounds, limit=3),
+        race("MATH-like, against strings", fresh(mathlike), lambda: string_vote(mathlike), rounds=rounds),
+        race("MATH-like, against math-verify", fresh(mathlike), lambda: greedy(mathlike),
+             rounds=rounds, limit=10),
+        race("MATH-like, deduplicated", fresh(mathlike), lambda: greedy(sorted(set(mathlike))),
+             rounds=rounds, limit=10),
+        race("MATH-like, one hard for algebra",
              lambda: fresh([*mathlike[:-1], rf"\boxed{{{HARD % next(exponents)}}}"])(),
-             rounds=rounds, target=1200),
-        pair(f"{questions} questions, both kinds", lambda: [fresh(each)() for each in many],
-             rounds=1, target=10 * questions),
-        pair("ROUGE-L of 64 texts of 300 words", fresh(texts, task="text"), rounds=rounds, target=60),
-        pair("AST of 64 functions", fresh(programs, task="code"), rounds=rounds, target=200),
+             rounds=rounds, limit=1200),
+        race(f"{questions} questions, both kinds", lambda: [fresh(each)() for each in many],
+             rounds=1, limit=10 * questions),
+        race("ROUGE-L of 64 texts of 300 words", fresh(texts, task="text"), rounds=rounds, limit=60),
+        race("AST of 64 functions", fresh(programs, task="code"), rounds=rounds, limit=200),
     ]  # fmt: skip
 
 
