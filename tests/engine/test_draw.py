@@ -1,10 +1,15 @@
+import math
+
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 from transformers import TopKLogitsWarper, TopPLogitsWarper
 
 import ttrl.engine.draw as draw_module
-from ttrl.engine.draw import draw, truncate
+from ttrl.engine.draw import draw, draw_by_torch, truncate
+from ttrl.engine.fast import kernel
 from ttrl.types import SamplingParams
 
 
@@ -64,9 +69,46 @@ def test_rows_in_chunks_give_the_same_draws(monkeypatch):
     row_of = torch.randint(0, 23, (100,), generator=generator).sort().values
     uniform = torch.rand(100, generator=generator, dtype=torch.float64)
     params = SamplingParams(temperature=0.7, top_p=0.9)
-    whole = draw(logits, uniform, row_of, params)
+    whole = draw_by_torch(logits, uniform, row_of, params)
     monkeypatch.setattr(draw_module, "_CHUNK_ELEMENTS", 11 * 4)
-    parts = draw(logits, uniform, row_of, params)
+    parts = draw_by_torch(logits, uniform, row_of, params)
     assert torch.equal(whole.tokens, parts.tokens)
     torch.testing.assert_close(whole.logprobs, parts.logprobs)
     torch.testing.assert_close(whole.entropy, parts.entropy)
+
+
+@pytest.mark.parametrize("bad", [math.nan, -math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("params", [{}, {"top_p": 0.95}, {"top_k": 3, "top_p": 0.5}, {"temperature": 0}])
+def test_logits_that_are_not_finite_give_log_probabilities_that_are_not(bad, params):
+    """And harm nobody: the rows beside them are drawn as ever."""
+    logits = torch.randn(3, 500, generator=torch.Generator().manual_seed(0))
+    row_of, uniform = torch.tensor([0, 1, 1, 2]), torch.tensor([0.1, 0.5, 0.9, 0.3]).double()
+    params = SamplingParams(**params)
+    before = draw(logits, uniform, row_of, params)
+    logits[1] = bad
+    drawn = draw(logits, uniform, row_of, params)
+    assert not torch.isfinite(drawn.logprobs[1:3]).any()
+    for outer in (0, 3):
+        assert drawn.tokens[outer] == before.tokens[outer]
+        assert drawn.logprobs[outer] == before.logprobs[outer]
+
+
+@pytest.mark.skipif(kernel.compiled() is None, reason="no C compiler here")
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(1, 3000), st.integers(0, 40), st.sampled_from([1.0, 0.95, 0.5, 0.01]),
+    st.sampled_from([0.3, 1.0, 20.0]), st.integers(0, 10**6),
+)  # fmt: skip
+def test_the_kernel_draws_what_torch_draws(vocabulary, top_k, top_p, spread, seed):
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(4, vocabulary, generator=generator) * spread
+    logits[1] = logits[1].round()  # ties
+    row_of = torch.tensor([0, 0, 1, 1, 1, 3, 3])
+    uniform = torch.rand(7, generator=generator).double()
+    params = SamplingParams(temperature=0.8, top_k=top_k, top_p=top_p)
+    own, expected = (f(logits, uniform, row_of, params) for f in (draw, draw_by_torch))
+    # A uniform number within rounding of an edge may fall on either side of it.
+    same = own.tokens == expected.tokens
+    assert same.float().mean() > 0.8
+    torch.testing.assert_close(own.logprobs[same], expected.logprobs[same], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(own.entropy, expected.entropy, atol=2e-4, rtol=1e-3)

@@ -2,7 +2,7 @@
 
 #define BLOCK 256  /* entries whose sum is taken at once */
 #define BINS 2048  /* of a histogram of positive floats by exponent and three bits more */
-#define BIN(x) (bits_of(x) >> 20)
+#define BIN(x) ((bits_of(x) & 0x7fffffff) >> 20)
 
 ALWAYS uint32_t bits_of(float x) {
     uint32_t bits;
@@ -117,6 +117,13 @@ void draw(const float *logits, int64_t R, int64_t V, const double *uniform, cons
             double total = exponentials(x, V, scale, top, e, sums);
             const double log_total = log(total);
             float spread = 0.0f;
+            if (!isfinite(log_total)) { /* the caller refuses these log-probabilities */
+                for (; s < stop && row_of[s] == row; s++) {
+                    tokens[s] = 0;
+                    logprobs[s] = entropy[s] = NAN;
+                }
+                continue;
+            }
             if (greedy) {
                 int64_t best = 0;
                 while (best < V - 1 && x[best] != top) best++;
