@@ -82,7 +82,7 @@ class RunConfig(BaseModel):
     kl_coefficient: Rate = _key(0.0, "Learning", "weight of the KL term to the base model; 0 needs no reference")
     divide_by_std: bool = _key(True, "Learning", "divide advantages by the group's standard deviation")
     stop_after_silent_steps: Positive = _key(20, "Learning", "end after so many steps in a row without a gradient (full agreement)")
-    micro_batch_tokens: Positive = _key(16384, "Learning", "tokens in one forward and backward pass; bounds memory, not the result")
+    micro_batch_tokens: Positive = _key(8192, "Learning", "tokens in one forward and backward pass; bounds memory, not the result")
 
     temperature: float = _key(1.0, "Sampling", "of the votes", gt=0, allow_inf_nan=False)
     top_p: Share = _key(1.0, "Sampling", "of the votes")

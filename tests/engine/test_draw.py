@@ -78,7 +78,9 @@ def test_rows_in_chunks_give_the_same_draws(monkeypatch):
 
 
 @pytest.mark.parametrize("bad", [math.nan, -math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("params", [{}, {"top_p": 0.95}, {"top_k": 3, "top_p": 0.5}, {"temperature": 0}])
+@pytest.mark.parametrize(
+    "params", [{}, {"top_p": 0.95}, {"top_k": 3, "top_p": 0.5}, {"temperature": 0}]
+)
 def test_logits_that_are_not_finite_give_log_probabilities_that_are_not(bad, params):
     """And harm nobody: the rows beside them are drawn as ever."""
     logits = torch.randn(3, 500, generator=torch.Generator().manual_seed(0))

@@ -41,14 +41,39 @@ typedef struct {
     int64_t length, room;
 } NAME(Segment);
 
-/* scores of G queries with a segment's positions. */
+/* scores of G queries with a segment's positions, in whole panels; beyond its length they are -FLT_MAX. */
 static void NAME(score)(int G, const TYPE *q, int64_t D, const NAME(Segment) * seg, float *scores,
                         int64_t stride) {
     float sums[TILE][PANEL];
     for (int64_t t = 0; t < seg->length; t += PANEL) {
         NAME(any_tile)(G, q, D, 1, seg->keys + t * D, D / STEP, sums);
-        for (int g = 0; g < G; g++) memcpy(scores + g * stride + t, sums[g], sizeof sums[g]);
+        const int32_t left = (int32_t)(seg->length - t);
+        for (int g = 0; g < G; g++)
+            for (int32_t j = 0; j < PANEL; j++)
+                scores[g * stride + t + j] = j < left ? sums[g][j] : -FLT_MAX;
     }
+}
+
+/* Loops over whole panels have a known length, so that none of it is left to single numbers. */
+ALWAYS float NAME(largest_score)(const float *s, int64_t length, float top) {
+    float tops[PANEL];
+    for (int j = 0; j < PANEL; j++) tops[j] = top;
+    for (int64_t t = 0; t < length; t += PANEL)
+        for (int j = 0; j < PANEL; j++) tops[j] = s[t + j] > tops[j] ? s[t + j] : tops[j];
+    for (int j = 0; j < PANEL; j++) top = tops[j] > top ? tops[j] : top;
+    return top;
+}
+
+ALWAYS float NAME(weigh_scores)(const float *s, int64_t length, float top, TYPE *weights) {
+    float totals[PANEL] = {0}, total = 0.0f;
+    for (int64_t t = 0; t < length; t += PANEL)
+        for (int j = 0; j < PANEL; j++) {
+            const float e = exp_nonpositive(s[t + j] - top);
+            totals[j] += e;
+            weights[t + j] = NARROW(e);
+        }
+    for (int j = 0; j < PANEL; j++) total += totals[j];
+    return total;
 }
 
 /* q: G <= TILE queries of D, already scaled. out: G heads of D.
@@ -60,23 +85,12 @@ static void NAME(attend)(int G, const TYPE *q, int64_t D, const NAME(Segment) se
     NAME(score)(G, q, D, seg, scores, stride);
     NAME(score)(G, q, D, seg + 1, scores + seg[0].room, stride);
     for (int g = 0; g < G; g++) {
-        float top = -FLT_MAX;
-        totals[g] = 0.0f;
-        for (int i = 0; i < 2; i++) {
-            const float *s = scores + g * stride + i * seg[0].room;
-            for (int64_t t = 0; t < seg[i].length; t++) top = s[t] > top ? s[t] : top;
-        }
-        for (int i = 0; i < 2; i++) {
-            float *s = scores + g * stride + i * seg[0].room, total = 0.0f;
-            TYPE *w = weights + g * stride + i * seg[0].room;
-            for (int64_t t = 0; t < seg[i].length; t++) {
-                const float e = exp_nonpositive(s[t] - top);
-                total += e;
-                w[t] = NARROW(e);
-            }
-            for (int64_t t = seg[i].length; t % STEP; t++) w[t] = 0;
-            totals[g] += total;
-        }
+        const float *first = scores + g * stride, *second = first + seg[0].room;
+        float top = NAME(largest_score)(first, seg[0].length, -FLT_MAX);
+        top = NAME(largest_score)(second, seg[1].length, top);
+        TYPE *w = weights + g * stride;
+        totals[g] = NAME(weigh_scores)(first, seg[0].length, top, w) +
+                    NAME(weigh_scores)(second, seg[1].length, top, w + seg[0].room);
     }
     for (int64_t d0 = 0; d0 < D; d0 += PANEL) {
         const int64_t columns = D - d0 < PANEL ? D - d0 : PANEL;
@@ -85,10 +99,12 @@ static void NAME(attend)(int G, const TYPE *q, int64_t D, const NAME(Segment) se
             NAME(any_tile)(G, weights + i * seg[0].room, stride, 1, seg[i].values + d0 * seg[i].room,
                            (seg[i].length + STEP - 1) / STEP, sums);
             for (int g = 0; g < G; g++)
-                for (int64_t j = 0; j < columns; j++) both[g][j] += sums[g][j];
+                for (int j = 0; j < PANEL; j++) both[g][j] += sums[g][j];
         }
-        for (int g = 0; g < G; g++)
-            for (int64_t j = 0; j < columns; j++)
-                out[g * D + d0 + j] = NARROW(both[g][j] / totals[g]);
+        for (int g = 0; g < G; g++) {
+            TYPE narrow[PANEL];
+            for (int j = 0; j < PANEL; j++) narrow[j] = NARROW(both[g][j] / totals[g]);
+            memcpy(out + g * D + d0, narrow, columns * sizeof(TYPE));
+        }
     }
 }
