@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from benchmarks.pairing import machine
+from benchmarks.machine import Watch
 from ttrl.consensus.adaptive import is_decided, rounds
 from ttrl.seeding import derive_seed
 
@@ -91,7 +91,7 @@ def main() -> None:
     print(
         f"{'family':<36}{'error':>6}{'drawn':>8}{'changed':>9}{'missed: fixed':>15}{'adaptive':>10}"
     )
-    rows = []
+    watch, rows = Watch(), []
     for name, shares in FAMILIES.items():
         chooser = random.Random(derive_seed(args.seed, "adaptive", name))
         drawn = [draw(shares(chooser), chooser) for _ in range(args.questions)]
@@ -102,7 +102,7 @@ def main() -> None:
         chooser = random.Random(derive_seed(args.seed, "adaptive", "file"))
         rows += tell(str(file), list(read(file, args.questions, chooser)), None, args.first)
     if args.json:
-        print(json.dumps({"rows": [asdict(row) for row in rows], "machine": machine()}))
+        print(json.dumps({"rows": [asdict(row) for row in rows], "machine": watch.told()}))
 
 
 def draw(shares: Shares, chooser: random.Random) -> tuple[Stream, frozenset[int]]:

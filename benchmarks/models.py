@@ -68,6 +68,8 @@ class Workload:
     questions: Sequence[Question]
     votes: int
     tokens: int
+    sampling_dtype: torch.dtype | None = None
+    """Of our decoding, where it is not the model's."""
 
 
 class NoEnd:

@@ -4,7 +4,7 @@
 
 Rows alternate in one process; figures are sampled tokens per second. Models: the embedded one on the demo's
 questions (16 questions x 64 votes at temperature 1, each up to its own end), a random Llama of 2.9 M
-parameters (16 x 16 rows, 48 tokens), 135 M parameters in bfloat16 (8 x 16 rows, 48 tokens; of a GGUF file of
+parameters (16 x 16 rows, 48 tokens; once in float32 with votes drawn in bfloat16), 135 M parameters in bfloat16 (8 x 16 rows, 48 tokens; of a GGUF file of
 SmolLM2-135M with --gguf, else random weights of that shape), and on CUDA a random 0.5 B Qwen2 with LoRA in
 bfloat16 (16 x 32 rows, 64 tokens). `generate` repeats each prompt for each of its rows, as it does for users.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import Any
@@ -65,6 +66,7 @@ def workloads(device: torch.device, gguf: str | None) -> list[tuple[str, float |
     found: list[tuple[str, float | None, Make]] = [
         ("embedded, demo", 5.0, partial(embedded_workload, device)),
         ("2.9 M Llama, float32", 3.0, partial(small, torch.float32, device)),
+        ("2.9 M Llama, float32 drawn in bfloat16", 3.0, partial(mixed, device)),
         ("2.9 M Llama, bfloat16", 3.0, partial(small, torch.bfloat16, device)),
         ("135 M Llama, bfloat16", 3.5, partial(medium, gguf, device)),
     ]
@@ -77,6 +79,11 @@ def small(dtype: torch.dtype, device: torch.device) -> Workload:
     """256 rows."""
     model = random_llama(LLAMA_3M, dtype).to(device)
     return random_workload(model, prompt=8, questions=16, votes=16, tokens=48)
+
+
+def mixed(device: torch.device) -> Workload:
+    """The option `sampling_dtype`; `generate` has no like of it and stays in float32."""
+    return replace(small(torch.float32, device), sampling_dtype=torch.bfloat16)
 
 
 def medium(gguf: str | None, device: torch.device) -> Workload:
@@ -120,7 +127,9 @@ def compare(
 
 def ours(work: Workload, seed: int) -> float:
     """The decoder that a run would take."""
-    sampler = NativeSampler(work.model, work.tokenizer, work.prompter, max_rows=1024)
+    sampler = NativeSampler(
+        work.model, work.tokenizer, work.prompter, max_rows=1024, dtype=work.sampling_dtype
+    )
     params = SamplingParams(temperature=1.0, max_tokens=work.tokens)
     sampler.sample(work.questions, n=work.votes, params=params, seed=seed)
     return sampler.sampled_tokens / sampler.seconds

@@ -104,7 +104,8 @@ def test_logits_that_are_not_finite_give_log_probabilities_that_are_not(bad, par
 def test_the_kernel_draws_what_torch_draws(vocabulary, top_k, top_p, spread, seed):
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(4, vocabulary, generator=generator) * spread
-    logits[1] = logits[1].round()  # ties
+    if top_p == 1:
+        logits[1] = logits[1].round()  # ties; among them the edge of top-p is a matter of rounding
     row_of = torch.tensor([0, 0, 1, 1, 1, 3, 3])
     uniform = torch.rand(7, generator=generator).double()
     params = SamplingParams(temperature=0.8, top_k=top_k, top_p=top_p)
