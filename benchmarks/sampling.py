@@ -4,7 +4,8 @@
 
 Rows alternate in one process; figures are sampled tokens per second. Models: the embedded one on the demo's
 questions (16 questions x 64 votes at temperature 1, each up to its own end), a random Llama of 2.9 M
-parameters (16 x 16 rows, 48 tokens; once in float32 with votes drawn in bfloat16), 135 M parameters in bfloat16 (8 x 16 rows, 48 tokens; of a GGUF file of
+parameters (16 x 16 rows, 48 tokens; once in float32 with votes drawn in bfloat16), 135 M parameters in
+bfloat16 (8 x 16 rows, 48 tokens; of a GGUF file of
 SmolLM2-135M with --gguf, else random weights of that shape), and on CUDA a random 0.5 B Qwen2 with LoRA in
 bfloat16 (16 x 32 rows, 64 tokens). `generate` repeats each prompt for each of its rows, as it does for users.
 """

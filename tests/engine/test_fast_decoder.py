@@ -67,8 +67,13 @@ def general(model):
 
 
 def fast_logits(decoder, model):
-    return logits_of(
-        decoder(model, max_tokens=100, longest_prompt=5, questions=3, dtype=model.dtype)
+    return logits_of(made(decoder, model, max_tokens=100))
+
+
+def made(decoder, model, *, max_tokens):
+    rows = {"rows": 10} if decoder is NativeDecoder else {}
+    return decoder(
+        model, max_tokens=max_tokens, longest_prompt=5, questions=3, dtype=model.dtype, **rows
     )
 
 
@@ -170,7 +175,7 @@ def test_questions_enter_while_others_run(kind_of_decoder):
     model = make("llama", device=device)
     rows = np.arange(2)
     with torch.inference_mode():
-        batch = decoder(model, max_tokens=80, longest_prompt=5, questions=3, dtype=model.dtype)
+        batch = made(decoder, model, max_tokens=80)
         batch.admit(np.array([2, 0]), PROMPTS[:2], after=0)
         for t in range(40):
             batch.step(rows + t, rows)

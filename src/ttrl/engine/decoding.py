@@ -67,6 +67,7 @@ class Decoding:
             max_tokens=params.max_tokens,
             longest_prompt=max(map(len, prompts)),
             questions=places,
+            rows=min(len(prompts) * self._n, max(max_rows, self._n)),
             dtype=dtype,
         )
         # Like lengths together: less padding, and none at all for questions of one shape.

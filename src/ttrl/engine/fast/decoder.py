@@ -42,24 +42,21 @@ def make_decoder(
     max_tokens: int,
     longest_prompt: int,
     questions: int,
+    rows: int,
     dtype: torch.dtype,
 ) -> Decoder:
     """The fastest decoder for the model here.
 
     Args:
-        questions: that may run at the same time.
+        questions, rows: that may run at the same time.
         dtype: of decoding; the general decoder takes the model's own.
     """
     if not can_decode(model):
         return GeneralDecoder(model, max_tokens=max_tokens)
-    kind = GraphDecoder if model.device.type == "cuda" else NativeDecoder
-    return kind(
-        model,
-        max_tokens=max_tokens,
-        longest_prompt=longest_prompt,
-        questions=questions,
-        dtype=dtype,
-    )
+    sizes = {"max_tokens": max_tokens, "longest_prompt": longest_prompt, "questions": questions}
+    if model.device.type == "cuda":
+        return GraphDecoder(model, **sizes, dtype=dtype)
+    return NativeDecoder(model, **sizes, rows=rows, dtype=dtype)
 
 
 def can_decode(model: PreTrainedModel) -> bool:

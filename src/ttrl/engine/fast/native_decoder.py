@@ -19,7 +19,6 @@ from ttrl.engine.fast.weights import Weights
 
 _FIRST_ROOM = 64
 """Positions that rows have room for at first; doubled when they are full."""
-_GROWTH = 1.5
 
 
 class NativeDecoder:
@@ -34,9 +33,10 @@ class NativeDecoder:
         max_tokens: int,
         longest_prompt: int,
         questions: int,
+        rows: int,
         dtype: torch.dtype,
     ) -> None:
-        """Args: questions: places for questions that run at the same time. dtype: of decoding."""
+        """Args: questions, rows: that run at the same time, at most. dtype: of decoding."""
         self._model = model
         weights = Weights(model, dtype=dtype)
         self._native = NativeModel(weights, longest=longest_prompt + max_tokens)
@@ -46,12 +46,14 @@ class NativeDecoder:
         self._longest = self._whole_panels(max_tokens)
         self._room = min(_FIRST_ROOM, self._longest)
         self._prompt_length = np.zeros(questions, dtype=np.int64)
-        self._capacity = 0
+        self._capacity = rows
         # Zeros: whole panels are read, also positions that no prompt has filled.
         self._prompts = [
             self._blocks_for(questions, self._prompt_room, torch.zeros) for _ in weights.layers
         ]
-        self._blocks = [self._blocks_for(0, self._room, torch.empty) for _ in weights.layers]
+        # Memory that nobody has written yet takes no room, so there is place for all rows at once.
+        self._blocks = [self._blocks_for(rows, self._room, torch.empty) for _ in weights.layers]
+        self._tell_kernels()
 
     def admit(self, places: Indices, prompts: Sequence[Sequence[int]], *, after: int) -> Tensor:
         """Logits after each prompt [Q, V]. Each gets a row, after the first `after` rows."""
@@ -63,12 +65,10 @@ class NativeDecoder:
                     key, value, len(prompt), prompt_keys[place], prompt_values[place]
                 )
         self._rows.add(places, prompts, after=after)
-        self._make_room(len(self._rows), self._room)
         return logits
 
     def copy_rows(self, sources: Indices, targets: Indices, rows: int) -> None:
-        """Row targets[i] becomes a copy of row sources[i]; room is made for `rows` rows."""
-        self._make_room(rows, self._room)
+        """Row targets[i] becomes a copy of row sources[i]."""
         self._native.copy_rows(sources, targets, self._rows.length, room=self._room)
 
     def step(self, tokens: Indices, parents: Indices) -> Tensor:
@@ -80,7 +80,7 @@ class NativeDecoder:
         rows = self._rows
         rows.take(parents)
         if rows.length.max() == self._room:
-            self._make_room(self._capacity, min(2 * self._room, self._longest))
+            self._lengthen(min(2 * self._room, self._longest))
         logits = self._native.step(
             tokens, rows.position, rows.owner, rows.length, self._prompt_length,
             prompt_room=self._prompt_room, room=self._room,
@@ -88,19 +88,20 @@ class NativeDecoder:
         rows.length = rows.length + 1
         return logits
 
-    def _make_room(self, rows: int, room: int) -> None:
-        if rows <= self._capacity and room == self._room:
-            return
-        old, used = self._capacity, self._room
-        if rows > old:
-            self._capacity = max(rows, int(old * _GROWTH))
+    def _lengthen(self, room: int) -> None:
+        """Room for so many positions in each row."""
+        used, rows = self._room, len(self._rows)
         for index, (keys, values) in enumerate(self._blocks):
-            more_keys, more_values = self._blocks_for(self._capacity, room, torch.empty)
-            more_keys[:old, :, : used * self._size] = keys
-            more_values[:old, ..., : used * self._native.panel] = values
-            self._blocks[index] = (more_keys, more_values)
-            self._native.cache(index, (*self._prompts[index], more_keys, more_values))
+            longer_keys, longer_values = self._blocks_for(self._capacity, room, torch.empty)
+            longer_keys[:rows, :, : used * self._size] = keys[:rows]
+            longer_values[:rows, ..., : used * self._native.panel] = values[:rows]
+            self._blocks[index] = (longer_keys, longer_values)
         self._room = room
+        self._tell_kernels()
+
+    def _tell_kernels(self) -> None:
+        for index, (prompts, own) in enumerate(zip(self._prompts, self._blocks, strict=True)):
+            self._native.cache(index, (*prompts, *own))
 
     def _blocks_for(
         self, rows: int, room: int, make: Callable[..., Tensor]
