@@ -21,7 +21,7 @@ def test_two_tokens_by_hand():
 @pytest.mark.parametrize("elements", [1, 60, 1 << 20])
 @pytest.mark.parametrize("with_bias", [False, True])
 def test_values_and_gradients_are_those_of_all_logits_at_once(elements, with_bias, monkeypatch):
-    monkeypatch.setattr(module, "_CHUNK_ELEMENTS", elements)
+    monkeypatch.setattr(module, "CHUNK_ELEMENTS", elements)
     generator = torch.Generator().manual_seed(0)
     made = [torch.randn(*shape, generator=generator) for shape in ((9, 4), (20, 4), (20,), (13,))]
     row = torch.randint(0, 9, (13,), generator=generator).sort().values

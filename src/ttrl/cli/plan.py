@@ -68,6 +68,9 @@ def memory_estimate(
     Activations are counted as 34 values per token, layer and hidden unit, plus attention scores and
     float32 logits (three copies), which is what a plain Llama layer keeps for its backward pass.
     """
+    from ttrl.engine.policy import tokens_at_once
+    from ttrl.rl.logprobs import CHUNK_ELEMENTS
+
     text = model.config.get_text_config()
     size = model.dtype.itemsize
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
@@ -80,11 +83,13 @@ def memory_estimate(
     ))  # fmt: skip
     length = prompt_tokens + config.max_tokens
     cache = 2 * text.num_hidden_layers * rows * kv_heads * head_size * length * size
-    tokens = max(
-        length, min(config.micro_batch_tokens, rows * length, (1 << 27) // text.vocab_size)
-    )
+    budget = tokens_at_once(model, config.micro_batch_tokens)
+    tokens = max(length, min(budget, rows * length))
+    logits = tokens * text.vocab_size
+    if budget == config.micro_batch_tokens:  # nothing is cut, since logits are made in chunks
+        logits = min(logits, max(CHUNK_ELEMENTS, text.vocab_size))
     layer = text.num_hidden_layers * (34 * text.hidden_size + 2 * heads * length)
-    activations = tokens * (layer * size + 3 * 4 * text.vocab_size)
+    activations = tokens * layer * size + 3 * 4 * logits
     masters = 4 if size < 4 and not config.lora else 0
     return {
         "weights": weights + (weights if config.kl_coefficient and not config.lora else 0),

@@ -54,10 +54,7 @@ class Policy:
         )
         self._reference = reference
         self._temperature = temperature
-        self._token_budget = token_budget
-        if not _has_plain_head(model):
-            vocabulary = int(model.config.get_text_config().vocab_size)
-            self._token_budget = max(1, min(token_budget, _LOGIT_ELEMENTS // vocabulary))
+        self._token_budget = tokens_at_once(model, token_budget)
         self._clip_norm = clip_norm
         self._layout = layout_for(model)
 
@@ -161,6 +158,14 @@ def _sound_attention(device: torch.device) -> AbstractContextManager[object]:
         return nullcontext()
     kernels = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
     return sdpa_kernel(kernels)
+
+
+def tokens_at_once(model: PreTrainedModel, budget: int) -> int:
+    """The largest micro-batch: the budget, less where all its logits are made at once."""
+    if _has_plain_head(model):
+        return budget
+    vocabulary = int(model.config.get_text_config().vocab_size)
+    return max(1, min(budget, _LOGIT_ELEMENTS // vocabulary))
 
 
 def layout_for(model: PreTrainedModel) -> Layout:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_CHUNK_ELEMENTS = 1 << 24
+CHUNK_ELEMENTS = 1 << 24
 """Logits at one time: 64 MiB in float32."""
 
 
@@ -89,7 +89,7 @@ def _logits(hidden: Tensor, head: Tensor, bias: Tensor | None, scale: float) -> 
 
 def _chunks(hidden: Tensor, head: Tensor, row: Tensor) -> list[tuple[slice, slice]]:
     """Rows of `hidden` that are done at once, and the tokens that belong to them."""
-    size = max(1, _CHUNK_ELEMENTS // head.shape[0])
+    size = max(1, CHUNK_ELEMENTS // head.shape[0])
     starts = torch.arange(0, hidden.shape[0] + size, size, device=row.device)
     edges = torch.searchsorted(row, starts).tolist()
     return [
