@@ -18,8 +18,7 @@ def machine(tmp_path, monkeypatch):
     for cpu in range(4):
         about = tmp_path / f"cpu{cpu}/topology"
         about.mkdir(parents=True)
-        (about / "physical_package_id").write_text("0\n")
-        (about / "core_id").write_text(f"{cpu % 2}\n")
+        (about / "thread_siblings_list").write_text(f"{cpu % 2},{cpu % 2 + 2}\n")
     monkeypatch.setattr(threads, "_CPUS", tmp_path)
     monkeypatch.setattr(threads, "_CGROUP", tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)

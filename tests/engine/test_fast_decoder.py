@@ -1,5 +1,7 @@
 """The fast decoder computes what the Hugging Face model computes, through splits, growth and padding."""
 
+import importlib.resources
+import shutil
 import subprocess
 import sys
 
@@ -21,6 +23,7 @@ from ttrl.engine.fast import kernel
 from ttrl.engine.fast.decoder import can_decode
 from ttrl.engine.fast.graph_decoder import GraphDecoder
 from ttrl.engine.fast.native_decoder import NativeDecoder
+from ttrl.engine.fast.training import can_train
 from ttrl.engine.general_decoder import GeneralDecoder
 
 DECODERS = {
@@ -45,10 +48,11 @@ def make(kind, dtype=torch.float32, device="cpu", **changes):
     return model
 
 
-def adapted(model):
+def adapted(model, **options):
     """With adapters that do something."""
     torch.manual_seed(1)
-    model = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, target_modules="all-linear"))
+    options = {"target_modules": "all-linear", **options}
+    model = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, **options))
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, 0.0, 0.1)
@@ -70,11 +74,10 @@ def fast_logits(decoder, model):
     return logits_of(made(decoder, model, max_tokens=100))
 
 
-def made(decoder, model, *, max_tokens):
+def made(decoder, model, *, max_tokens, dtype=None):
     rows = {"rows": 10} if decoder is NativeDecoder else {}
-    return decoder(
-        model, max_tokens=max_tokens, longest_prompt=5, questions=3, dtype=model.dtype, **rows
-    )
+    sizes = {"max_tokens": max_tokens, "longest_prompt": 5, "questions": 3}
+    return decoder(model, **sizes, dtype=dtype or model.dtype, **rows)
 
 
 def logits_of(decoder):
@@ -139,6 +142,61 @@ def test_adapters_count(kind_of_decoder):
     model = adapted(base)
     own = fast_logits(decoder, model)
     assert (own - general(model)).abs().max() < 1e-4 and (own - without).abs().max() > 0.1
+
+
+SOME_ADAPTERS = [
+    {"target_modules": ["q_proj", "v_proj"]},
+    {"target_modules": ["gate_proj"]},
+    {"target_modules": ["up_proj", "down_proj"]},
+    {"target_modules": ["q_proj", "o_proj", "gate_proj"], "layers_to_transform": [1]},
+    {"target_modules": "all-linear", "rank_pattern": {r"layers\.1\..*": 16}},
+]
+
+
+@pytest.mark.parametrize("options", SOME_ADAPTERS, ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_adapters_may_sit_on_some_modules_only(options, dtype, kind_of_decoder):
+    decoder, device = kind_of_decoder
+    exact = general(adapted(make("llama", device=device), **options))
+    model = adapted(make("llama", dtype, device), **options)
+    own, theirs = fast_logits(decoder, model), general(model)
+    if dtype == torch.float32:
+        assert (own - exact).abs().max() < 1e-4
+    else:
+        assert (own - exact).abs().mean() < 1.5 * (theirs - exact).abs().mean()
+
+
+def test_adapters_that_are_more_than_a_product_are_left_to_the_model():
+    for options in ({"lora_bias": True}, {"use_dora": True}):
+        assert not can_decode(adapted(make("llama", attention_bias=True, mlp_bias=True), **options))
+    merged = adapted(make("llama"))
+    assert can_decode(merged)
+    merged.merge_adapter()
+    assert not can_decode(merged)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64], ids=str)
+def test_types_that_the_kernels_do_not_know_are_left_to_the_model(dtype):
+    model = make("llama", dtype)
+    assert not can_decode(model) and not can_train(model)
+    assert str(dtype) in fast.decoder_note(model)
+
+
+def test_a_float32_model_may_be_decoded_in_bfloat16(kind_of_decoder):
+    decoder, device = kind_of_decoder
+    model = make("llama", device=device)
+    found = logits_of(made(decoder, model, max_tokens=100, dtype=torch.bfloat16))
+    assert 1e-4 < (found - general(model)).abs().mean() < 0.05
+
+
+def test_kernels_compile_without_openmp_and_without_implicit_declarations(tmp_path):
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("no C compiler here")
+    source = importlib.resources.files("ttrl.engine.fast") / "kernels.c"
+    strict = ["-std=c11", "-fsyntax-only", "-Wall", "-Werror=implicit-function-declaration"]
+    for threads in ([], ["-fopenmp"]):
+        subprocess.run([compiler, *strict, *threads, str(source)], check=True)
 
 
 @pytest.mark.parametrize("wrap", [lambda model: model, adapted], ids=["full", "LoRA"])

@@ -78,6 +78,11 @@ def test_greedy_tokens_and_log_probabilities_equal_transformers_on_the_embedded_
     check_against_transformers(embedded.model, embedded.tokenizer, QUESTIONS)
 
 
+def test_no_questions_are_no_groups(embedded):
+    sampler = sampler_of(embedded.model, embedded.tokenizer)
+    assert sampler.sample([], n=4, params=SamplingParams(), seed=0) == []
+
+
 def test_later_completions_continue_the_earlier_ones(embedded):
     """So a vote can be drawn in parts and is the same vote."""
     sampler = sampler_of(embedded.model, embedded.tokenizer)

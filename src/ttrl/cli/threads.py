@@ -41,12 +41,12 @@ def usable_cores() -> int:
     return max(1, min(cores, _quota(cores)))
 
 
-def _core(cpu: int) -> tuple[str, ...]:
-    about = _CPUS / f"cpu{cpu}" / "topology"
+def _core(cpu: int) -> str:
+    """The processors that share a core with this one, itself among them."""
     try:
-        return tuple((about / name).read_text() for name in ("physical_package_id", "core_id"))
+        return (_CPUS / f"cpu{cpu}" / "topology" / "thread_siblings_list").read_text()
     except OSError:
-        return (str(cpu),)
+        return str(cpu)
 
 
 def _quota(otherwise: int) -> int:

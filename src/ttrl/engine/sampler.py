@@ -75,6 +75,8 @@ class NativeSampler:
             ModelError: an architecture whose cache cannot be split into rows.
             NumericsError: logits that are not finite.
         """
+        if not questions:
+            return []
         start = time.perf_counter()
         prompts = [self._encode(question, params.max_tokens) for question in questions]
         groups: dict[int, Group] = {}

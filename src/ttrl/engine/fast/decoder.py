@@ -63,13 +63,17 @@ def can_decode(model: PreTrainedModel) -> bool:
     """Whether a fast decoder computes what the model would."""
     if not is_supported(model):
         return False
-    return model.device.type == "cuda" or kernel.compiled() is not None
+    if model.device.type == "cuda":
+        return True
+    return model.dtype in kernel.SUFFIX and kernel.compiled() is not None
 
 
 def decoder_note(model: PreTrainedModel) -> str:
     """Which decoder samples from the model, and why not the fast one."""
     if can_decode(model):
         return "fast"
-    if is_supported(model):
-        return "general (slower): no C compiler is found for the fast one"
-    return "general (slower): the fast one knows Llama, Qwen2 and Qwen3"
+    if not is_supported(model):
+        return "general (slower): the fast one knows Llama, Qwen2 and Qwen3 with plain adapters"
+    if model.dtype not in kernel.SUFFIX:
+        return f"general (slower): the fast one does not know {model.dtype}"
+    return "general (slower): no C compiler that works is found for the fast one"

@@ -84,13 +84,16 @@ static int64_t find(const float *e, int64_t V, const double *sums, double wanted
     const int64_t blocks = (V + BLOCK - 1) / BLOCK;
     int64_t block = 0;
     while (block < blocks - 1 && wanted >= sums[block]) wanted -= sums[block++];
-    double sum = 0.0;
-    for (int64_t i = block * BLOCK; i < V; i++) {
+    const int64_t end = (block + 1) * BLOCK < V ? (block + 1) * BLOCK : V;
+    /* The block's sum was taken in floats; what they rounded up must not fall to its last token. */
+    double exact = 0.0, sum = 0.0;
+    for (int64_t i = block * BLOCK; i < end; i++) exact += e[i];
+    if (sums[block] > 0.0) wanted *= exact / sums[block];
+    for (int64_t i = block * BLOCK; i < end; i++) {
         sum += e[i];
         if (sum > wanted) return i;
-        if (i == V - 1 || (i + 1) % BLOCK == 0) break;
     }
-    int64_t last = (block + 1) * BLOCK < V ? (block + 1) * BLOCK - 1 : V - 1;
+    int64_t last = end - 1;
     while (last > 0 && e[last] == 0.0f) last--;
     return last;
 }
@@ -98,7 +101,7 @@ static int64_t find(const float *e, int64_t V, const double *sums, double wanted
 /* For each sample, from its row: a token, its log-probability before top-k and top-p, and the entropy of
    what was drawn from. row_of is ascending; temperature 0 takes the likeliest token and scale 1.
    work: threads x (2 V + V / BLOCK + 1 + BINS) doubles. */
-void draw(const float *logits, int64_t R, int64_t V, const double *uniform, const int64_t *row_of,
+void draw(const float *logits, int64_t V, const double *uniform, const int64_t *row_of,
           int64_t S, float scale, int64_t greedy, int64_t top_k, double top_p, double *work,
           int64_t threads, int64_t *tokens, float *logprobs, float *entropy) {
     const int64_t share = 2 * V + V / BLOCK + 1 + BINS;
@@ -150,5 +153,4 @@ void draw(const float *logits, int64_t R, int64_t V, const double *uniform, cons
                 logprobs[i] = scale * (x[tokens[i]] - top) - (float)log_total;
         }
     }
-    (void)R;
 }

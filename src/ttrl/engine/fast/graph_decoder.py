@@ -81,8 +81,8 @@ class GraphDecoder:
         starts = torch.tensor([self._width - len(prompt) for prompt in prompts])
         self._start[at] = starts.to(self._start.device)
         for (keys, values), cache in zip(layers, self._caches, strict=True):
-            cache.prompt_keys[at, ..., first:] = keys.transpose(2, 3)
-            cache.prompt_values[at, :, first:] = values
+            cache.prompt_keys[at, ..., first:] = keys.transpose(2, 3).to(cache.keys.dtype)
+            cache.prompt_values[at, :, first:] = values.to(cache.values.dtype)
         self._rows.add(places, prompts, after=after)
         self._make_room(len(self._rows))
         return logits

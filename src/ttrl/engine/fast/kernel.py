@@ -11,11 +11,14 @@ import hashlib
 import importlib.resources
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import torch
 
 _FLAGS = (
     "-O3", "-march=native", "-std=c11", "-shared", "-fPIC", "-fno-math-errno", "-fno-trapping-math",
@@ -26,6 +29,8 @@ _SOURCES = (
     "kernels.c",
 )  # fmt: skip
 _COMPILE_SECONDS = 60
+SUFFIX = {torch.float32: "float", torch.bfloat16: "half"}
+"""Types that the kernels know, and how their names end."""
 
 
 @functools.cache
@@ -80,7 +85,7 @@ def _compile(compiler: str, source: Path, built: Path) -> None:
     """With OpenMP where the compiler has it, else for one thread."""
     for threads in (["-fopenmp"], []):
         done = subprocess.run(
-            [compiler, *_FLAGS, *threads, str(source), "-o", str(built), "-lm"],
+            [*shlex.split(compiler), *_FLAGS, *threads, str(source), "-o", str(built), "-lm"],
             capture_output=True,
             timeout=_COMPILE_SECONDS,
             check=False,

@@ -14,7 +14,6 @@ from torch import Tensor
 from ttrl.engine.fast import kernel
 from ttrl.engine.fast.weights import Layer, Linear, Weights
 
-_SUFFIX = {torch.float32: "float", torch.bfloat16: "half"}
 _FEW_ROWS = 24
 """With fewer rows for each thread, reading large weights takes longer than using them."""
 _LARGE_WEIGHTS = 1 << 23
@@ -64,7 +63,7 @@ class NativeModel:
         self.panel = int(library.panel())
         """Positions, and sizes of heads, that caches hold are multiples of this."""
         self.dtype = weights.embedding.dtype
-        suffix = _SUFFIX[self.dtype]
+        suffix = kernel.SUFFIX[self.dtype]
         self._pack, self._packed_size = library[f"pack_{suffix}"], library[f"packed_size_{suffix}"]
         self._packed_size.restype = c_int64
         self._step, self._copy = library[f"step_{suffix}"], library[f"copy_rows_{suffix}"]
@@ -84,11 +83,8 @@ class NativeModel:
             self._linear(weights.head), self._layers,
         )  # fmt: skip
         inputs = [hidden, shape.heads * shape.head_size, blocks * self._lanes]
-        rank = (
-            max(m.down.shape[0] for m in _linears(first) if m.down is not None)
-            if any(m.down is not None for m in _linears(first))
-            else 0
-        )
+        linears = [weights.head, *(one for layer in weights.layers for one in layer.linears)]
+        rank = max((one.down.shape[0] for one in linears if one.down is not None), default=0)
         self._stride = (max(inputs) + rank + 3) // 2 * 2
         self._sizes = (hidden, wide)
         self._large = sum(t.numel() * t.element_size() for t in self._kept) > _LARGE_WEIGHTS
@@ -226,10 +222,6 @@ class NativeModel:
         return tensor.data_ptr()
 
 
-def _linears(layer: Layer) -> tuple[Linear, ...]:
-    return layer.qkv, layer.output, layer.gate_up, layer.down
-
-
 def draw(
     logits: Tensor,
     uniform: NDArray[np.float64],
@@ -243,7 +235,7 @@ def draw(
     """Tokens, log-probabilities and entropies as `ttrl.engine.draw.draw` defines them.   [S] each"""
     library: Any = kernel.compiled()
     logits = logits.float().contiguous()
-    rows, vocabulary = logits.shape
+    vocabulary = logits.shape[1]
     samples, threads = len(row_of), torch.get_num_threads()
     work = torch.empty(
         threads * (2 * vocabulary + vocabulary // 256 + 1 + 2048), dtype=torch.float64
@@ -252,7 +244,7 @@ def draw(
     logprobs, entropy = torch.empty(samples), torch.empty(samples)
     uniform, row_of = np.ascontiguousarray(uniform), np.ascontiguousarray(row_of)
     library.draw(
-        c_void_p(logits.data_ptr()), c_int64(rows), c_int64(vocabulary), c_void_p(uniform.ctypes.data),
+        c_void_p(logits.data_ptr()), c_int64(vocabulary), c_void_p(uniform.ctypes.data),
         c_void_p(row_of.ctypes.data), c_int64(samples), c_float(scale), c_int64(greedy), c_int64(top_k),
         c_double(top_p), c_void_p(work.data_ptr()), c_int64(threads), c_void_p(tokens.data_ptr()),
         c_void_p(logprobs.data_ptr()), c_void_p(entropy.data_ptr()),

@@ -20,14 +20,13 @@ from ttrl.engine.fast import kernel
 from ttrl.engine.fast.weights import base_of, is_supported
 from ttrl.rl.batch import Batch
 
-_SUFFIX = {torch.float32: "float", torch.bfloat16: "half"}
-
 
 def can_train(model: PreTrainedModel) -> bool:
     """Whether `hidden_states` computes what the model would."""
     plain = not getattr(model.config, "attention_dropout", 0) or not model.training
     return (
         model.device.type == "cpu"
+        and model.dtype in kernel.SUFFIX
         and is_supported(model)
         and plain
         and kernel.compiled() is not None
@@ -226,4 +225,4 @@ def _call(name: str, dtype: torch.dtype, *arguments: Any) -> None:
             return c_void_p(value.data_ptr())
         return c_int64(value) if isinstance(value, int) else value
 
-    _library()[f"{name}_{_SUFFIX[dtype]}"](*map(given, arguments))
+    _library()[f"{name}_{kernel.SUFFIX[dtype]}"](*map(given, arguments))

@@ -46,6 +46,11 @@ class Layer:
     gate_up: Linear
     down: Linear
 
+    @property
+    def linears(self) -> tuple[Linear, ...]:
+        """Its matrices."""
+        return self.qkv, self.output, self.gate_up, self.down
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
@@ -97,7 +102,23 @@ def is_supported(model: PreTrainedModel) -> bool:
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     rotation = getattr(base_of(model).model.rotary_emb, "rope_type", "default")
     head = base_of(model).model.layers[0].self_attn.head_dim
-    return kinds == {"full_attention"} and rotation in _FIXED_ROTATIONS and head <= LARGEST_HEAD
+    plain = all(_is_plain(module) for module in model.modules() if hasattr(module, "lora_A"))
+    return (
+        plain
+        and kinds == {"full_attention"}
+        and rotation in _FIXED_ROTATIONS
+        and head <= LARGEST_HEAD
+    )
+
+
+def _is_plain(module: Any) -> bool:
+    """Whether an adapter is one product beside the module's own, and nothing else."""
+    return (
+        len(module.lora_A) == 1
+        and not module.merged
+        and not any(module.lora_bias.values())
+        and not len(module.lora_magnitude_vector)
+    )
 
 
 def base_of(model: Any) -> Any:
@@ -141,10 +162,11 @@ def _fused(modules: list[Any], dtype: torch.dtype) -> Linear:
     parts = [_linear(module, dtype) for module in modules]
     biases = [p.bias for p in parts if p.bias is not None]
     downs = [p.down for p in parts if p.down is not None]
-    ups = [p.up for p in parts if p.up is not None]
+    # A part without an adapter keeps its rows in the second half.
+    ups = [p.weight.new_zeros(p.weight.shape[0], 0) if p.up is None else p.up for p in parts]
     return Linear(
         weight=torch.cat([p.weight for p in parts]),
         bias=torch.cat(biases) if biases else None,
         down=torch.cat(downs) if downs else None,
-        up=torch.block_diag(*ups) if ups else None,  # type: ignore[no-untyped-call]
+        up=torch.block_diag(*ups) if downs else None,  # type: ignore[no-untyped-call]
     )
