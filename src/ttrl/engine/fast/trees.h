@@ -38,9 +38,13 @@ static void product_of_floats(const float *a, ptrdiff_t stride, ptrdiff_t across
 static void pack_floats(const float *w, ptrdiff_t down, ptrdiff_t across, int64_t N, int64_t K,
                         float *packed) {
     for (int64_t n0 = 0; n0 < N; n0 += PANEL)
-        for (int64_t k = 0; k < K; k++)
-            for (int64_t n = n0; n < n0 + PANEL; n++)
-                *packed++ = n < N ? w[n * down + k * across] : 0.0f;
+        for (int64_t k = 0; k < K; k++, packed += PANEL) {
+            const float *from = w + n0 * down + k * across;
+            if (down == 1 && n0 + PANEL <= N)
+                memcpy(packed, from, PANEL * sizeof(float));
+            else
+                for (int64_t j = 0; j < PANEL; j++) packed[j] = n0 + j < N ? from[j * down] : 0.0f;
+        }
 }
 
 /* Tokens that the last one of a chain sees, in order: ancestors, then the chain. Returns how many. */
