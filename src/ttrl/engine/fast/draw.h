@@ -98,13 +98,16 @@ static int64_t find(const float *e, int64_t V, const double *sums, double wanted
     return last;
 }
 
+/* Doubles that a thread needs: bins, sums of blocks, exponentials, entries of one bin. */
+int64_t draw_work(int64_t V) { return 2 * V + V / BLOCK + 1 + BINS; }
+
 /* For each sample, from its row: a token, its log-probability before top-k and top-p, and the entropy of
    what was drawn from. row_of is ascending; temperature 0 takes the likeliest token and scale 1.
-   work: threads x (2 V + V / BLOCK + 1 + BINS) doubles. */
+   work: threads x draw_work doubles. */
 void draw(const float *logits, int64_t V, const double *uniform, const int64_t *row_of,
           int64_t S, float scale, int64_t greedy, int64_t top_k, double top_p, double *work,
           int64_t threads, int64_t *tokens, float *logprobs, float *entropy) {
-    const int64_t share = 2 * V + V / BLOCK + 1 + BINS;
+    const int64_t share = draw_work(V);
 #pragma omp parallel num_threads((int)threads)
     {
         const int64_t me = omp_get_thread_num(), all = omp_get_num_threads();

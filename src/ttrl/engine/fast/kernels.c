@@ -38,6 +38,7 @@ typedef struct {
 
 int64_t lanes(void) { return LANES; }
 int64_t panel(void) { return PANEL; }
+int64_t tile_rows(void) { return TILE; }
 
 #define NAME_FLOAT(name) name##_float
 

@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ttrl.engine.fast import kernel
+from ttrl.engine.fast.prompts import Indices
 from ttrl.engine.fast.weights import Layer, Linear, Weights
 
 _FEW_ROWS = 24
 """With fewer rows for each thread, reading large weights takes longer than using them."""
 _LARGE_WEIGHTS = 1 << 23
-_MOST_TILE_ROWS = 12
-
-Indices = NDArray[np.int64]
 
 
 class _Linear(Structure):
@@ -59,7 +57,7 @@ class NativeModel:
     def __init__(self, weights: Weights, *, longest: int) -> None:
         library = kernel.compiled()
         assert library is not None
-        self._lanes = int(library.lanes())
+        self._lanes, self._tile_rows = int(library.lanes()), int(library.tile_rows())
         self.panel = int(library.panel())
         """Positions, and sizes of heads, that caches hold are multiples of this."""
         self.dtype = weights.embedding.dtype
@@ -132,7 +130,7 @@ class NativeModel:
         """
         rows, threads = len(tokens), torch.get_num_threads()
         self._make_room(rows)
-        scores = torch.empty(threads * 2 * _MOST_TILE_ROWS * (prompt_room + room))
+        scores = torch.empty(threads * 2 * self._tile_rows * (prompt_room + room))
         logits = torch.empty(rows, self.vocabulary)
         given = [
             np.ascontiguousarray(a, dtype=np.int64)
@@ -237,9 +235,9 @@ def draw(
     logits = logits.float().contiguous()
     vocabulary = logits.shape[1]
     samples, threads = len(row_of), torch.get_num_threads()
-    work = torch.empty(
-        threads * (2 * vocabulary + vocabulary // 256 + 1 + 2048), dtype=torch.float64
-    )
+    library.draw_work.restype = c_int64
+    share = library.draw_work(c_int64(vocabulary))
+    work = torch.empty(threads * share, dtype=torch.float64)
     tokens = torch.empty(samples, dtype=torch.long)
     logprobs, entropy = torch.empty(samples), torch.empty(samples)
     uniform, row_of = np.ascontiguousarray(uniform), np.ascontiguousarray(row_of)

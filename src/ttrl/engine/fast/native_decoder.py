@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from ttrl.engine.fast.native import Indices, NativeModel
-from ttrl.engine.fast.prompts import Rows, prefill
+from ttrl.engine.fast.native import NativeModel
+from ttrl.engine.fast.prompts import Indices, Rows, prefill
 from ttrl.engine.fast.weights import Weights
 
 _FIRST_ROOM = 64

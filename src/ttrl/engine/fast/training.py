@@ -17,18 +17,16 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from ttrl.engine.fast import kernel
-from ttrl.engine.fast.weights import base_of, is_supported
+from ttrl.engine.fast.weights import base_of, is_supported, rotation
 from ttrl.rl.batch import Batch
 
 
 def can_train(model: PreTrainedModel) -> bool:
-    """Whether `hidden_states` computes what the model would."""
-    plain = not getattr(model.config, "attention_dropout", 0) or not model.training
+    """Whether `hidden_states` computes what the model would in evaluation mode, as updates are made."""
     return (
         model.device.type == "cpu"
         and model.dtype in kernel.SUFFIX
         and is_supported(model)
-        and plain
         and kernel.compiled() is not None
     )
 
@@ -113,14 +111,10 @@ def _trees(batch: Batch, base: Any) -> _Trees:
     chains = batch.chains
     assert chains is not None, "only packed trees have chains"
     config, tokens = base.config, batch.input_ids.shape[1]
-    positions = torch.arange(chains.longest).unsqueeze(0)
-    with torch.no_grad():
-        cosine, sine = base.model.rotary_emb(torch.zeros(1), positions)
-    half = sine.shape[-1] // 2
-    signed = torch.cat([-sine[0, :, :half], sine[0, :, half:]], dim=-1).float().contiguous()
+    cosine, sine = rotation(base.model.rotary_emb, chains.longest, torch.zeros(1))
     chain_of = torch.repeat_interleave(chains.first.diff())
     kept = (
-        chains.tree, chains.first, chains.parent, chain_of, cosine[0].float().contiguous(), signed,
+        chains.tree, chains.first, chains.parent, chain_of, cosine.contiguous(), sine.contiguous(),
         batch.position_ids[0].contiguous(),
     )  # fmt: skip
     at = [tensor.data_ptr() for tensor in kept]

@@ -86,12 +86,22 @@ class Weights:
         self._rotary: Any = base.model.rotary_emb
 
     def rotation(self, longest: int, *, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Cosines and signed sines by position: x cos + swap(x) sin turns a head.   [longest, D] each"""
-        positions = torch.arange(longest, device=self.embedding.device).unsqueeze(0)
-        cos, sin = self._rotary(self.embedding.new_zeros(1, dtype=dtype), positions)
-        half = sin.shape[-1] // 2
-        signed = torch.cat([-sin[0, :, :half], sin[0, :, half:]], dim=-1)
-        return cos[0], signed
+        """See `rotation`."""
+        return rotation(self._rotary, longest, self.embedding.new_zeros(1, dtype=dtype))
+
+
+def rotation(rotary: Any, longest: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosines and signed sines by position: x cos + swap(x) sin turns a head.   [longest, D] each
+
+    Args:
+        rotary: a Hugging Face rotary embedding.
+        like: has the type and device that they shall have.
+    """
+    positions = torch.arange(longest, device=like.device).unsqueeze(0)
+    with torch.no_grad():
+        cos, sin = rotary(like, positions)
+    half = sin.shape[-1] // 2
+    return cos[0], torch.cat([-sin[0, :, :half], sin[0, :, half:]], dim=-1)
 
 
 def is_supported(model: PreTrainedModel) -> bool:
