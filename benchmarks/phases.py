@@ -10,9 +10,10 @@ from typing import Any
 
 from benchmarks.models import Workload
 from ttrl.config import RunConfig
+from ttrl.engine.learner import make_learner
 from ttrl.engine.policy import Policy
 from ttrl.engine.sampler import NativeSampler
-from ttrl.train.loop import make_algorithm
+from ttrl.rl.algorithms.registry import make_algorithm
 from ttrl.types import Group, SamplingParams, TrainingSample
 
 
@@ -64,7 +65,12 @@ def samples_of(groups: Sequence[Group], *, kept: int | None = None) -> list[Trai
         counts = Counter(c.token_ids for c in group.completions[:kept])
         first = {c.token_ids: c for c in reversed(group.completions[:kept])}
         samples += [
-            TrainingSample(completion=first[ids], advantage=1.0 - 2 * (n % 2), weight=float(count))
+            TrainingSample(
+                completion=first[ids],
+                reward=1.0 - n % 2,
+                weight=float(count),
+                advantages=(1.0 - 2 * (n % 2),) * len(ids),
+            )
             for n, (ids, count) in enumerate(counts.items())
         ]
     return samples
@@ -73,14 +79,7 @@ def samples_of(groups: Sequence[Group], *, kept: int | None = None) -> list[Trai
 def make_policy(model: Any) -> Policy:
     """A policy with the settings of a run."""
     config = RunConfig()
-    return Policy(
-        model,
-        temperature=1.0,
-        token_budget=config.micro_batch_tokens,
-        clip_norm=config.clip_norm,
-        beta2=config.adam_beta2,
-        weight_decay=config.weight_decay,
-    )
+    return make_learner(model, make_algorithm(config), config).policy
 
 
 def update(policy: Policy, samples: Sequence[TrainingSample]) -> Updated:

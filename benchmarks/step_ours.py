@@ -20,8 +20,10 @@ from ttrl.answers.base import KeyedTask
 from ttrl.cli.session import Session, open_session
 from ttrl.config import RunConfig
 from ttrl.consensus.rules import make_rule
-from ttrl.engine.policy import Policy
-from ttrl.train.loop import make_algorithm, questions_of_step
+from ttrl.engine.learner import Learner, make_learner
+from ttrl.rl.algorithms.interface import Algorithm
+from ttrl.rl.algorithms.registry import make_algorithm
+from ttrl.train.loop import questions_of_step
 from ttrl.train.step import keep, ttrl_step
 from ttrl.types import AnswerKey, Completion, Question, StepResult, Task
 
@@ -52,7 +54,8 @@ class Steps:
 
     session: Session
     task: Task
-    policy: Policy
+    algorithm: Algorithm
+    learner: Learner
     done: int = 0
 
     def __call__(self) -> StepResult:
@@ -61,13 +64,12 @@ class Steps:
         result = ttrl_step(
             questions_of_step(self.session.sets[0].questions, step=self.done, config=config),
             sampler=self.session.sampler,
-            policy=self.policy,
+            learner=self.learner,
             task=self.task,
             rule=make_rule(config),
-            algorithm=make_algorithm(config),
+            algorithm=self.algorithm,
             config=config,
             step=self.done,
-            learning_rate=config.learning_rate,
         )
         self.done += 1
         return result
@@ -76,15 +78,13 @@ class Steps:
 def make_steps(config: RunConfig, *, hashed: bool = False) -> Steps:
     """Everything that `ttrl train` makes before its first step."""
     session = open_session(config)
-    policy = Policy(
-        session.model,
-        temperature=config.temperature,
-        token_budget=config.micro_batch_tokens,
-        clip_norm=config.clip_norm,
-        beta2=config.adam_beta2,
-        weight_decay=config.weight_decay,
+    algorithm = make_algorithm(config)
+    return Steps(
+        session=session,
+        task=HashedAnswers() if hashed else session.task,
+        algorithm=algorithm,
+        learner=make_learner(session.model, algorithm, config),
     )
-    return Steps(session=session, task=HashedAnswers() if hashed else session.task, policy=policy)
 
 
 def main() -> None:
@@ -103,14 +103,14 @@ def main() -> None:
 def _told(result: StepResult, steps: Steps) -> dict[str, float]:
     """What was drawn and what had a gradient; worked out when the clock has stopped."""
     config = steps.session.config
-    kept = [keep(scored, config.trained_per_question) for scored in result.scored]
-    samples = make_algorithm(config).training_samples(kept)
+    kept = [keep(scored, config, result.step) for scored in result.scored]
+    samples, _ = steps.algorithm.training_samples(kept, steps.learner)
     return {
         "generation": result.metrics["sample/seconds"],
         "sampled_tokens": sum(len(c.token_ids) for s in result.scored for c in s.group.completions),
         "trained_tokens": int(sum(s.weight * len(s.completion.token_ids) for s in samples)),
         "trained_completions": int(sum(s.weight for s in samples)),
-        "with_gradient": int(sum(s.weight for s in samples if s.advantage)),
+        "with_gradient": int(sum(s.weight for s in samples if any(s.advantages))),
         "computed_tokens": result.metrics.get("train/tokens", 0.0),
     }
 

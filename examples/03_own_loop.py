@@ -9,11 +9,11 @@ from ttrl import MajorityReward, get_task
 from ttrl.config import RunConfig
 from ttrl.data.prompts import Prompter
 from ttrl.data.word_problems import word_problems
+from ttrl.engine.learner import make_learner
 from ttrl.engine.models.load import load_model, pick_device
 from ttrl.engine.models.source import find_model
-from ttrl.engine.policy import Policy
 from ttrl.engine.sampler import NativeSampler
-from ttrl.rl.algorithms import Grpo
+from ttrl.rl.algorithms.registry import make_algorithm
 from ttrl.train.step import ttrl_step
 
 
@@ -26,25 +26,18 @@ def main(steps: int) -> None:
     task = get_task("math")
     prompter = Prompter(loaded.tokenizer, template=loaded.prompt_template, task=task)
     sampler = NativeSampler(loaded.model, loaded.tokenizer, prompter, max_rows=256)
-    policy = Policy(
-        loaded.model,  # the sampler's own weights: an update is seen at once
-        temperature=config.temperature,
-        token_budget=config.micro_batch_tokens,
-        clip_norm=config.clip_norm,
-        beta2=config.adam_beta2,
-        weight_decay=config.weight_decay,
-    )
+    algorithm = make_algorithm(config)  # or an object of your own: ttrl.rl.algorithms.interface
+    learner = make_learner(loaded.model, algorithm, config)  # trains the sampler's own weights
     for step in range(steps):
         result = ttrl_step(
             questions,
             sampler=sampler,
-            policy=policy,
+            learner=learner,
             task=task,
             rule=MajorityReward(tie_seed=config.seed),
-            algorithm=Grpo(clip_ratio=0.2, kl_coefficient=0.0, divide_by_std=True),
+            algorithm=algorithm,
             config=config,
             step=step,
-            learning_rate=config.learning_rate,
         )
         ratio = result.metrics["consensus/majority_ratio"]
         print(f"step {step + 1}: majority ratio {ratio:.3f}", result.skipped or "", flush=True)

@@ -1,8 +1,8 @@
 """What a run is made of. Precedence: defaults < YAML files, left to right < environment < command line.
 
 One flat set of keys: the key `votes_per_question` of a YAML file is the option `--votes-per-question`
-and the variable `TTRL_VOTES_PER_QUESTION`. No default depends on another key. The defaults suit the
-embedded model; `--config paper` holds the published settings for models of a billion parameters.
+and the variable `TTRL_VOTES_PER_QUESTION`. No default depends on another key, but for the group Algorithm,
+where each algorithm has its own (`ttrl.algorithm_settings`). The defaults suit the embedded model; `--config paper` holds the published settings for models of a billion parameters.
 """
 
 from __future__ import annotations
@@ -16,8 +16,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ttrl.algorithm_settings import (
+    ALGORITHM_KEYS,
+    ALGORITHM_SETTINGS,
+    NEEDS_TWO,
+    AlgorithmName,
+    readers_of,
+)
 from ttrl.errors import ConfigError
 from ttrl.types import SIMILAR_TASKS, TaskName, TextMeasure
 
@@ -29,6 +36,11 @@ ENVIRONMENT_PREFIX = "TTRL_"
 
 def _key(default: Any, group: str, text: str, **limits: Any) -> Any:
     return Field(default=default, description=text, json_schema_extra={"group": group}, **limits)
+
+
+def _own(text: str, **limits: Any) -> Any:
+    """A parameter of some algorithms, by the default of the one that runs (`ttrl.algorithm_settings`)."""
+    return _key(None, "Algorithm", text, **limits)
 
 
 class RunConfig(BaseModel):
@@ -63,7 +75,7 @@ class RunConfig(BaseModel):
     selective_negative: Rate = _key(0.125, "Consensus", "reward selective: answers below this share are punished", le=1)
     selective_entropy: Rate = _key(0.1, "Consensus", "reward selective: weight of an answer's excess entropy")
 
-    algorithm: Literal["grpo"] = _key("grpo", "Learning", "reinforcement-learning algorithm under the consensus")
+    algorithm: AlgorithmName = _key("grpo", "Learning", "reinforcement-learning algorithm under the consensus: docs/algorithms.md")
     steps: int = _key(60, "Learning", "training steps", ge=0)
     questions_per_step: Positive = _key(16, "Learning", "questions sampled in each step")
     votes_per_question: Positive = _key(64, "Learning", "completions that vote on each question (M)")
@@ -71,18 +83,38 @@ class RunConfig(BaseModel):
     votes: Literal["fixed", "adaptive"] = _key("fixed", "Learning", "fixed: M on every question; adaptive: fewer where more would hardly change the winner")
     adaptive_first: int = _key(16, "Learning", "adaptive votes: drawn before the first look; then twice as many, up to M", ge=2)
     adaptive_error: Rate = _key(0.05, "Learning", "adaptive votes: share of questions whose winner may be another than that of M votes; 0 stops only what is certain", lt=0.5)
-    updates_per_step: Positive = _key(1, "Learning", "optimizer updates on the samples of one step")
+    trained_choice: Literal["first", "random", "spread"] = _key("first", "Learning", "which K of the M: the first, random ones, or those whose rewards vary most")
+    mask_truncated: bool = _key(False, "Learning", "do not train on completions cut at max_tokens (they vote and earn as ever)")
+    updates_per_step: Positive = _key(1, "Learning", "optimizer updates in one pass over the samples of a step, each on whole questions")
+    passes_per_step: Positive = _key(1, "Learning", "passes over the samples of a step")
     learning_rate: Rate = _key(2e-4, "Learning", "peak; about 1e-6 for full training and 1e-5 for LoRA of models over 0.1 B parameters", le=1000)
     schedule: Literal["constant", "cosine"] = _key("constant", "Learning", "after warm-up")
     warmup_steps: int = _key(5, "Learning", "steps of linear warm-up", ge=0)
     weight_decay: Rate = _key(0.0, "Learning", "decoupled (AdamW)")
     adam_beta2: float = _key(0.99, "Learning", "second-moment decay of AdamW", gt=0, lt=1)
     clip_norm: float = _key(1.0, "Learning", "largest norm of a gradient", gt=0, allow_inf_nan=False)
-    clip_ratio: float = _key(0.2, "Learning", "the probability ratio counts up to 1 +- this", gt=0, lt=1)
-    kl_coefficient: Rate = _key(0.0, "Learning", "weight of the KL term to the base model; 0 needs no reference")
-    divide_by_std: bool = _key(True, "Learning", "divide advantages by the group's standard deviation")
     stop_after_silent_steps: Positive = _key(20, "Learning", "end after so many steps in a row without a gradient (full agreement)")
     micro_batch_tokens: Positive = _key(8192, "Learning", "tokens in one forward and backward pass; bounds memory, not the result")
+
+    clip_low: float | None = _own("the probability ratio counts down to 1 - this", gt=0, lt=1)
+    clip_high: float | None = _own("the probability ratio counts up to 1 + this", gt=0, allow_inf_nan=False)
+    dual_clip: Rate | None = _own("largest ratio that counts where the advantage is negative, over 1; 0: no limit")
+    loss_aggregation: Literal["token-mean", "sequence-mean", "constant"] | None = _own("mean over tokens; over each completion's tokens, then completions; or divided by completions x max_tokens")
+    kl_coefficient: Rate | None = _own("weight of the KL term to the base model; 0 needs no reference")
+    kl_estimator: Literal["k1", "k2", "k3"] | None = _own("of the KL term")
+    kl_in: Literal["loss", "reward"] | None = _own("where the KL term is added")
+    entropy_coefficient: Rate | None = _own("weight of an entropy bonus in the loss")
+    advantage_clip: Rate | None = _own("largest advantage, either way; 0: no limit")
+    importance_cap: Rate | None = _own("weigh tokens by trainer / sampler probability, at most this; 0: the ratio is taken to the sampler itself")
+    refill_rounds: int | None = _own("rounds in which questions without two different rewards are replaced by others", ge=0)
+    gae_lambda: float | None = _own("of generalized advantage estimation", ge=0, le=1)
+    value_clip: Rate | None = _own("farthest that a value moves in a step; 0: no limit")
+    critic_learning_rate: Rate | None = _own("peak of the critic's, on the same schedule", le=1000)
+    dpo_beta: float | None = _own("strength of the tie to the base model", gt=0, allow_inf_nan=False)
+    dpo_loss: Literal["sigmoid", "sigmoid-norm", "ipo"] | None = _own("of a pair: DPO's, the same per token of each completion, or IPO's")
+    dpo_label_smoothing: Rate | None = _own("assumed share of pairs the wrong way round", lt=0.5)
+    prime_beta: float | None = _own("scale of the implicit reward", gt=0, allow_inf_nan=False)
+    prime_learning_rate: Rate | None = _own("peak of the implicit reward model's, on the same schedule", le=1000)
 
     temperature: float = _key(1.0, "Sampling", "of the votes", gt=0, allow_inf_nan=False)
     top_p: Share = _key(1.0, "Sampling", "of the votes")
@@ -106,12 +138,18 @@ class RunConfig(BaseModel):
     json_output: bool = Field(default=False, alias="json", description="one JSON object as the last line of standard output", json_schema_extra={"group": "Run"})
     # fmt: on
 
+    @model_validator(mode="before")
+    @classmethod
+    def _algorithm_defaults(cls, given: dict[str, Any]) -> dict[str, Any]:
+        row = ALGORITHM_SETTINGS.get(given.get("algorithm", "grpo"), {})
+        return given | {key: value for key, value in row.items() if given.get(key) is None}
+
 
 INVOCATION_KEYS = frozenset({"config", "resume", "dry_run", "json", "out"})
 """Keys that say how a command was called, not what the run is."""
 
 
-_SWITCHES = frozenset({"divide_by_std", "dry_run", "json", "last_number"})
+_SWITCHES = frozenset({"dry_run", "json", "last_number", "mask_truncated"})
 
 
 def key_names() -> list[str]:
@@ -205,12 +243,39 @@ def _check_together(values: RunConfig) -> None:
             f"votes_per_question={m}: one completion always agrees with itself, so there is nothing "
             "to learn. Set votes_per_question to at least 2 (the paper uses 64)."
         )
+    _check_algorithm(values)
     if values.votes == "adaptive":
         _check_adaptive(values)
     if values.prompt_template is not None and "{question}" not in values.prompt_template:
         raise ConfigError(
             f"prompt_template={values.prompt_template!r} has no {{question}}: every prompt would be the "
             "same. Write {question} where the question belongs."
+        )
+
+
+def _check_algorithm(values: RunConfig) -> None:
+    name, row = values.algorithm, ALGORITHM_SETTINGS[values.algorithm]
+    for key in ALGORITHM_KEYS - row.keys():
+        if getattr(values, key) is not None:
+            raise ConfigError(
+                f"{key}={getattr(values, key)} is a parameter of {', '.join(readers_of(key))}, and algorithm is "
+                f"{name}, which would not read it. Leave {key} out, or choose one of those."
+            )
+    if values.trained_per_question < 2 and name in NEEDS_TWO:
+        raise ConfigError(
+            f"trained_per_question={values.trained_per_question} with algorithm={name}: it compares completions "
+            "of one question with each other, and one alone has nobody to be compared with. Set "
+            "trained_per_question to at least 2, or algorithm to ppo or reinforce++."
+        )
+    if values.kl_coefficient and values.kl_in == "loss" and values.kl_estimator == "k1":
+        raise ConfigError(
+            "kl_estimator=k1 with kl_in=loss: as a loss its gradient is zero on average, so it would add noise "
+            "and no KL. Set kl_in: reward, or kl_estimator to k2 or k3."
+        )
+    if values.dual_clip and values.dual_clip <= 1 + (values.clip_high or 0):
+        raise ConfigError(
+            f"dual_clip={values.dual_clip}: ratios up to 1 + clip_high = {1 + (values.clip_high or 0):g} are to "
+            "count, so it has to be larger (the usual value is 3); 0 leaves it out."
         )
 
 

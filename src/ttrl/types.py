@@ -138,12 +138,27 @@ class ScoredGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSample:
-    """One distinct completion that is trained on."""
+    """One distinct completion that is trained on, and what its algorithm has found out about it.
+
+    Everything per token is [T], or empty where the algorithm has no use for it.
+    """
 
     completion: Completion
-    advantage: float
+    reward: float
     weight: float
     """How many identical completions of its group it stands for."""
+    penalties: tuple[float, ...] = ()
+    """KL to the base, times its coefficient, where it is taken off the reward."""
+    advantages: tuple[float, ...] = ()
+    old_logprobs: tuple[float, ...] = ()
+    """Of the policy that the probability ratio is taken to, if it is not the sampler; of the reference
+    for algorithms that compare with it."""
+    importance: tuple[float, ...] = ()
+    """Weight of each token's loss; 1 if empty."""
+    values: tuple[float, ...] = ()
+    """The critic's, before the update."""
+    returns: tuple[float, ...] = ()
+    """What the critic learns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,7 +68,7 @@ def memory_estimate(
     Activations are counted as 34 values per token, layer and hidden unit, plus attention scores and
     float32 logits (three copies), which is what a plain Llama layer keeps for its backward pass.
     """
-    from ttrl.engine.policy import tokens_at_once
+    from ttrl.engine.token_model import tokens_at_once
     from ttrl.rl.logprobs import CHUNK_ELEMENTS
 
     text = model.config.get_text_config()

@@ -29,7 +29,8 @@ from ttrl.recording.run_directory import RunDirectory, refuse_existing
 if TYPE_CHECKING:
     from ttrl.cli.session import Session
     from ttrl.engine.checkpoint import Checkpoint
-    from ttrl.engine.policy import Policy
+    from ttrl.engine.learner import Learner
+    from ttrl.rl.algorithms.interface import Algorithm
     from ttrl.train.loop import Progress, StepReport
     from ttrl.types import Observer, RewardRule
 
@@ -101,11 +102,13 @@ class _Run:
     ) -> None:
         from ttrl.cli.session import open_session
         from ttrl.recording.manifest import make_manifest
+        from ttrl.rl.algorithms.registry import make_algorithm
 
         config = resolved.values
         self.config, self.interrupts, self.started = config, interrupts, started
         found = _latest(directory)
         self.session: Session = open_session(config, weights=found.weights if found else None)
+        self.algorithm: Algorithm = make_algorithm(config)
         rule = self._rule()
         manifest = make_manifest(
             model_fingerprint=self.session.source.fingerprint(),
@@ -121,10 +124,10 @@ class _Run:
         from ttrl.train.loop import Progress
 
         self.directory, self.rule = directory, rule
-        self.policy = self._policy()
+        self.learner = self._learner()
         self.progress, self.spent = Progress(), _Spent()
         if found is not None:
-            found.load_optimizer(self.policy.optimizer)
+            found.load_learner(self.learner)
             self.progress = Progress(**found.state["progress"])
             self.spent = _Spent(**found.state["spent"])
         self.directory.forget_after(self.progress.step)
@@ -191,7 +194,8 @@ class _Run:
                 self.session.sets[0].questions,
                 config=self.config,
                 sampler=self.session.voter,
-                policy=self.policy,
+                learner=self.learner,
+                algorithm=self.algorithm,
                 task=self.session.task,
                 rule=self.rule,
                 observers=self._observers(),
@@ -201,23 +205,18 @@ class _Run:
             )
         return stopped
 
-    def _policy(self) -> Policy:
+    def _learner(self) -> Learner:
+        from ttrl.engine.learner import make_learner
         from ttrl.engine.models.load import load_model
-        from ttrl.engine.policy import Policy
 
-        config, reference = self.config, None
-        if config.kl_coefficient > 0 and not config.lora:
-            reference = load_model(
-                self.session.source, dtype=config.dtype, device=self.session.model.device
-            ).model.requires_grad_(False)
-        return Policy(
-            self.session.model,
-            temperature=config.temperature,
-            token_budget=config.micro_batch_tokens,
-            clip_norm=config.clip_norm,
-            beta2=config.adam_beta2,
-            weight_decay=config.weight_decay,
-            reference=reference,
+        session, dtype = self.session, self.config.dtype
+        return make_learner(
+            session.model,
+            self.algorithm,
+            self.config,
+            load_base=lambda: (
+                load_model(session.source, dtype=dtype, device=session.model.device).model
+            ),
         )
 
     def _rule(self) -> RewardRule:
@@ -280,7 +279,7 @@ class _Run:
             step=progress.step,
             model=self.session.model,
             tokenizer=self.session.tokenizer,
-            optimizer=self.policy.optimizer,
+            learner=self.learner,
             state={"progress": asdict(progress), "spent": dict(vars(self.spent))},
             prompt_template=self.session.prompt_template,
         )

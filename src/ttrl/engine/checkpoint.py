@@ -3,6 +3,7 @@
     step-000020/
         model/                 Hugging Face folder (or adapter/, peft format)
         optimizer.safetensors  moments, counts, float32 masters
+        critic.safetensors ... what else the algorithm trains, each with its optimizer
         state.json             the loop's progress
         manifest.json          sha256 of every file above
 
@@ -18,17 +19,25 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ttrl.engine.models.load import PROMPT_FILE
-from ttrl.engine.optimizer import MasterAdamW
 from ttrl.errors import CheckpointError
 
 KEPT = 2
+
+
+class Stateful(Protocol):
+    """Tensors by the names of their files: a `Learner`."""
+
+    def state(self) -> dict[str, dict[str, Tensor]]: ...
+
+    def load_state(self, tensors: dict[str, dict[str, Tensor]]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +53,15 @@ class Checkpoint:
         adapter = self.path / "adapter"
         return adapter if adapter.is_dir() else self.path / "model"
 
-    def load_optimizer(self, optimizer: MasterAdamW) -> None:
-        """Puts moments and masters back.
+    def load_learner(self, learner: Stateful) -> None:
+        """Puts back all but the policy's weights.
 
         Raises:
             CheckpointError: the checkpoint belongs to another model.
         """
         try:
-            optimizer.load_state(load_file(self.path / "optimizer.safetensors"))
+            files = sorted(self.path.glob("*.safetensors"))
+            learner.load_state({file.stem: load_file(file) for file in files})
         except (KeyError, RuntimeError, OSError, SafetensorError) as error:
             raise CheckpointError(
                 f"checkpoint {self.path}: optimizer state of another model ({error})."
@@ -64,7 +74,7 @@ def save(
     step: int,
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    optimizer: MasterAdamW,
+    learner: Stateful,
     state: Mapping[str, Any],
     prompt_template: str | None,
 ) -> Path:
@@ -89,7 +99,8 @@ def save(
         if prompt_template is not None:
             template = json.dumps({"prompt_template": prompt_template}) + "\n"
             (weights / PROMPT_FILE).write_text(template, "utf-8")
-        save_file(optimizer.state(), beside / "optimizer.safetensors")
+        for name, tensors in learner.state().items():
+            save_file(tensors, beside / f"{name}.safetensors")
         (beside / "state.json").write_text(json.dumps(dict(state)), "utf-8")
         (beside / "manifest.json").write_text(json.dumps(_hashes(beside), indent=1), "utf-8")
         for path in [*beside.rglob("*"), beside]:

@@ -9,22 +9,23 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ttrl.errors import NumericsError
 
-def learning_rate(
+
+def rate_share(
     step: int,
     *,
-    peak: float,
     schedule: Literal["constant", "cosine"],
     warmup_steps: int,
     steps: int,
 ) -> float:
-    """The rate of step `step` (from 0): linear warm-up to the peak, then constant or cosine to 0."""
+    """Share of the peak rate in step `step` (from 0): linear warm-up to 1, then constant or cosine to 0."""
     if step < warmup_steps:
-        return peak * (step + 1) / warmup_steps
+        return (step + 1) / warmup_steps
     if schedule == "constant":
-        return peak
+        return 1.0
     progress = (step - warmup_steps) / max(1, steps - warmup_steps)
-    return peak * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
 class MasterAdamW:
@@ -34,8 +35,14 @@ class MasterAdamW:
     """
 
     def __init__(
-        self, named: Iterable[tuple[str, nn.Parameter]], *, beta2: float, weight_decay: float
+        self,
+        named: Iterable[tuple[str, nn.Parameter]],
+        *,
+        beta2: float,
+        weight_decay: float,
+        clip_norm: float,
     ) -> None:
+        self._clip_norm = clip_norm
         self._named = {name: p for name, p in named if p.requires_grad}
         self._masters = {
             name: p if p.dtype == torch.float32 else nn.Parameter(p.detach().float())
@@ -45,9 +52,21 @@ class MasterAdamW:
             self._masters.values(), lr=0.0, betas=(0.9, beta2), weight_decay=weight_decay
         )
 
-    def clip(self, max_norm: float) -> Tensor:
-        """Scales the gradients to a global norm of at most max_norm; returns the norm before."""
-        return nn.utils.clip_grad_norm_(self._named.values(), max_norm)
+    def update(self, loss: float, learning_rate: float) -> float:
+        """Clips the gradients, then one step; returns their norm before.
+
+        Raises:
+            NumericsError: a loss or gradient that is not finite; the weights are as before.
+        """
+        norm = nn.utils.clip_grad_norm_(self._named.values(), self._clip_norm).item()
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            self.zero_grad()
+            raise NumericsError(
+                f"loss {loss} and gradient norm {norm}: not finite, so no update was made. "
+                "Lower the learning rate or use dtype: float32."
+            )
+        self.step(learning_rate)
+        return norm
 
     def step(self, learning_rate: float) -> None:
         """One update, then no gradients."""

@@ -40,16 +40,25 @@ class Batch:
     """The predicted token.   [E]"""
     paths: Tensor
     """Edges of each completion, in order; 0 after its end.   [N, C]"""
-    token_weights: Tensor
-    """Share of each token in the loss; 0 after the end.   [N, C]
-
-    Over all micro-batches of one update the weights sum to 1 (token mean over the sampled
-    completions, each with its multiplicity), so the gradient does not depend on the micro-batches.
-    """
-    old_logprobs: Tensor
-    """Of the sampler; 0 after the end.   [N, C]"""
-    advantages: Tensor
+    order: tuple[int, ...]
+    """Place of each completion among the samples that the batches were made of.   [N]"""
+    mask: Tensor
+    """1 on tokens, 0 after the end.   [N, C]"""
+    token_shares: Tensor
+    """Weight of each token in the loss of the whole update; 0 after the end.   [N, C]"""
+    counted: Tensor
+    """Multiplicity of each token's completion; 0 after the end.   [N, C]"""
+    rewards: Tensor
     """[N]"""
+    sampler_logprobs: Tensor
+    """[N, C], as are the columns below: 0 after the end, and where the samples have none"""
+    old_logprobs: Tensor
+    """What the probability ratio is taken to: the sampler's, where the samples name no other."""
+    importance: Tensor
+    """1 on tokens where the samples have none."""
+    advantages: Tensor
+    values: Tensor
+    returns: Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +88,8 @@ class _Tree:
 
     ids: list[int]
     parents: list[int]
-    samples: list[TrainingSample] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    """Of its completions among the samples."""
     edges: dict[tuple[int, int], int] = field(default_factory=dict)
     """(predicting node, token) -> edge; its node, if it predicts in turn, is in `node_of`."""
     node_of: dict[int, int] = field(default_factory=dict)
@@ -91,20 +101,20 @@ class _Tree:
         prompt = list(sample.completion.prompt_ids)
         return _Tree(ids=prompt, parents=list(range(-1, len(prompt) - 1)), prompt=len(prompt))
 
-    def add(self, sample: TrainingSample) -> None:
+    def add(self, sample: TrainingSample, place: int) -> None:
         """The last token of a completion predicts nothing, so it is an edge without a node."""
         node, path = self.prompt - 1, []
         tokens = sample.completion.token_ids
-        for place, token in enumerate(tokens):
+        for depth, token in enumerate(tokens, start=1):
             edge = self.edges.setdefault((node, token), len(self.edges))
             path.append(edge)
-            if place + 1 < len(tokens):
+            if depth < len(tokens):
                 if edge not in self.node_of:
                     self.node_of[edge] = len(self.ids)
                     self.ids.append(token)
                     self.parents.append(node)
                 node = self.node_of[edge]
-        self.samples.append(sample)
+        self.places.append(place)
         self.paths.append(path)
 
     def new_nodes(self, sample: TrainingSample) -> int:
@@ -120,13 +130,18 @@ class _Tree:
 
 def micro_batches(
     samples: Sequence[TrainingSample],
+    shares: Sequence[float],
     *,
     token_budget: int,
     layout: Layout,
     device: torch.device,
 ) -> Iterator[Batch]:
-    """Batches of at most `token_budget` tokens, padding included (one tree at least), like sizes together."""
-    denominator = sum(s.weight * len(s.completion.token_ids) for s in samples)
+    """Batches of at most `token_budget` tokens, padding included (one tree at least), like sizes together.
+
+    Args:
+        samples: N of them, in any order.
+        shares: the weight of each token of each sample in the loss.   [N]
+    """
     # Attention over a mask is quadratic in the tree; over chains it is not, and all sharing pays.
     limit = {"rows": 0, "trees": _TREE_TOKENS, "packed": token_budget}[layout]
     trees = sorted(_grow(samples, limit), key=lambda tree: -len(tree.ids))
@@ -139,18 +154,21 @@ def micro_batches(
         ):  # fmt: skip
             total += len(trees[end].ids)
             end += 1
-        yield _batch(trees[start:end], denominator, device, layout)
+        yield _batch(trees[start:end], samples, shares, device, layout)
         start = end
 
 
 def _grow(samples: Sequence[TrainingSample], limit: int) -> list[_Tree]:
     """Trees of one question each and at most `limit` tokens; in lexicographic order: like beginnings meet."""
+    completions = [sample.completion for sample in samples]
     ordered = sorted(
-        samples, key=lambda s: (s.completion.prompt_ids, s.completion.token_ids, s.advantage)
+        range(len(samples)),
+        key=lambda i: (completions[i].prompt_ids, completions[i].token_ids, samples[i].reward),
     )
     trees: list[_Tree] = []
     prompt = None
-    for sample in ordered:
+    for place in ordered:
+        sample = samples[place]
         fits = (
             trees
             and sample.completion.prompt_ids == prompt
@@ -159,12 +177,16 @@ def _grow(samples: Sequence[TrainingSample], limit: int) -> list[_Tree]:
         if not fits:
             trees.append(_Tree.start(sample))
             prompt = sample.completion.prompt_ids
-        trees[-1].add(sample)
+        trees[-1].add(sample, place)
     return trees
 
 
 def _batch(
-    trees: Sequence[_Tree], denominator: float, device: torch.device, layout: Layout
+    trees: Sequence[_Tree],
+    samples: Sequence[TrainingSample],
+    shares: Sequence[float],
+    device: torch.device,
+    layout: Layout,
 ) -> Batch:
     width = max(len(tree.ids) for tree in trees)
     starts = [row * width for row in range(len(trees))]
@@ -175,27 +197,39 @@ def _batch(
     ids = torch.zeros(shape[0] * shape[1], dtype=torch.long)
     positions = torch.zeros_like(ids)
     longest = max(len(path) for tree in trees for path in tree.paths)
-    count = sum(len(tree.samples) for tree in trees)
-    paths = torch.zeros(count, longest, dtype=torch.long)
-    weights, old = torch.zeros(count, longest), torch.zeros(count, longest)
+    order = tuple(place for tree in trees for place in tree.places)
+    paths = torch.zeros(len(order), longest, dtype=torch.long)
     nodes: list[int] = []
     tokens: list[int] = []
-    samples: list[TrainingSample] = []
+    row = 0
     for start, tree in zip(starts, trees, strict=False):
         span = slice(start, start + len(tree.ids))
         ids[span] = torch.tensor(tree.ids)
         positions[span] = torch.tensor(_depths(tree))
         edges = sorted(tree.edges, key=lambda edge: edge[0])
         place_of = {tree.edges[edge]: len(nodes) + place for place, edge in enumerate(edges)}
-        for row, path in enumerate(tree.paths, start=len(samples)):
+        for path in tree.paths:
             paths[row, : len(path)] = torch.tensor([place_of[edge] for edge in path])
-        samples += tree.samples
+            row += 1
         nodes += [start + node for node, _ in edges]
         tokens += [token for _, token in edges]
-    for place, sample in enumerate(samples):
-        length = len(sample.completion.token_ids)
-        weights[place, :length] = sample.weight / denominator
-        old[place, :length] = torch.tensor(sample.completion.logprobs)
+    chosen = [samples[place] for place in order]
+    mask = _column([(1.0,) * len(s.completion.token_ids) for s in chosen], longest)
+    sampler = _column([s.completion.logprobs for s in chosen], longest)
+    importance = _column([s.importance for s in chosen], longest)
+    old = _column([s.old_logprobs for s in chosen], longest)
+    columns = {
+        "mask": mask,
+        "token_shares": mask * torch.tensor([shares[place] for place in order])[:, None],
+        "counted": mask * torch.tensor([s.weight for s in chosen])[:, None],
+        "rewards": torch.tensor([s.reward for s in chosen]),
+        "sampler_logprobs": sampler,
+        "old_logprobs": old if chosen[0].old_logprobs else sampler,
+        "importance": importance if chosen[0].importance else mask,
+        "advantages": _column([s.advantages for s in chosen], longest),
+        "values": _column([s.values for s in chosen], longest),
+        "returns": _column([s.returns for s in chosen], longest),
+    }
     return Batch(
         input_ids=ids.view(shape).to(device),
         position_ids=positions.view(shape).to(device),
@@ -204,10 +238,17 @@ def _batch(
         edge_node=torch.tensor(nodes).to(device),
         edge_token=torch.tensor(tokens).to(device),
         paths=paths.to(device),
-        token_weights=weights.to(device),
-        old_logprobs=old.to(device),
-        advantages=torch.tensor([sample.advantage for sample in samples]).to(device),
+        order=order,
+        **{name: column.to(device) for name, column in columns.items()},
     )
+
+
+def _column(rows: Sequence[Sequence[float]], longest: int) -> Tensor:
+    """One number per token, 0 after the end.   [N, C]"""
+    column = torch.zeros(len(rows), longest)
+    for place, row in enumerate(rows):
+        column[place, : len(row)] = torch.tensor(row)
+    return column
 
 
 def _depths(tree: _Tree) -> list[int]:

@@ -10,9 +10,9 @@ from typing import Any
 
 from ttrl.config import RunConfig
 from ttrl.consensus.summary import mean, vote_records
-from ttrl.engine.optimizer import learning_rate
-from ttrl.engine.policy import Policy
-from ttrl.rl.algorithms import Algorithm, Grpo
+from ttrl.engine.learner import Learner
+from ttrl.engine.optimizer import rate_share
+from ttrl.rl.algorithms.interface import Algorithm
 from ttrl.seeding import derive_seed
 from ttrl.train.step import ttrl_step
 from ttrl.types import Observer, Question, RewardRule, Sampler, StepResult, Task
@@ -40,15 +40,6 @@ class StepReport:
     progress: Progress
 
 
-def make_algorithm(config: RunConfig) -> Algorithm:
-    """The algorithm that `config.algorithm` names."""
-    return Grpo(
-        clip_ratio=config.clip_ratio,
-        kl_coefficient=config.kl_coefficient,
-        divide_by_std=config.divide_by_std,
-    )
-
-
 def questions_of_step(
     questions: Sequence[Question], *, step: int, config: RunConfig
 ) -> list[Question]:
@@ -56,11 +47,26 @@ def questions_of_step(
 
     The last step of an epoch is smaller where the number of questions asks for it; none is dropped.
     """
+    order, low, high = _slice(questions, step, config)
+    return order[low:high]
+
+
+def spare_questions(
+    questions: Sequence[Question], *, step: int, config: RunConfig
+) -> list[Question]:
+    """The rest of the epoch's order, from where the step's questions end."""
+    order, low, high = _slice(questions, step, config)
+    return order[high:] + order[:low]
+
+
+def _slice(
+    questions: Sequence[Question], step: int, config: RunConfig
+) -> tuple[list[Question], int, int]:
     per_step = min(config.questions_per_step, len(questions))
     steps_per_epoch = -(-len(questions) // per_step)
     epoch, place = divmod(step, steps_per_epoch)
     order = sorted(questions, key=lambda q: derive_seed(config.seed, "order", epoch, q.id))
-    return order[place * per_step : (place + 1) * per_step]
+    return order, place * per_step, (place + 1) * per_step
 
 
 def train(
@@ -68,7 +74,8 @@ def train(
     *,
     config: RunConfig,
     sampler: Sampler,
-    policy: Policy,
+    learner: Learner,
+    algorithm: Algorithm,
     task: Task,
     rule: RewardRule,
     observers: Sequence[Observer],
@@ -81,13 +88,11 @@ def train(
     `on_step` is called after each step, when weights and progress agree: the place to save. From a
     step's first update until it has returned, `uninterrupted` is entered.
     """
-    algorithm = make_algorithm(config)
     while progress.step < config.steps:
         if progress.silent_steps >= config.stop_after_silent_steps:
             return progress, f"full agreement: {progress.silent_steps} steps without a gradient"
-        rate = learning_rate(
+        share = rate_share(
             progress.step,
-            peak=config.learning_rate,
             schedule=config.schedule,
             warmup_steps=config.warmup_steps,
             steps=config.steps,
@@ -95,14 +100,15 @@ def train(
         with ExitStack() as until_recorded:
             result = ttrl_step(
                 questions_of_step(questions, step=progress.step, config=config),
+                spare=spare_questions(questions, step=progress.step, config=config),
                 sampler=sampler,
-                policy=policy,
+                learner=learner,
                 task=task,
                 rule=rule,
                 algorithm=algorithm,
                 config=config,
                 step=progress.step,
-                learning_rate=rate,
+                rate_share=share,
                 before_update=partial(until_recorded.enter_context, uninterrupted),
             )
             report = report_of(result, progress, task=task, observers=observers)

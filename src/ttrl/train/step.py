@@ -5,6 +5,7 @@ Source: TTRL (arXiv:2504.16084), section 2.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -12,8 +13,9 @@ from itertools import groupby
 
 from ttrl.config import RunConfig
 from ttrl.consensus.summary import step_metrics
-from ttrl.engine.policy import Policy
-from ttrl.rl.algorithms import Algorithm
+from ttrl.engine.learner import Learner
+from ttrl.rl.algorithms.interface import Algorithm
+from ttrl.rl.subset import subset
 from ttrl.seeding import derive_seed
 from ttrl.train.votes import draw_votes, vote_metrics
 from ttrl.types import (
@@ -32,57 +34,66 @@ def ttrl_step(
     questions: Sequence[Question],
     *,
     sampler: Sampler,
-    policy: Policy,
+    learner: Learner,
     task: Task,
     rule: RewardRule,
     algorithm: Algorithm,
     config: RunConfig,
     step: int,
-    learning_rate: float,
+    spare: Sequence[Question] = (),
+    rate_share: float = 1.0,
     before_update: Callable[[], object] = lambda: None,
 ) -> StepResult:
     """Votes, rewards, updates.
 
     Args:
+        spare: questions that may take the place of ones that teach nothing (`refill_rounds`).
+        rate_share: the learning rates' share of their peaks.
         before_update: called when the weights are about to change; until then a step can be dropped.
 
     Raises:
         NumericsError: a loss or gradient that is not finite.
     """
     begin = time.perf_counter()
-    groups = draw_votes(                                  # y_1..y_M ~ pi_theta(.|x), M or fewer
-        questions,
-        sampler=sampler,
-        task=task,
-        config=config,
-        seed=derive_seed(config.seed, "sample", step),
-    )  # fmt: skip
-    sampled = time.perf_counter()
-    scored = [rule(task, group) for group in groups]  # y* = consensus; r_i = agreement  # fmt: skip
-    kept = [keep(s, config.trained_per_question) for s in scored]  # vote on M, train on K <= M
-    samples = algorithm.training_samples(kept)  # advantages over the K kept  # fmt: skip
+    seed = derive_seed(config.seed, "sample", step)
+    scored: list[ScoredGroup] = []
+    drawing = 0.0
+    for asked in _rounds(questions, spare, config.refill_rounds or 0, scored):
+        started = time.perf_counter()
+        groups = draw_votes(asked, sampler=sampler, task=task, config=config, seed=seed)
+        drawing += time.perf_counter() - started  # y_1..y_M ~ pi_theta(.|x), M or fewer
+        scored += [rule(task, group) for group in groups]  # y* = consensus; r_i = agreement
+    kept = [keep(s, config, step) for s in scored]  # vote on M, train on K <= M
     voted = time.perf_counter()
     metrics = {
         **step_metrics(scored),
-        **vote_metrics(groups, config),
-        "sample/seconds": sampled - begin,
-        "consensus/seconds": voted - sampled,
+        **vote_metrics([s.group for s in scored], config),
+        "sample/seconds": drawing,
+        "consensus/seconds": voted - begin - drawing,
     }
-    if not samples:
+    if not any(teaches(s) for s in kept):
         reason = next(
             (s.skipped for s in scored if s.skipped), "no group has two different rewards"
         )
         return StepResult(step=step, scored=tuple(scored), metrics=metrics, skipped=reason)
-    updates: list[Metrics] = []
     before_update()
-    for mini_batch in mini_batches(samples, config.updates_per_step):
-        updates.append(policy.update(mini_batch, algorithm, learning_rate=learning_rate))
-    sampler.load_weights(policy.model)
-    metrics |= {key: sum(u[key] for u in updates) / len(updates) for key in updates[0]}
+    learner.begin_step(rate_share)
+    samples, learned = algorithm.training_samples(kept, learner)  # advantages over the K kept
+    if config.mask_truncated:
+        samples = [s for s in samples if s.completion.finish_reason != "length"]
+    updates: list[Metrics] = []
+    for _ in range(config.passes_per_step):
+        for mini_batch in mini_batches(samples, config.updates_per_step):
+            if update := learner.update(mini_batch, algorithm):  # none without an advantage
+                updates.append(update)
+    if not updates:
+        reason = "no completion with an advantage is left"
+        return StepResult(step=step, scored=tuple(scored), metrics=metrics, skipped=reason)
+    sampler.load_weights(learner.model)
     metrics |= {
-        "train/tokens": sum(u["train/tokens"] for u in updates),
+        **learned,
+        **means(updates),
         "train/updates": float(len(updates)),
-        "train/learning_rate": learning_rate,
         "train/samples": sum(s.weight for s in samples),
         "train/distinct_samples": float(len(samples)),
         "train/seconds": time.perf_counter() - voted,
@@ -90,13 +101,50 @@ def ttrl_step(
     return StepResult(step=step, scored=tuple(scored), metrics=metrics)
 
 
-def keep(scored: ScoredGroup, count: int) -> ScoredGroup:
-    """The first `count` completions and their rewards; the consensus stays that of all votes.
+def _rounds(
+    questions: Sequence[Question],
+    spare: Sequence[Question],
+    refills: int,
+    scored: Sequence[ScoredGroup],
+) -> Iterator[Sequence[Question]]:
+    """The questions, then as many of the spare ones as have taught nothing so far, for some rounds."""
+    yield questions
+    for _ in range(refills):
+        missing = len(questions) - sum(teaches(s) for s in scored)
+        further, spare = spare[:missing], spare[missing:]
+        if not further:
+            return
+        yield further
 
-    Completions are independent draws, so the first ones are a random choice.
+
+def means(updates: Sequence[Metrics]) -> Metrics:
+    """Over the updates of a step; tokens are added, and the gap to the sampler is that of the first update.
+
+    Before the first update sampler and trainer hold the same weights, so any gap between their
+    log-probabilities is the mismatch of two ways to compute.
     """
-    group = replace(scored.group, completions=scored.group.completions[:count])
-    return replace(scored, group=group, rewards=scored.rewards[:count])
+    found = {key: math.fsum(u[key] for u in updates) / len(updates) for key in updates[0]}
+    found["train/tokens"] *= len(updates)
+    return found | {key: updates[0][key] for key in found if key.startswith("train/sampler_gap")}
+
+
+def teaches(scored: ScoredGroup) -> bool:
+    """Whether a group has two different rewards, and the rule has not left it out."""
+    return not scored.skipped and len(set(scored.rewards)) > 1
+
+
+def keep(scored: ScoredGroup, config: RunConfig, step: int) -> ScoredGroup:
+    """The completions that are trained on; the consensus stays that of all votes."""
+    question = scored.group.question.id
+    chosen = subset(
+        scored.rewards,
+        config.trained_per_question,
+        config.trained_choice,
+        seed=derive_seed(config.seed, "keep", step, question),
+    )
+    completions = tuple(scored.group.completions[i] for i in chosen)
+    group = replace(scored.group, completions=completions)
+    return replace(scored, group=group, rewards=tuple(scored.rewards[i] for i in chosen))
 
 
 def mini_batches(samples: Sequence[TrainingSample], updates: int) -> Iterator[list[TrainingSample]]:

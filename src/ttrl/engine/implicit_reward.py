@@ -1,0 +1,99 @@
+"""PRIME's implicit reward model: log(pi_phi / pi_ref), trained to tell agreement from disagreement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from ttrl.engine.optimizer import MasterAdamW
+from ttrl.engine.token_model import TokenModel
+from ttrl.engine.twin import load_weights, trained_weights
+from ttrl.types import Completion, Metrics, TrainingSample
+
+
+class ImplicitReward:
+    """phi starts as the base model, so that all rewards start at 0.
+
+    Args:
+        tokens: the forward pass of phi (`ttrl.engine.twin`).
+        reference: that of the base model.
+    """
+
+    def __init__(
+        self,
+        tokens: TokenModel,
+        reference: TokenModel,
+        *,
+        beta: float,
+        learning_rate: float,
+        beta2: float,
+        weight_decay: float,
+        clip_norm: float,
+    ) -> None:
+        self._tokens = tokens
+        self._reference = reference
+        self._beta = beta
+        self._learning_rate = learning_rate
+        self._optimizer = MasterAdamW(
+            tokens.model.named_parameters(),
+            beta2=beta2,
+            weight_decay=weight_decay,
+            clip_norm=clip_norm,
+        )
+
+    def rewards(self, completions: Sequence[Completion]) -> list[tuple[float, ...]]:
+        """Beta log(pi_phi / pi_ref) of each token."""
+        own = self._tokens.of_each(completions, self._tokens.logprobs)
+        base = self._reference.of_each(completions, self._reference.logprobs)
+        return [
+            tuple(self._beta * (a - b) for a, b in zip(mine, other, strict=True))
+            for mine, other in zip(own, base, strict=True)
+        ]
+
+    def update(self, samples: Sequence[TrainingSample], *, rate_share: float) -> Metrics:
+        """One update on the cross-entropy between sigmoid(sum of rewards) and the samples' rewards.
+
+        Rewards outside [0, 1] (of rules that punish) count as the nearer end.
+        Source: PRIME (arXiv:2502.01456), equation of section 3.2.
+
+        Raises:
+            NumericsError: a loss or gradient that is not finite; the weights are as before.
+        """
+        base = self._reference.of_each([s.completion for s in samples], self._reference.logprobs)
+        samples = [replace(s, old_logprobs=b) for s, b in zip(samples, base, strict=True)]
+        count = sum(s.weight for s in samples)
+        total = right = 0.0
+        for batch in self._tokens.batches(samples, [s.weight for s in samples]):
+            scores = self._beta * (self._tokens.logprobs(batch) - batch.old_logprobs)
+            logits = (scores * batch.mask).sum(dim=-1)
+            weights = batch.counted[:, 0] / count
+            targets = batch.rewards.clamp(0, 1)
+            loss = binary_cross_entropy_with_logits(logits, targets, weights, reduction="sum")
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.item()
+            right += (((logits > 0) == (targets > 0.5)) * weights).sum().item()
+        norm = self._optimizer.update(total, self._learning_rate * rate_share)
+        return {
+            "train/prime_loss": total,
+            "train/prime_grad_norm": norm,
+            "train/prime_accuracy": right,
+        }
+
+    def state(self) -> dict[str, dict[str, Tensor]]:
+        """Weights and optimizer, as files of a checkpoint."""
+        return {
+            "implicit-reward": trained_weights(self._tokens.model),
+            "implicit-reward-optimizer": self._optimizer.state(),
+        }
+
+    def load_state(self, tensors: dict[str, dict[str, Tensor]]) -> None:
+        """The inverse of `state`.
+
+        Raises:
+            KeyError: state of another model.
+        """
+        load_weights(self._tokens.model, tensors["implicit-reward"])
+        self._optimizer.load_state(tensors["implicit-reward-optimizer"])

@@ -1,0 +1,178 @@
+"""A causal language model as training sees it: completions in, numbers for each of their tokens out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from transformers import PreTrainedModel
+
+from ttrl.engine.fast.training import can_train, hidden_states
+from ttrl.engine.fast.weights import base_of, is_supported
+from ttrl.rl.batch import Batch, Layout, micro_batches
+from ttrl.rl.logprobs import token_logprobs, token_logprobs_and_entropy
+from ttrl.rl.temperature import scale_of
+from ttrl.types import Completion, TrainingSample
+
+_LOGIT_ELEMENTS = 1 << 27
+"""Logits of one micro-batch where all are made at once: half a GiB in float32."""
+
+_TREE_FAMILIES = {"llama", "qwen2", "qwen3", "gemma", "gpt2", "gpt_neox", "opt", "phi3"}
+
+
+class TokenModel:
+    """The forward pass over micro-batches.
+
+    Args:
+        temperature: the sampler's; log-probabilities are compared at the same one.
+        token_budget: tokens in one forward pass.
+        without_adapter: look through the model's LoRA adapter at its base.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        *,
+        temperature: float,
+        token_budget: int,
+        without_adapter: bool = False,
+    ) -> None:
+        self.model = model
+        self._scale = scale_of(temperature)
+        self._token_budget = tokens_at_once(model, token_budget)
+        self._layout = layout_for(model)
+        self._without_adapter = without_adapter
+
+    def batches(
+        self, samples: Sequence[TrainingSample], shares: Sequence[float]
+    ) -> Iterator[Batch]:
+        """Micro-batches that fit the budget."""
+        # Evaluation mode: dropout would make the log-probabilities others than the sampler's.
+        self.model.eval()  # type: ignore[no-untyped-call]
+        return micro_batches(
+            samples,
+            shares,
+            token_budget=self._token_budget,
+            layout=self._layout,
+            device=self.model.device,
+        )
+
+    def logprobs(self, batch: Batch) -> Tensor:
+        """Log-probability of each token of each completion; 0 after its end.   [N, C]"""
+        return self._predict(batch, with_entropy=False)[0]
+
+    def logprobs_and_entropy(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """With the entropy of the distribution over the whole vocabulary, nats.   [N, C], [N, C]"""
+        logprobs, entropy = self._predict(batch, with_entropy=True)
+        assert entropy is not None
+        return logprobs, entropy
+
+    def hidden(self, batch: Batch) -> Tensor:
+        """Last hidden state at the token before each token of each completion.   [E, H]
+
+        Read it off for completions by `batch.paths`.
+        """
+        return self._hidden(batch)[batch.edge_node]
+
+    def of_each(
+        self, completions: Sequence[Completion], read: Callable[[Batch], Tensor]
+    ) -> list[tuple[float, ...]]:
+        """`read`'s numbers for the tokens of each completion, without gradient.
+
+        Args:
+            read: from a batch to [N, C].
+        """
+        samples = [TrainingSample(completion=c, reward=0.0, weight=1.0) for c in completions]
+        found: list[tuple[float, ...]] = [()] * len(samples)
+        with torch.no_grad():
+            for batch in self.batches(samples, [0.0] * len(samples)):
+                rows = read(batch).float().cpu()
+                for place, row in zip(batch.order, rows, strict=True):
+                    found[place] = tuple(row[: len(completions[place].token_ids)].tolist())
+        return found
+
+    def _predict(self, batch: Batch, *, with_entropy: bool) -> tuple[Tensor, Tensor | None]:
+        node, row = torch.unique_consecutive(batch.edge_node, return_inverse=True)
+        entropies = None
+        if batch.chains is None and not _has_plain_head(self.model):
+            logits = self._forward(self.model, batch).logits.flatten(0, 1)[node]
+            logprobs = torch.log_softmax(logits.float() * self._scale, dim=-1)
+            edges = logprobs[row, batch.edge_token]
+            if with_entropy:
+                entropies = -(logprobs.exp() * logprobs.clamp(min=-1e30)).sum(-1)[row]
+        else:
+            head = base_of(self.model).lm_head
+            about = (self._hidden(batch)[node], head.weight, head.bias, row, batch.edge_token)
+            if with_entropy:
+                edges, entropies = token_logprobs_and_entropy(*about, scale=self._scale)
+            else:
+                edges = token_logprobs(*about, scale=self._scale)
+        if entropies is not None:
+            entropies = entropies[batch.paths] * batch.mask
+        return edges[batch.paths] * batch.mask, entropies
+
+    def _hidden(self, batch: Batch) -> Tensor:
+        """Of every place.   [R * T, H]"""
+        if batch.chains is not None:
+            with self._adapter():
+                return hidden_states(self.model, batch)
+        states: Tensor = self._forward(base_of(self.model).model, batch).last_hidden_state
+        return states.flatten(0, 1)
+
+    def _forward(self, model: Any, batch: Batch) -> Any:
+        with _sound_attention(batch.input_ids.device), self._adapter():
+            return model(
+                input_ids=batch.input_ids,
+                position_ids=batch.position_ids,
+                attention_mask=batch.attention_mask,
+                use_cache=False,
+            )
+
+    def _adapter(self) -> AbstractContextManager[object]:
+        adapted: Any = self.model
+        return adapted.disable_adapter() if self._without_adapter else nullcontext()
+
+
+def _has_plain_head(model: PreTrainedModel) -> bool:
+    """Whether logits are one matrix times the last hidden states, and nothing else."""
+    return is_supported(model) and isinstance(base_of(model).lm_head, torch.nn.Linear)
+
+
+def _sound_attention(device: torch.device) -> AbstractContextManager[object]:
+    """On CUDA without cuDNN, whose backward pass of masked attention in bfloat16 may give NaN.
+
+    Seen with torch 2.11 on an H100: same loss as the other kernels, 114 gradients not finite.
+    """
+    if device.type != "cuda":
+        return nullcontext()
+    kernels = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+    return sdpa_kernel(kernels)
+
+
+def tokens_at_once(model: PreTrainedModel, budget: int) -> int:
+    """The largest micro-batch: the budget, less where all its logits are made at once."""
+    if _has_plain_head(model):
+        return budget
+    vocabulary = int(model.config.get_text_config().vocab_size)
+    return max(1, min(budget, _LOGIT_ELEMENTS // vocabulary))
+
+
+def layout_for(model: PreTrainedModel) -> Layout:
+    """How the model's micro-batches hold their completions.
+
+    Trees need attention that follows the given mask and positions and nothing else, which is checked
+    (tests/engine) for the families named here. Sliding windows, local layers and ALiBi do not qualify.
+    """
+    if can_train(model) and _has_plain_head(model):
+        return "packed"
+    config = model.config.get_text_config()
+    kinds = set(getattr(config, "layer_types", None) or {"full_attention"})
+    window = getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True)
+    plain = config.model_type not in _TREE_FAMILIES or kinds != {"full_attention"} or window
+    if plain or config._attn_implementation not in {"sdpa", "eager"}:
+        return "rows"
+    return "trees"

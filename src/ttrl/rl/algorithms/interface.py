@@ -1,0 +1,102 @@
+"""What a reinforcement-learning algorithm supplies, and what it may ask of the models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from torch import Tensor
+
+from ttrl.rl.aggregation import Aggregation
+from ttrl.rl.batch import Batch
+from ttrl.types import Completion, Metrics, ScoredGroup, TrainingSample
+
+PerToken = list[tuple[float, ...]]
+"""One number per token of each completion."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predictions:
+    """What the models say about the tokens of a batch.   [N, C]"""
+
+    logprobs: Tensor
+    """Of the policy, with gradient."""
+    entropy: Tensor | None = None
+    """Of the policy's distribution over the vocabulary, nats, with gradient; if asked for."""
+    reference: Tensor | None = None
+    """Log-probabilities under the base model; where an algorithm asks for them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """A micro-batch's part of the loss and the sums behind its metrics."""
+
+    value: Tensor
+    """Scalar; parts of one update add up to its loss."""
+    sums: Mapping[str, Tensor] = field(default_factory=dict)
+    """Metric -> sum over the tokens of all completions, each with its multiplicity."""
+
+
+class Models(Protocol):
+    """What can be asked about completions before an update. Nothing here has a gradient."""
+
+    def logprobs(self, completions: Sequence[Completion]) -> PerToken:
+        """Under the policy as it is now, computed as updates compute them."""
+        ...
+
+    def reference_logprobs(self, completions: Sequence[Completion]) -> PerToken:
+        """Under the base model."""
+        ...
+
+    def values(self, completions: Sequence[Completion]) -> PerToken:
+        """The critic's estimate of the reward to come, before each token."""
+        ...
+
+    def learn_outcomes(self, samples: Sequence[TrainingSample]) -> Metrics:
+        """One update of the implicit reward model on the samples' rewards."""
+        ...
+
+    def implicit_rewards(self, completions: Sequence[Completion]) -> PerToken:
+        """Beta log(pi_phi / pi_ref) of each token."""
+        ...
+
+
+class Algorithm(Protocol):
+    """From rewards to a loss. The consensus above does not change with it."""
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether the base model is asked, here or in the loss."""
+        ...
+
+    @property
+    def aggregation(self) -> Aggregation:
+        """How the losses of tokens become one."""
+        ...
+
+    @property
+    def wants_entropy(self) -> bool:
+        """Whether the loss holds the policy's entropy."""
+        ...
+
+    @property
+    def wants_reference(self) -> bool:
+        """Whether the loss holds the reference's log-probabilities."""
+        ...
+
+    def training_samples(
+        self, scored: Sequence[ScoredGroup], models: Models
+    ) -> tuple[list[TrainingSample], Metrics]:
+        """The distinct completions of the groups, in their order, with what the loss needs of them."""
+        ...
+
+    def prepare(
+        self, mini_batch: list[TrainingSample], models: Models
+    ) -> tuple[list[TrainingSample], Metrics]:
+        """Called before each update with its samples, for what depends on the weights of that moment."""
+        ...
+
+    def loss(self, batch: Batch, predictions: Predictions) -> Loss:
+        """The batch's part of the loss."""
+        ...

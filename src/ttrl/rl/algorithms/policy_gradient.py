@@ -1,0 +1,178 @@
+"""What all algorithms but DPO share: a clipped surrogate over tokens, a KL term, an entropy bonus.
+
+An algorithm is then its advantages, and sometimes another ratio.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
+
+import torch
+
+from ttrl.rl.aggregation import Aggregation
+from ttrl.rl.algorithms.interface import Loss, Models, Predictions
+from ttrl.rl.batch import Batch
+from ttrl.rl.folding import fold
+from ttrl.rl.kl import Estimator, kl
+from ttrl.rl.losses import Ratio, clipped_surrogate, log_ratios
+from ttrl.types import Completion, Metrics, ScoredGroup, TrainingSample
+
+Groups = list[list[TrainingSample]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyGradient:
+    """The shared part. The old policy of the ratio is the sampler, unless `importance_cap` is set."""
+
+    clip_low: float
+    clip_high: float
+    dual_clip: float
+    """0 leaves it out."""
+    loss_aggregation: Aggregation
+    kl_coefficient: float
+    kl_estimator: Estimator
+    kl_in: Literal["loss", "reward"]
+    entropy_coefficient: float
+    advantage_clip: float
+    """Largest |A|; 0 leaves it out. At low consensus the few agreeing completions have a large one
+    (arXiv:2508.11356)."""
+    importance_cap: float
+    """0 leaves it out. Else the old policy is the trainer's, and each token's loss is weighted with
+    min(pi_old / pi_sampler, cap): truncated importance sampling against a sampler that computes
+    otherwise than the trainer."""
+
+    ratio: ClassVar[Ratio] = "token"
+
+    @property
+    def needs_reference(self) -> bool:
+        """For a KL term."""
+        return self.kl_coefficient > 0
+
+    @property
+    def aggregation(self) -> Aggregation:
+        """As configured."""
+        return self.loss_aggregation
+
+    @property
+    def wants_entropy(self) -> bool:
+        """For the bonus."""
+        return self.entropy_coefficient > 0
+
+    @property
+    def wants_reference(self) -> bool:
+        """For a KL term in the loss; one in the reward is computed before."""
+        return self.kl_coefficient > 0 and self.kl_in == "loss"
+
+    def credit(self, groups: Groups, models: Models) -> tuple[list[TrainingSample], Metrics]:
+        """The samples with the advantages of their tokens, in the order of the groups."""
+        raise NotImplementedError
+
+    def chosen(self, groups: Groups) -> Groups:
+        """The groups that count in the loss: all."""
+        return groups
+
+    def training_samples(
+        self, scored: Sequence[ScoredGroup], models: Models
+    ) -> tuple[list[TrainingSample], Metrics]:
+        """Groups that the reward rule left out give nothing."""
+        groups = self.chosen([fold(group) for group in scored if not group.skipped])
+        if self.kl_coefficient and self.kl_in == "reward":
+            groups = [self._penalized(group, models) for group in groups]
+        samples, metrics = self.credit(groups, models)
+        if self.advantage_clip:
+            samples = [self._clipped(sample) for sample in samples]
+        if self.importance_cap:
+            samples = self._corrected(samples, models)
+        return samples, metrics
+
+    def prepare(
+        self, mini_batch: list[TrainingSample], models: Models
+    ) -> tuple[list[TrainingSample], Metrics]:
+        """Nothing depends on the weights between the updates of a step."""
+        return mini_batch, {}
+
+    def loss(self, batch: Batch, predictions: Predictions) -> Loss:
+        """The batch's part of the loss, with the sums for clip_fraction, kl and entropy."""
+        log_ratio = log_ratios(
+            predictions.logprobs, batch.old_logprobs, batch.mask, level=self.ratio
+        )
+        losses, clipped = clipped_surrogate(
+            log_ratio, batch.advantages, low=self.clip_low, high=self.clip_high, dual=self.dual_clip
+        )
+        losses = losses * batch.importance
+        sums = {"train/clip_fraction": (clipped * batch.counted).sum()}
+        if predictions.reference is not None:
+            divergence = kl(predictions.logprobs, predictions.reference, self.kl_estimator)
+            losses = losses + self.kl_coefficient * divergence
+            sums["train/kl"] = (divergence * batch.counted).sum().detach()
+        if predictions.entropy is not None:
+            losses = losses - self.entropy_coefficient * predictions.entropy
+            sums["train/entropy"] = (predictions.entropy * batch.counted).sum().detach()
+        return Loss(value=(losses * batch.token_shares).sum(), sums=sums)
+
+    def _clipped(self, sample: TrainingSample) -> TrainingSample:
+        most = self.advantage_clip
+        return replace(
+            sample, advantages=tuple(min(max(a, -most), most) for a in sample.advantages)
+        )
+
+    def _penalized(self, group: list[TrainingSample], models: Models) -> list[TrainingSample]:
+        found = []
+        for sample, base in zip(
+            group, models.reference_logprobs(completions_of(group)), strict=True
+        ):
+            own = torch.tensor(sample.completion.logprobs)
+            divergence = kl(own, torch.tensor(base), self.kl_estimator)
+            penalties = tuple((self.kl_coefficient * divergence).tolist())
+            found.append(replace(sample, penalties=penalties))
+        return found
+
+    def _corrected(self, samples: list[TrainingSample], models: Models) -> list[TrainingSample]:
+        found = []
+        for sample, old in zip(samples, models.logprobs(completions_of(samples)), strict=True):
+            weights = tuple(
+                min(math.exp(min(mine - drawn, 50.0)), self.importance_cap)
+                for mine, drawn in zip(old, sample.completion.logprobs, strict=True)
+            )
+            found.append(replace(sample, old_logprobs=old, importance=weights))
+        return found
+
+
+class GroupRelative(PolicyGradient):
+    """Completions of a question are compared with each other: one advantage for all tokens of each."""
+
+    __slots__ = ()
+
+    def compare(self, rewards: Sequence[float], weights: Sequence[float]) -> tuple[float, ...]:
+        """Advantages of the distinct completions of one question.   [G]"""
+        raise NotImplementedError
+
+    def credit(self, groups: Groups, models: Models) -> tuple[list[TrainingSample], Metrics]:
+        """A KL penalty counts with its sum over the completion."""
+        found = []
+        for group in groups:
+            rewards = [s.reward - math.fsum(s.penalties) for s in group]
+            compared = self.compare(rewards, [s.weight for s in group])
+            found += [with_advantage(s, a) for s, a in zip(group, compared, strict=True)]
+        return found, {}
+
+
+def with_advantage(sample: TrainingSample, advantage: float) -> TrainingSample:
+    """The same for all its tokens."""
+    return replace(sample, advantages=(advantage,) * len(sample.completion.token_ids))
+
+
+def token_rewards(sample: TrainingSample) -> tuple[float, ...]:
+    """The completion's reward on its last token, less the KL penalty of each.   [T]"""
+    penalties = sample.penalties or (0.0,) * len(sample.completion.token_ids)
+    rewards = [-penalty for penalty in penalties]
+    rewards[-1] += sample.reward
+    return tuple(rewards)
+
+
+def completions_of(samples: Sequence[TrainingSample]) -> list[Completion]:
+    """Their completions."""
+    return [sample.completion for sample in samples]

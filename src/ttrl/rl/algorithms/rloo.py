@@ -1,0 +1,27 @@
+"""RLOO: a completion against the mean of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from ttrl.rl.advantages import leave_one_out
+from ttrl.rl.algorithms.policy_gradient import GroupRelative
+from ttrl.rl.losses import Ratio
+
+
+class Rloo(GroupRelative):
+    """REINFORCE with a leave-one-out baseline.
+
+    A_i = r_i - mean of the others; the completion is one action, so the ratio is that of its whole
+    probability. Published without a ratio; clipped here, as TRL does, for several updates per step. In the
+    first update the ratio is 1 and the gradient that of REINFORCE.
+    Source: arXiv:2402.14740, section 3.2.
+    """
+
+    __slots__ = ()
+    ratio: ClassVar[Ratio] = "sequence-sum"
+
+    def compare(self, rewards: Sequence[float], weights: Sequence[float]) -> tuple[float, ...]:
+        """Leave-one-out."""
+        return leave_one_out(rewards, weights)
