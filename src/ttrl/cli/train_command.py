@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ttrl.cli.interrupts import Interrupts
 from ttrl.cli.options import make_parser, parse
 from ttrl.cli.resume import check_same_inputs, resolve_resumed
+from ttrl.cli.room import check_room
 from ttrl.config import ResolvedConfig, RunConfig, resolve
 from ttrl.consensus.rules import ANSWER_KEY, check_rule, make_rule
 from ttrl.errors import (
@@ -73,6 +74,7 @@ def _dry_run(resolved: ResolvedConfig, *, as_json: bool) -> int:
     from ttrl.cli.session import open_session
 
     session = open_session(resolved.values)
+    check_room(session.model, session.config)
     tokens = max(len(session.prompter.encode(q)) for q in session.sets[0].questions)
     lines = plan_lines(session.sets, session.prompts, session.config, session.model, tokens)
     if as_json:
@@ -108,6 +110,7 @@ class _Run:
         self.config, self.interrupts, self.started = config, interrupts, started
         found = _latest(directory)
         self.session: Session = open_session(config, weights=found.weights if found else None)
+        check_room(self.session.model, config)
         self.algorithm: Algorithm = make_algorithm(config)
         rule = self._rule()
         manifest = make_manifest(
