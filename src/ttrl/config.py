@@ -83,6 +83,7 @@ class RunConfig(BaseModel):
     divide_by_std: bool = _key(True, "Learning", "divide advantages by the group's standard deviation")
     stop_after_silent_steps: Positive = _key(20, "Learning", "end after so many steps in a row without a gradient (full agreement)")
     micro_batch_tokens: Positive = _key(8192, "Learning", "tokens in one forward and backward pass; bounds memory, not the result")
+    gradient_checkpointing: bool = _key(False, "Learning", "make activations again in the backward pass: less memory, about a third more time")
 
     temperature: float = _key(1.0, "Sampling", "of the votes", gt=0, allow_inf_nan=False)
     top_p: Share = _key(1.0, "Sampling", "of the votes")
@@ -111,7 +112,7 @@ INVOCATION_KEYS = frozenset({"config", "resume", "dry_run", "json", "out"})
 """Keys that say how a command was called, not what the run is."""
 
 
-_SWITCHES = frozenset({"divide_by_std", "dry_run", "json", "last_number"})
+_SWITCHES = frozenset({"divide_by_std", "dry_run", "gradient_checkpointing", "json", "last_number"})
 
 
 def key_names() -> list[str]:

@@ -66,7 +66,8 @@ def memory_estimate(
     """Bytes, from above: every row of the sampler distinct, every micro-batch full.
 
     Activations are counted as 34 values per token, layer and hidden unit, plus attention scores and
-    float32 logits (three copies), which is what a plain Llama layer keeps for its backward pass.
+    float32 logits (three copies), which is what a plain Llama layer keeps for its backward pass. With
+    gradient_checkpointing all layers keep their input alone, as float32, and one at a time all of it.
     """
     from ttrl.engine.policy import tokens_at_once
     from ttrl.rl.logprobs import CHUNK_ELEMENTS
@@ -88,8 +89,11 @@ def memory_estimate(
     logits = tokens * text.vocab_size
     if budget == config.micro_batch_tokens:  # nothing is cut, since logits are made in chunks
         logits = min(logits, max(CHUNK_ELEMENTS, text.vocab_size))
-    layer = text.num_hidden_layers * (34 * text.hidden_size + 2 * heads * length)
-    activations = tokens * layer * size + 3 * 4 * logits
+    layers, layer = text.num_hidden_layers, (34 * text.hidden_size + 2 * heads * length) * size
+    kept = (
+        layers * text.hidden_size * 4 + layer if config.gradient_checkpointing else layers * layer
+    )
+    activations = tokens * kept + 3 * 4 * logits
     masters = 4 if size < 4 and not config.lora else 0
     return {
         "weights": weights + (weights if config.kl_coefficient and not config.lora else 0),
