@@ -129,6 +129,20 @@ def test_a_template_of_the_runs_own_goes_along(call, tiny, tmp_path):
     assert asked.json["first_prompt"].startswith("Q: ")
 
 
+def test_several_chat_templates_of_a_tokenizer_go_along(call, tiny, model_copy, tmp_path, snapshot):
+    (model_copy / "ttrl.json").unlink()
+    (model_copy / "chat_template.jinja").write_text("{{ messages[0]['content'] }} ->")
+    (model_copy / "additional_chat_templates").mkdir()
+    (model_copy / "additional_chat_templates" / "rag.jinja").write_text("rag")
+    run, folder = tmp_path / "run", tmp_path / "export"
+    options = ("--model", model_copy, "--lora", "2", "--steps", "0", "--samples", "1")
+    assert call("train", *tiny, *options, "--out", run).code == 0
+    assert call("export", run, "--out", folder).code == 0
+    assert {"chat_template.jinja", "additional_chat_templates/rag.jinja"} <= set(snapshot(folder))
+    asked = call("eval", "--limit", "4", "--dry-run", "--json", "--model", folder)
+    assert asked.json["first_prompt"].endswith(" ->")
+
+
 def test_a_merge_in_bfloat16_is_rounded_once(call, tiny, tmp_path, folder_of, embedded_folder):
     run, folder = folder_of(tmp_path / "run"), tmp_path / "export"
     options = (*STEPS, "--lora", "2", "--learning-rate", "0.05", "--dtype", "bfloat16")
@@ -381,3 +395,73 @@ def test_an_interrupt_leaves_nothing(call, lora_run, tmp_path, signal_at):
 def test_a_folder_that_holds_an_adapter_names_the_command_that_merges_it(call, refused, lora_run):
     model = lora_run.last_checkpoint / "adapter"
     refused(call("eval", "--model", model), 4, "LoRA adapter", "ttrl export RUN", "peft")
+
+
+@pytest.fixture
+def gguf_file(embedded_folder, tmp_path):
+    """The embedded model as a GGUF file of 8-bit blocks."""
+    import gguf
+
+    config = json.loads((embedded_folder / "config.json").read_text())
+    tokenizer = json.loads((embedded_folder / "tokenizer.json").read_text())
+    path, heads = tmp_path / "tiny.gguf", config["num_attention_heads"]
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(heads)
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    writer.add_vocab_size(config["vocab_size"])
+    tokens = sorted(tokenizer["model"]["vocab"], key=tokenizer["model"]["vocab"].get)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(tokens)
+    writer.add_token_types([3, 3] + [1] * (len(tokens) - 2))
+    writer.add_token_merges([" ".join(pair) for pair in tokenizer["model"]["merges"]])
+    writer.add_eos_token_id(0)
+    names = {
+        "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
+        "self_attn.o_proj": "attn_output", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up",
+        "mlp.down_proj": "ffn_down", "input_layernorm": "attn_norm",
+        "post_attention_layernorm": "ffn_norm", "model.layers": "blk", "model.norm": "output_norm",
+        "model.embed_tokens": "token_embd",
+    }  # fmt: skip
+    for name, tensor in load_file(embedded_folder / "model.safetensors").items():
+        array = tensor.numpy()
+        if name.endswith(("q_proj.weight", "k_proj.weight")):  # GGUF has rotated pairs side by side
+            array = array.reshape(heads, 2, -1, array.shape[1]).swapaxes(1, 2).reshape(array.shape)
+        for old, new in names.items():
+            name = name.replace(old, new)
+        if array.ndim == 2:
+            kind = gguf.GGMLQuantizationType.Q8_0
+            writer.add_tensor(name, gguf.quantize(array, kind), raw_dtype=kind)
+        else:
+            writer.add_tensor(name, array)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def test_the_adapter_of_a_gguf_base_is_merged_into_its_dequantised_weights(
+    call, tiny, tmp_path, folder_of, gguf_file
+):
+    from peft import PeftModel
+
+    from ttrl.engine.models.load import load_model
+    from ttrl.engine.models.source import find_model
+
+    run, folder = folder_of(tmp_path / "run"), tmp_path / "export"
+    options = ("--model", gguf_file, "--prompt-template", "{question}\n", "--lora", "4")
+    learning = (*STEPS, "--learning-rate", "0.05")
+    assert call("train", *tiny, *options, *learning, "--out", run.path).code == 0
+    assert any("train/grad_norm" in row for row in run.metrics), "no gradient: vacuous"
+    assert call("export", run.path, "--out", folder).code == 0
+    loaded = load_model(find_model(str(gguf_file)), dtype="float32", device=torch.device("cpu"))
+    adapted = PeftModel.from_pretrained(loaded.model, run.last_checkpoint / "adapter").eval()
+    expected, found = answers(adapted, loaded.tokenizer), answers(*plain(folder))
+    for (tokens, logits), (own, own_logits) in zip(expected, found, strict=True):
+        assert own == tokens
+        torch.testing.assert_close(own_logits, logits, rtol=0, atol=1e-4)

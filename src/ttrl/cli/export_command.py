@@ -59,7 +59,7 @@ def run(arguments: Sequence[str]) -> int:
         "lora": config.lora,
         "dtype": config.dtype,
         "parameters": stored_parameters(out),
-        "bytes": sum(file.stat().st_size for file in out.iterdir()),
+        "bytes": sum(path.stat().st_size for path in out.rglob("*") if path.is_file()),
     }
     as_json = given.get("json", False)
     print(_line(told), file=sys.stderr if as_json else sys.stdout)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from ttrl.errors import CheckpointError
 CARD = "README.md"
 """peft writes an empty form of this name beside an adapter; it would only be published by mistake."""
 
+ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
+
 
 def export_weights(checkpoint: Checkpoint, out: Path) -> None:
     """The checkpoint's model or adapter as it is, byte for byte, with its tokenizer and prompt.
@@ -30,8 +32,7 @@ def export_weights(checkpoint: Checkpoint, out: Path) -> None:
         CheckpointError: it could not be written; nothing is left of it.
     """
     with _appearing(out) as folder:
-        for file in _files(checkpoint.weights):
-            shutil.copyfile(file, folder / file.name)
+        _copy(checkpoint.weights, folder, without=(CARD,))
 
 
 def export_merged(checkpoint: Checkpoint, base: LoadedModel, out: Path) -> None:
@@ -47,9 +48,7 @@ def export_merged(checkpoint: Checkpoint, base: LoadedModel, out: Path) -> None:
     with _appearing(out) as folder:
         merged.save_pretrained(folder)
         # Copied, and not saved by the tokenizer, which tells a full disk as none of Python's errors.
-        for file in _files(checkpoint.weights):
-            if not file.name.startswith("adapter_"):
-                shutil.copyfile(file, folder / file.name)
+        _copy(checkpoint.weights, folder, without=(CARD, *ADAPTER))
 
 
 def stored_parameters(folder: Path) -> int:
@@ -65,8 +64,12 @@ def stored_parameters(folder: Path) -> int:
     return count
 
 
-def _files(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.iterdir()) if path.is_file() and path.name != CARD]
+def _copy(folder: Path, into: Path, *, without: Collection[str]) -> None:
+    for path in sorted(folder.rglob("*")):  # a tokenizer with several chat templates has a folder
+        if path.is_file() and path.name not in without:
+            target = into / path.relative_to(folder)
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, target)
 
 
 @contextmanager
@@ -76,10 +79,10 @@ def _appearing(out: Path) -> Iterator[Path]:
     try:
         beside.mkdir(parents=True)
         yield beside
-        for path in beside.iterdir():
-            path.chmod(beside.stat().st_mode & 0o666)  # some writers give rights to the owner alone
+        for path in [*beside.rglob("*"), beside]:
+            if path.is_file():  # some writers give rights to the owner alone
+                path.chmod(beside.stat().st_mode & 0o666)
             sync(path)
-        sync(beside)
         beside.rename(out)
         sync(out.parent)
     except (OSError, SafetensorError) as error:
