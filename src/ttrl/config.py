@@ -95,6 +95,7 @@ class RunConfig(BaseModel):
     clip_norm: float = _key(1.0, "Learning", "largest norm of a gradient", gt=0, allow_inf_nan=False)
     stop_after_silent_steps: Positive = _key(20, "Learning", "end after so many steps in a row without a gradient (full agreement)")
     micro_batch_tokens: Positive = _key(8192, "Learning", "tokens in one forward and backward pass; bounds memory, not the result")
+    gradient_checkpointing: bool = _key(False, "Learning", "make activations again in the backward pass: less memory, about a third more time")
 
     clip_low: float | None = _own("the probability ratio counts down to 1 - this", gt=0, lt=1)
     clip_high: float | None = _own("the probability ratio counts up to 1 + this", gt=0, allow_inf_nan=False)
@@ -149,7 +150,9 @@ INVOCATION_KEYS = frozenset({"config", "resume", "dry_run", "json", "out"})
 """Keys that say how a command was called, not what the run is."""
 
 
-_SWITCHES = frozenset({"dry_run", "json", "last_number", "mask_truncated"})
+_SWITCHES = frozenset(
+    {"dry_run", "gradient_checkpointing", "json", "last_number", "mask_truncated"}
+)
 
 
 def key_names() -> list[str]:

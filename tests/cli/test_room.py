@@ -32,7 +32,9 @@ class Square(torch.nn.Module):
         ("prime", {}, 3, 2),
     ],
 )
-def test_each_algorithm_holds_its_models_gradients_and_moments(algorithm, settings, models, trained):
+def test_each_algorithm_holds_its_models_gradients_and_moments(
+    algorithm, settings, models, trained
+):
     held = room.standing_memory(Square(), RunConfig(algorithm=algorithm, **settings))
     # a gradient and two moments of 4 bytes for each trained weight
     assert held == {

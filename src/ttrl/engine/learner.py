@@ -129,6 +129,7 @@ def make_learner(
             of,
             temperature=config.temperature,
             token_budget=config.micro_batch_tokens,
+            recompute=config.gradient_checkpointing,
             without_adapter=without_adapter,
         )
 
