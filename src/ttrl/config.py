@@ -166,6 +166,8 @@ class ResolvedConfig:
 
     values: RunConfig
     sources: Mapping[str, str]
+    given: frozenset[str]
+    """Keys that somebody set; the rest are defaults."""
 
     def as_dict(self, *, invocation: bool = True) -> dict[str, Any]:
         """Plain values by key, as YAML and JSON hold them."""
@@ -230,8 +232,17 @@ def resolve(
         raise ConfigError(_explain(error, sources)) from None
     _check_together(config)
     return ResolvedConfig(
-        values=config, sources={key: sources.get(key, "default") for key in key_names()}
+        values=config,
+        given=frozenset(sources),
+        sources={key: sources.get(key) or _default_of(key, config) for key in key_names()},
     )
+
+
+def _default_of(key: str, config: RunConfig) -> str:
+    if key not in ALGORITHM_KEYS:
+        return "default"
+    read = key in ALGORITHM_SETTINGS[config.algorithm]
+    return f"default of {config.algorithm}" if read else f"not read by {config.algorithm}"
 
 
 def _check_together(values: RunConfig) -> None:
@@ -269,6 +280,12 @@ def _check_algorithm(values: RunConfig) -> None:
             f"trained_per_question={values.trained_per_question} with algorithm={name}: it compares completions "
             "of one question with each other, and one alone has nobody to be compared with. Set "
             "trained_per_question to at least 2, or algorithm to ppo or reinforce++."
+        )
+    if name in {"gspo", "rloo"} and values.loss_aggregation != "sequence-mean":
+        raise ConfigError(
+            f"loss_aggregation={values.loss_aggregation} with algorithm={name}: its ratio is that of a whole "
+            "completion, so there is one loss per completion and nothing else to average. Leave "
+            "loss_aggregation out, or choose grpo or dr-grpo."
         )
     if values.kl_coefficient and values.kl_in == "loss" and values.kl_estimator == "k1":
         raise ConfigError(

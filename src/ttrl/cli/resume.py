@@ -26,14 +26,15 @@ def resolve_resumed(given: ResolvedConfig, directory: RunDirectory) -> ResolvedC
     """
     resumed = stored_config(directory)
     wanted, kept = given.as_dict(), resumed.as_dict()
-    for key, source in given.sources.items():
-        if source != "default" and key not in INVOCATION_KEYS and wanted[key] != kept[key]:
+    for key in sorted(given.given - INVOCATION_KEYS):
+        if wanted[key] != kept[key]:
             raise CheckpointError(
-                f"--resume {directory.path}: it was started with {key}={kept[key]!r}, but the {source} "
+                f"--resume {directory.path}: it was started with {key}={kept[key]!r}, but the "
+                f"{given.sources[key]} "
                 f"says {wanted[key]!r}. A run goes on under its own settings: leave {key} out, or start "
                 "a new run with another --out."
             )
-    if "out" in given.sources and given.sources["out"] != "default":
+    if "out" in given.given:
         raise ConfigError(
             f"--out and --resume {directory.path} contradict each other: leave --out out."
         )
