@@ -61,12 +61,8 @@ def make_parser(
         key = field.alias or name
         flag = "--" + key.replace("_", "-")
         text = str(field.description).replace("%", "%%")
-        if field.annotation is bool and field.default is False:
+        if field.annotation is bool:
             section.add_argument(flag, dest=key, action="store_true", help=text)
-        elif field.annotation is bool:
-            section.add_argument(
-                flag, dest=key, action=argparse.BooleanOptionalAction, help=f"{text} [on]"
-            )
         elif get_origin(field.annotation) is tuple:
             section.add_argument(flag, dest=key, nargs="+", metavar="TEXT", help=text)
         else:
