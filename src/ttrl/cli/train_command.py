@@ -104,14 +104,12 @@ class _Run:
     ) -> None:
         from ttrl.cli.session import open_session
         from ttrl.recording.manifest import make_manifest
-        from ttrl.rl.algorithms.registry import make_algorithm
 
         config = resolved.values
         self.config, self.interrupts, self.started = config, interrupts, started
         found = _latest(directory)
         self.session: Session = open_session(config, weights=found.weights if found else None)
         check_room(self.session.model, config)
-        self.algorithm: Algorithm = make_algorithm(config)
         rule = self._rule()
         manifest = make_manifest(
             model_fingerprint=self.session.source.fingerprint(),
@@ -124,9 +122,11 @@ class _Run:
             directory = RunDirectory.create(path, config=resolved.as_yaml(), manifest=manifest)
         else:
             check_same_inputs(directory, manifest)
+        from ttrl.rl.algorithms.registry import make_algorithm
         from ttrl.train.loop import Progress
 
         self.directory, self.rule = directory, rule
+        self.algorithm: Algorithm = make_algorithm(config)
         self.learner = self._learner()
         self.progress, self.spent = Progress(), _Spent()
         if found is not None:
