@@ -114,7 +114,8 @@ def plan_lines(
 
     count = len(sets[0].questions)
     per_step = min(config.questions_per_step, count)
-    votes = config.steps * per_step * config.votes_per_question
+    rounds, adaptive = 1 + (config.refill_rounds or 0), config.votes == "adaptive"
+    votes = config.steps * per_step * config.votes_per_question * rounds
     evaluations = 2 * sum(len(s.questions[: config.eval_limit]) for s in sets) * config.samples
     memory = memory_estimate(model, config, prompt_tokens)
     names = ", ".join(f"{len(s.questions)} {s.name}" for s in sets)
@@ -125,9 +126,11 @@ def plan_lines(
         + (f", LoRA rank {config.lora}" if config.lora else ""),
         f"decoder     {decoder_note(model)}",
         f"questions   {names}; true answers, for evaluation only: {', '.join(labeled) or 'none'}",
-        f"training    {config.steps} steps x {per_step} questions x {_at_most(config)}"
-        f"{config.votes_per_question} votes = {_at_most(config)}{votes:,} completions, at most "
+        f"training    {config.steps} steps x {'at most ' if rounds > 1 else ''}{per_step * rounds} questions x "
+        f"{'at most ' if adaptive else ''}{config.votes_per_question} votes = "
+        f"{'at most ' if adaptive or rounds > 1 else ''}{votes:,} completions, at most "
         f"{votes * config.max_tokens:,} tokens",
+        f"algorithm   {config.algorithm}{_beside(model, config)}",
         f"evaluation  {evaluations:,} completions before and after, at temperature "
         f"{config.eval_temperature}, top-p {config.eval_top_p}",
         f"memory      at most about {memory['total'] / 2**30:.2f} GiB besides Python and torch "
@@ -139,8 +142,21 @@ def plan_lines(
     return lines + warnings(config, parameters)
 
 
-def _at_most(config: RunConfig) -> str:
-    return "at most " if config.votes == "adaptive" else ""
+def _beside(model: PreTrainedModel, config: RunConfig) -> str:
+    """The models that the algorithm holds beside the policy, and what they are made of."""
+    from ttrl.rl.algorithms.registry import make_algorithm
+
+    adapted = hasattr(model, "peft_config")
+    second = "its own adapter on the shared base" if adapted else "its own weights"
+    parts = []
+    if config.algorithm == "ppo":
+        parts.append(f", a critic ({second})")
+    if config.algorithm == "prime":
+        parts.append(f", an implicit reward model ({second})")
+    if make_algorithm(config).needs_reference:
+        kept = "the base under the disabled adapter" if adapted else "a frozen copy"
+        parts.append(f", the base as reference ({kept})")
+    return "".join(parts)
 
 
 def warnings(config: RunConfig, parameters: int) -> list[str]:

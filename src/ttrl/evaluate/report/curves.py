@@ -23,7 +23,7 @@ class ChartKind:
     """Recorded in [0, 1], drawn in percent from 0 to 100."""
     needs_labels: bool = False
     optional: bool = False
-    """Of texts and programs, or of adaptive votes; no word about it in other runs."""
+    """Of some tasks, settings or algorithms; no word about it in other runs."""
 
 
 CHARTS = (
@@ -74,6 +74,33 @@ CHARTS = (
     ),
     ChartKind(
         title="Gradient norm", unit="L2, before clipping", lines=(("norm", "train/grad_norm"),)
+    ),
+    ChartKind(
+        title="KL to the base model",
+        unit="nats per token",
+        lines=(("KL", "train/kl"),),
+        optional=True,
+    ),
+    ChartKind(
+        title="What the critic explains",
+        unit="% of the variance of returns",
+        lines=(("explained", "train/critic_explained"),),
+        share=True,
+        optional=True,
+    ),
+    ChartKind(
+        title="Preferences that the policy shares with the vote",
+        unit="% of pairs",
+        lines=(("pairs", "train/dpo_accuracy"),),
+        share=True,
+        optional=True,
+    ),
+    ChartKind(
+        title="What the implicit reward model gets right",
+        unit="% of completions",
+        lines=(("right", "train/prime_accuracy"),),
+        share=True,
+        optional=True,
     ),
 )
 
