@@ -126,8 +126,8 @@ def plan_lines(
         + (f", LoRA rank {config.lora}" if config.lora else ""),
         f"decoder     {decoder_note(model)}",
         f"questions   {names}; true answers, for evaluation only: {', '.join(labeled) or 'none'}",
-        f"training    {config.steps} steps x {'at most ' if rounds > 1 else ''}{per_step * rounds} questions x "
-        f"{'at most ' if adaptive else ''}{config.votes_per_question} votes = "
+        f"training    {config.steps} steps x {'at most ' if rounds > 1 else ''}{per_step * rounds} "
+        f"questions x {'at most ' if adaptive else ''}{config.votes_per_question} votes = "
         f"{'at most ' if adaptive or rounds > 1 else ''}{votes:,} completions, at most "
         f"{votes * config.max_tokens:,} tokens",
         f"algorithm   {config.algorithm}{_beside(model, config)}",
