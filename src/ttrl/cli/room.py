@@ -46,7 +46,7 @@ def check_room(model: PreTrainedModel, config: RunConfig) -> None:
     free = free_bytes(model.device)
     loaded = sum(p.numel() * p.element_size() for p in model.parameters())
     needed = sum(standing_memory(model, config).values()) - loaded
-    if free is None or needed <= free:
+    if needed <= free:
         return
     beside = {
         "ppo": " and a critic as large as the model",
@@ -65,23 +65,21 @@ def check_room(model: PreTrainedModel, config: RunConfig) -> None:
     )
 
 
-def free_bytes(device: torch.device) -> int | None:
-    """Memory that this process could still take; None where that cannot be told."""
+def free_bytes(device: torch.device) -> int:
+    """Memory that this process could still take: of the machine, within its control group's limit."""
     if device.type == "cuda":
         import torch
 
         return int(torch.cuda.mem_get_info(device)[0])
-    found = [
-        int(line.split()[1]) * 1024
-        for line in _read("/proc/meminfo").splitlines()
-        if line.startswith("MemAvailable:")
-    ]
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
     limit, used = (_read(f"/sys/fs/cgroup/memory.{name}").strip() for name in ("max", "current"))
     if limit.isdigit() and used.isdigit():
         statistics = dict(line.split() for line in _read("/sys/fs/cgroup/memory.stat").splitlines())
         cache = int(statistics.get("inactive_file", 0))  # counts as used, and is given back
-        found.append(max(0, int(limit) - int(used) + cache))
-    return min(found, default=None)
+        free = min(free, max(0, int(limit) - int(used) + cache))
+    return free
 
 
 def _read(path: str) -> str:
