@@ -120,7 +120,7 @@ class TokenModel:
         if batch.chains is not None:
             with self._adapter():
                 return hidden_states(self.model, batch)
-        states: Tensor = self._forward(base_of(self.model).model, batch).last_hidden_state
+        states: Tensor = self._forward(base_of(self.model).base_model, batch).last_hidden_state
         return states.flatten(0, 1)
 
     def _forward(self, model: Any, batch: Batch) -> Any:
