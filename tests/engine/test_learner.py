@@ -114,10 +114,12 @@ def learner_of(model, name, settings):
     return learner, algorithm
 
 
+# packed trees where there are native kernels, and plain rows
+pytestmark = pytest.mark.parametrize("random_model", ["llama", "gemma2"], indirect=True)
+
+
 @pytest.fixture
 def model(random_model):
-    if random_model.config.model_type == "qwen2":
-        pytest.skip("as llama, which is tested")
     with torch.no_grad():  # milder logits, for less rounding
         for p in random_model.parameters():
             if p.ndim == 2:

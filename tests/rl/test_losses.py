@@ -64,7 +64,17 @@ def test_the_value_loss_by_hand():
     assert values.grad.tolist() == [-0.75, 0.0, -1.75]
 
 
-def test_a_ratio_that_overflows_is_not_nan_where_it_is_clipped():
+@pytest.mark.parametrize(("advantage", "dual", "expected"), [(1.0, 0.0, -1.2), (-1.0, 3.0, 3.0)])
+def test_a_ratio_that_overflows_is_clipped_with_a_gradient_of_0(advantage, dual, expected):
+    """Of a whole completion, say: exp(89) is infinite in float32, and 0 times infinity is not 0."""
     huge = torch.tensor([[200.0]], requires_grad=True)
-    loss, _ = clipped_surrogate(huge, torch.tensor([[1.0]]), low=0.2, high=0.2)
-    assert loss.item() == pytest.approx(-1.2) and math.isfinite(loss.item())
+    loss, _ = clipped_surrogate(huge, torch.tensor([[advantage]]), low=0.2, high=0.2, dual=dual)
+    loss.sum().backward()
+    assert loss.item() == pytest.approx(expected) and huge.grad.item() == 0
+
+
+def test_an_unbounded_loss_stays_finite():
+    huge = torch.tensor([[200.0]], requires_grad=True)
+    loss, _ = clipped_surrogate(huge, torch.tensor([[-1.0]]), low=0.2, high=0.2)
+    loss.sum().backward()
+    assert math.isfinite(loss.item()) and math.isfinite(huge.grad.item())
