@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from ttrl.config import RunConfig
+from ttrl.engine.adapters import adapt
 from ttrl.engine.learner import make_learner
 from ttrl.engine.optimizer import MasterAdamW
 from ttrl.rl.algorithms import dpo, policy_gradient
@@ -305,3 +306,34 @@ def test_a_few_updates_make_agreement_likelier(model, name):
     for _ in range(3):
         learner.update(samples, algorithm)
     assert lead() > before
+
+
+@pytest.mark.parametrize("name", ["grpo", "ppo", "dpo", "prime"])
+def test_with_adapters_only_adapters_learn_and_the_base_is_there_once(model, name):
+    model = adapt(model, rank=2, seed=0)
+    config = RunConfig(algorithm=name, lora=2, learning_rate=1e-2, temperature=0.9)
+    algorithm = make_algorithm(config)
+    learner = make_learner(model, algorithm, config, load_base=lambda: pytest.fail("not needed"))
+    before = {n: p.detach().clone() for n, p in model.named_parameters()}
+    base = {p.data_ptr() for n, p in model.named_parameters() if "lora_" not in n}
+    scored = groups_of(model, REWARDS)
+    completions = [c for g in scored for c in g.group.completions]
+    plain = learner.logprobs(completions)  # the adapter starts as nothing
+    for _ in range(2):
+        samples, _ = algorithm.training_samples(scored, learner)
+        learner.update(samples, algorithm)
+    changed = {n for n, p in model.named_parameters() if not torch.equal(p, before[n])}
+    assert changed and all("lora_" in n for n in changed)
+    assert learner.logprobs(completions) != plain
+    for part in learner._parts():
+        beside = dict(part._tokens.model.named_parameters())
+        assert {p.data_ptr() for n, p in beside.items() if "lora_" not in n} == base
+        moved = {n for n, p in beside.items() if not torch.equal(p, before[n])}
+        assert moved and all("lora_" in n for n in moved)
+        assert not {p.data_ptr() for p in model.parameters()} & {
+            p.data_ptr() for n, p in beside.items() if "lora_" in n
+        }
+    if name in {"dpo", "prime"}:
+        told = learner.reference_logprobs(completions)
+        for mine, other in zip(told, plain, strict=True):
+            assert mine == pytest.approx(other, abs=1e-5)

@@ -280,3 +280,14 @@ def test_equal_rewards_everywhere_are_a_skipped_step_for_every_algorithm(make_gr
     _, sampler, learner, reports = run(make_group, script, steps=1, algorithm=algorithm)
     assert learner.updates == [] and sampler.versions == 0
     assert "two different rewards" in reports[0].result.skipped
+
+
+def test_dapo_replaces_questions_whose_trained_completions_are_all_equal(make_group):
+    """The vote of all four differs, but the two that are trained on do not."""
+    config = RunConfig(questions_per_step=1, steps=1)
+    (first,) = questions_of_step(QUESTIONS, step=0, config=config)
+    script = {q.id: boxed(*([7, 7, 7, 1] if q is first else [7, 1, 7, 7])) for q in QUESTIONS}
+    settings = {"steps": 1, "questions_per_step": 1, "algorithm": "dapo"}
+    _, _, learner, reports = run(make_group, script, **settings)
+    assert len(reports[0].votes) == 2 and len(learner.updates) == 1
+    assert first.id not in trained(learner)[0]

@@ -58,13 +58,15 @@ def ttrl_step(
     begin = time.perf_counter()
     seed = derive_seed(config.seed, "sample", step)
     scored: list[ScoredGroup] = []
+    kept: list[ScoredGroup] = []
     drawing = 0.0
-    for asked in _rounds(questions, spare, config.refill_rounds or 0, scored):
+    for asked in _rounds(questions, spare, config.refill_rounds or 0, kept):
         started = time.perf_counter()
         groups = draw_votes(asked, sampler=sampler, task=task, config=config, seed=seed)
         drawing += time.perf_counter() - started  # y_1..y_M ~ pi_theta(.|x), M or fewer
-        scored += [rule(task, group) for group in groups]  # y* = consensus; r_i = agreement
-    kept = [keep(s, config, step) for s in scored]  # vote on M, train on K <= M
+        judged = [rule(task, group) for group in groups]  # y* = consensus; r_i = agreement
+        scored += judged
+        kept += [keep(s, config, step) for s in judged]  # vote on M, train on K <= M
     voted = time.perf_counter()
     metrics = {
         **step_metrics(scored),
@@ -106,12 +108,12 @@ def _rounds(
     questions: Sequence[Question],
     spare: Sequence[Question],
     refills: int,
-    scored: Sequence[ScoredGroup],
+    kept: Sequence[ScoredGroup],
 ) -> Iterator[Sequence[Question]]:
     """The questions, then as many of the spare ones as have taught nothing so far, for some rounds."""
     yield questions
     for _ in range(refills):
-        missing = len(questions) - sum(teaches(s) for s in scored)
+        missing = len(questions) - sum(teaches(s) for s in kept)
         further, spare = spare[:missing], spare[missing:]
         if not further:
             return
