@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+from commands import ttrl
 
 from ttrl.data.word_problems import word_problems
 from ttrl.evaluate.sets import EMBEDDED_SEED
@@ -41,7 +40,7 @@ class Job:
     def train(self, extra: Sequence[str]) -> None:
         """Trains and evaluates at the paper's temperature, then at temperature 1."""
         run = ["train", "--model", str(self.base), "--seed", str(self.seed), *extra]
-        _ttrl([*run, "--out", str(self.path)], done=self.path / "result.json")
+        ttrl([*run, "--out", str(self.path)], done=self.path / "result.json")
         if self.kind == "ttrl":
             weights = sorted((self.path / "checkpoints").glob("step-*"))[-1] / "model"
             evaluate_at_one(weights, self.seed, self._at_one("final"))
@@ -68,20 +67,7 @@ class Job:
 def evaluate_at_one(model: Path, seed: int, out: Path) -> None:
     """`ttrl eval` at the votes' temperature."""
     arguments = ["eval", "--model", str(model), *AT_ONE, "--seed", str(seed), "--out", str(out)]
-    _ttrl(arguments, done=out / "result.json")
-
-
-def _ttrl(arguments: list[str], *, done: Path) -> None:
-    """Runs the command on one thread unless its result is there."""
-    if done.exists():
-        return
-    threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
-    environment = {**os.environ, "OMP_WAIT_POLICY": "passive", **threads}
-    command = [sys.executable, "-m", "ttrl", *arguments]
-    finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if finished.returncode:
-        raise SystemExit(f"{' '.join(command)}\n{finished.stderr[-2000:]}")
-    print(" ".join(arguments), flush=True)
+    ttrl(arguments, done=out / "result.json")
 
 
 def write_no_prior(out: Path) -> Path:

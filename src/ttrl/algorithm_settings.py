@@ -43,6 +43,6 @@ NEEDS_TWO = frozenset(get_args(AlgorithmName)) - {"ppo", "reinforce++"}
 """Algorithms that compare the completions of one question with each other."""
 
 
-def readers_of(key: str) -> list[str]:
+def readers_of(key: str) -> list[AlgorithmName]:
     """The algorithms whose parameter it is."""
     return [name for name, row in ALGORITHM_SETTINGS.items() if key in row]

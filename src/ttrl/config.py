@@ -95,6 +95,7 @@ class RunConfig(BaseModel):
     clip_norm: float = _key(1.0, "Learning", "largest norm of a gradient", gt=0, allow_inf_nan=False)
     stop_after_silent_steps: Positive = _key(20, "Learning", "end after so many steps in a row without a gradient (full agreement)")
     micro_batch_tokens: Positive = _key(8192, "Learning", "tokens in one forward and backward pass; bounds memory, not the result")
+    gradient_checkpointing: bool = _key(False, "Learning", "make activations again in the backward pass: less memory, about a third more time")
 
     clip_low: float | None = _own("the probability ratio counts down to 1 - this", gt=0, lt=1)
     clip_high: float | None = _own("the probability ratio counts up to 1 + this", gt=0, allow_inf_nan=False)
@@ -149,7 +150,9 @@ INVOCATION_KEYS = frozenset({"config", "resume", "dry_run", "json", "out"})
 """Keys that say how a command was called, not what the run is."""
 
 
-_SWITCHES = frozenset({"dry_run", "json", "last_number", "mask_truncated"})
+_SWITCHES = frozenset(
+    {"dry_run", "gradient_checkpointing", "json", "last_number", "mask_truncated"}
+)
 
 
 def key_names() -> list[str]:
@@ -163,6 +166,8 @@ class ResolvedConfig:
 
     values: RunConfig
     sources: Mapping[str, str]
+    given: frozenset[str]
+    """Keys that somebody set; the rest are defaults."""
 
     def as_dict(self, *, invocation: bool = True) -> dict[str, Any]:
         """Plain values by key, as YAML and JSON hold them."""
@@ -227,8 +232,17 @@ def resolve(
         raise ConfigError(_explain(error, sources)) from None
     _check_together(config)
     return ResolvedConfig(
-        values=config, sources={key: sources.get(key, "default") for key in key_names()}
+        values=config,
+        given=frozenset(sources),
+        sources={key: sources.get(key) or _default_of(key, config) for key in key_names()},
     )
+
+
+def _default_of(key: str, config: RunConfig) -> str:
+    if key not in ALGORITHM_KEYS:
+        return "default"
+    read = key in ALGORITHM_SETTINGS[config.algorithm]
+    return f"default of {config.algorithm}" if read else f"not read by {config.algorithm}"
 
 
 def _check_together(values: RunConfig) -> None:
@@ -266,6 +280,12 @@ def _check_algorithm(values: RunConfig) -> None:
             f"trained_per_question={values.trained_per_question} with algorithm={name}: it compares completions "
             "of one question with each other, and one alone has nobody to be compared with. Set "
             "trained_per_question to at least 2, or algorithm to ppo or reinforce++."
+        )
+    if name in {"gspo", "rloo"} and values.loss_aggregation != "sequence-mean":
+        raise ConfigError(
+            f"loss_aggregation={values.loss_aggregation} with algorithm={name}: its ratio is that of a whole "
+            "completion, so there is one loss per completion and nothing else to average. Leave "
+            "loss_aggregation out, or choose grpo or dr-grpo."
         )
     if values.kl_coefficient and values.kl_in == "loss" and values.kl_estimator == "k1":
         raise ConfigError(

@@ -44,7 +44,8 @@ def test_defaults_then_files_left_to_right_then_environment_then_command_line(ca
 def test_every_key_is_told_once_with_its_source(call):
     outcome = call("config")
     lines = [line for line in outcome.out.splitlines() if not line.startswith("#")]
-    assert all(line.endswith("# default") for line in lines)
+    sources = {line.partition("# ")[2] for line in lines}
+    assert sources == {"default", "default of grpo", "not read by grpo"}
     told = {line.partition(":")[0] for line in lines}
     assert told == set(key_names()) - {"config", "resume", "dry_run", "json", "out"}
 
@@ -80,9 +81,9 @@ def test_the_output_is_a_config_file_that_gives_the_same_settings(call, yaml_fil
         "--limit": "12",
     }
     given = [part for pair in options.items() for part in pair]
-    printed = call("config", *given, "--stop", "}", "# end", "--no-divide-by-std").out
+    printed = call("config", *given, "--stop", "}", "# end", "--mask-truncated").out
     again = call("config", "--config", yaml_file("again.yaml", printed), "--json").json
-    direct = call("config", *given, "--stop", "}", "# end", "--no-divide-by-std", "--json").json
+    direct = call("config", *given, "--stop", "}", "# end", "--mask-truncated", "--json").json
     invocation = {"config", "resume", "dry_run", "json", "out"}
     assert {k: v["value"] for k, v in again.items() if k not in invocation} == {
         k: v["value"] for k, v in direct.items() if k not in invocation

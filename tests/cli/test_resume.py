@@ -22,11 +22,11 @@ KILLED_IN_THE_MIDDLE_OF_A_LINE = KILL + (
 )
 KILLED_WHILE_SAVING = KILL + (
     "from ttrl.engine import checkpoint as c\n"
-    "sync, seen = c._sync, []\n"
+    "sync, seen = c.sync, []\n"
     "def some(path):\n"
     "    seen.append(path); sync(path)\n"
     "    if len(seen) == 3: kill()\n"
-    "c._sync = some"
+    "c.sync = some"
 )
 
 

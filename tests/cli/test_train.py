@@ -206,6 +206,15 @@ def test_a_dry_run_for_machines_ends_with_one_json_object(call, tiny, tmp_path, 
     assert snapshot(tmp_path) == {}
 
 
+def test_the_plan_counts_fewer_activations_where_they_are_made_again(call, tiny):
+    plain = call("train", *tiny, "--dry-run", "--json").json["memory_bytes"]
+    again = call("train", *tiny, "--gradient-checkpointing", "--dry-run", "--json")
+    memory = again.json["memory_bytes"]
+    assert again.json["config"]["gradient_checkpointing"] is True
+    assert memory["training_activations"] < 0.5 * plain["training_activations"]
+    assert memory["weights"] == plain["weights"]
+
+
 def test_the_last_step_of_an_epoch_takes_the_questions_that_are_left(
     call, tiny, tmp_path, folder_of
 ):

@@ -100,7 +100,7 @@ def test_all_that_an_algorithm_trains_comes_back(tmp_path, parts, make_group, al
 
     def step(learner):
         if algorithm == "prime":
-            learner.learn_outcomes(samples)
+            learner.implicit_rewards(samples)
         learner.update(samples, rule)
 
     base = copy.deepcopy(parts["model"])

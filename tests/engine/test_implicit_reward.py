@@ -40,7 +40,12 @@ def sample(tokens, reward, weight=1.0, prompt=(5, 6)):
 
 
 def rewards(model, samples):
-    return model.rewards([s.completion for s in samples])
+    """As they are; an update at a rate of 0 changes no weight."""
+    return model.learn(samples, rate_share=0.0)[0]
+
+
+def update(model, *, rate_share=1.0, samples=None):
+    return model.learn(samples or FOUR, rate_share=rate_share)[1]
 
 
 FOUR = [
@@ -54,7 +59,7 @@ FOUR = [
 def test_all_rewards_start_at_0_and_nothing_is_told_apart(random_model):
     model = reward_model_of(random_model)
     assert rewards(model, FOUR[:2]) == [(0.0,) * 3, (0.0,) * 2]
-    metrics = model.update(FOUR, rate_share=0.0)
+    metrics = update(model, rate_share=0.0)
     assert metrics["train/prime_loss"] == pytest.approx(math.log(2), abs=1e-6)
     assert metrics["train/prime_accuracy"] == pytest.approx(2 / 5)  # a logit of 0 is a no
 
@@ -74,7 +79,7 @@ def test_the_loss_by_hand_with_rewards_outside_of_0_and_1(random_model):
     yes = [math.log(1 + math.exp(-x)) for x in logits]
     no = [math.log(1 + math.exp(x)) for x in logits]
     expected = (2 * yes[0] + no[1] + 0.25 * yes[2] + 0.75 * no[2]) / 4
-    metrics = model.update(told, rate_share=0.0)
+    metrics = update(model, rate_share=0.0, samples=told)
     assert metrics["train/prime_loss"] == pytest.approx(expected, abs=1e-5)
     right = 2 * (logits[0] > 0) + (logits[1] <= 0) + (logits[2] <= 0)
     assert metrics["train/prime_accuracy"] == pytest.approx(right / 4)
@@ -95,11 +100,17 @@ def test_rewards_are_beta_times_the_log_ratio_to_the_base(random_model):
     assert found == pytest.approx((0.5 * (own - base)).tolist(), abs=1e-4)
 
 
+def test_rewards_are_those_after_the_update(embedded):
+    model = reward_model_of(embedded.model)
+    told, _ = model.learn(FOUR, rate_share=1.0)
+    assert any(any(row) for row in told) and told == rewards(model, FOUR)
+
+
 def test_it_learns_to_tell_agreement_from_disagreement(embedded):
     model = reward_model_of(embedded.model, learning_rate=1e-3)
-    first = model.update(FOUR, rate_share=1.0)
+    first = update(model)
     for _ in range(60):
-        last = model.update(FOUR, rate_share=1.0)
+        last = update(model)
     assert first["train/prime_accuracy"] == pytest.approx(2 / 5)
     assert last["train/prime_accuracy"] == pytest.approx(1)
     assert last["train/prime_loss"] < 0.9 * math.log(2)
@@ -114,10 +125,10 @@ def test_saved_state_goes_on_to_the_same_bits(embedded, wrap):
     policy = wrap(copy.deepcopy(embedded.model))
     one, other = reward_model_of(policy), reward_model_of(policy)
     for _ in range(3):
-        one.update(FOUR, rate_share=1.0)
+        update(one)
     other.load_state(one.state())
     for _ in range(2):
-        assert one.update(FOUR, rate_share=1.0) == other.update(FOUR, rate_share=1.0)
+        assert update(one) == update(other)
     expected, found = one.state(), other.state()
     assert expected.keys() == found.keys() == {"implicit-reward", "implicit-reward-optimizer"}
     for file, tensors in expected.items():
@@ -133,7 +144,7 @@ def test_saved_state_goes_on_to_the_same_bits(embedded, wrap):
 def test_the_policy_and_the_base_are_not_touched(embedded):
     policy = copy.deepcopy(embedded.model)
     model = reward_model_of(policy)
-    model.update(FOUR, rate_share=1.0)
+    update(model)
     expected = dict(embedded.model.named_parameters())
     for untouched in (policy, model._reference.model):
         assert all(torch.equal(p, expected[n]) for n, p in untouched.named_parameters())

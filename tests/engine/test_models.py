@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import torch
 
@@ -69,3 +71,16 @@ def test_a_device_that_is_not_here_is_a_config_error():
     assert pick_device("cpu") == CPU
     with pytest.raises(ConfigError, match="device='warp'"):
         pick_device("warp")
+
+
+def test_a_model_whose_sampling_settings_contradict_each_other_can_be_saved(tmp_path, embedded):
+    """A temperature without do_sample: some published models have that, and transformers saves it not."""
+    embedded.model.save_pretrained(tmp_path / "given")
+    embedded.tokenizer.save_pretrained(tmp_path / "given")
+    settings = tmp_path / "given" / "generation_config.json"
+    content = json.loads(settings.read_text()) | {"do_sample": False, "temperature": 0.9}
+    settings.write_text(json.dumps(content))
+    found = load_model(find_model(str(tmp_path / "given")), dtype="float32", device=CPU)
+    found.model.save_pretrained(tmp_path / "saved")
+    saved = json.loads((tmp_path / "saved" / "generation_config.json").read_text())
+    assert saved["temperature"] == 0.9 and saved["do_sample"] is True

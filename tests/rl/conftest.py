@@ -39,13 +39,12 @@ class FakeModels:
     def values(self, completions: Sequence[Completion]) -> list[tuple[float, ...]]:
         return [tuple(self.critic[c.token_ids]) for c in completions]
 
-    def learn_outcomes(self, samples: Sequence[TrainingSample]) -> Metrics:
+    def implicit_rewards(
+        self, samples: Sequence[TrainingSample]
+    ) -> tuple[list[tuple[float, ...]], Metrics]:
         self.learned += samples
-        return {"train/prime_loss": 0.5}
-
-    def implicit_rewards(self, completions: Sequence[Completion]) -> list[tuple[float, ...]]:
-        assert self.learned, "phi is to be updated before its rewards are used"
-        return [tuple(self.implicit[c.token_ids]) for c in completions]
+        told = [tuple(self.implicit[s.completion.token_ids]) for s in samples]
+        return told, {"train/prime_loss": 0.5}
 
 
 @dataclass

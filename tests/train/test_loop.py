@@ -43,7 +43,12 @@ class FakeLearner:
         if not any(any(s.advantages) for s in prepared):
             return {}
         self.updates.append((prepared, self.share))
-        return {"train/loss": float(len(self.updates)), "train/tokens": 5.0}
+        return {
+            "train/loss": float(len(self.updates)),
+            "train/tokens": 5.0,
+            "train/samples": sum(s.weight for s in prepared),
+            "train/distinct_samples": float(len(prepared)),
+        }
 
     def values(self, completions):
         return [(0.5,) * len(c.token_ids) for c in completions]
@@ -187,6 +192,7 @@ def test_passes_go_over_the_same_samples_and_metrics_are_their_means(make_group)
     assert trained(learner) == [first, second] * 3 and sorted(first + second) == ["0", "1", "2"]
     metrics = reports[0].metrics
     assert metrics["train/updates"] == 6 and metrics["train/tokens"] == 30
+    assert metrics["train/samples"] == metrics["train/distinct_samples"] == 3 * 2 * 3
     assert metrics["train/loss"] == 3.5  # of 1 .. 6
     assert sampler.versions == 1
 

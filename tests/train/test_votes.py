@@ -41,7 +41,12 @@ class FakeLearner:
 
     def update(self, samples, algorithm):
         self.updates.append(samples)
-        return {"train/loss": 1.0, "train/tokens": 5.0}
+        return {
+            "train/loss": 1.0,
+            "train/tokens": 5.0,
+            "train/samples": sum(s.weight for s in samples),
+            "train/distinct_samples": float(len(samples)),
+        }
 
 
 def config(**settings):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import difflib
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any, NoReturn, get_args, get_origin
 
+from ttrl.algorithm_settings import ALGORITHM_SETTINGS, readers_of
 from ttrl.config import RunConfig, key_names
 from ttrl.errors import ConfigError
 
@@ -59,16 +61,12 @@ def make_parser(
         key = field.alias or name
         flag = "--" + key.replace("_", "-")
         text = str(field.description).replace("%", "%%")
-        if field.annotation is bool and field.default is False:
+        if field.annotation is bool:
             section.add_argument(flag, dest=key, action="store_true", help=text)
-        elif field.annotation is bool:
-            section.add_argument(
-                flag, dest=key, action=argparse.BooleanOptionalAction, help=f"{text} [on]"
-            )
         elif get_origin(field.annotation) is tuple:
             section.add_argument(flag, dest=key, nargs="+", metavar="TEXT", help=text)
         else:
-            shown = "" if field.default is None else f" [{field.default}]"
+            shown = f" [{field.default}]" if field.default is not None else _own_defaults(key)
             section.add_argument(
                 flag, dest=key, metavar=_metavar(field.annotation), help=text + shown
             )
@@ -106,9 +104,22 @@ def _unknown_option(parser: argparse.ArgumentParser, name: str) -> str:
     return f"command line: unknown key '--{name}'. {hint} `ttrl config` lists every key."
 
 
+def _own_defaults(key: str) -> str:
+    """Those of the algorithms that read the key: the most frequent one, then who has another."""
+    readers = readers_of(key)
+    if not readers:
+        return ""
+    defaults = {name: ALGORITHM_SETTINGS[name][key] for name in readers}
+    usual = Counter(defaults.values()).most_common(1)[0][0]
+    others = [f"{name} {value}" for name, value in defaults.items() if value != usual]
+    told = "; ".join([str(usual), *others])
+    few = len(readers) < len(ALGORITHM_SETTINGS) - 1
+    return f" [{told}] ({', '.join(readers)} only)" if few else f" [{told}]"
+
+
 def _metavar(annotation: Any) -> str:
     if literals := get_args(annotation):
         if all(isinstance(value, str) for value in literals):
             return "{" + ",".join(literals) + "}"
-        annotation = literals[0]
+        return _metavar(literals[0])
     return {int: "N", float: "X"}.get(annotation, "TEXT")

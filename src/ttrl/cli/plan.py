@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ttrl.cli.room import standing_memory
 from ttrl.config import RunConfig
 from ttrl.errors import DataError, ModelError
 from ttrl.evaluate.sets import QuestionSet
@@ -66,15 +67,14 @@ def memory_estimate(
     """Bytes, from above: every row of the sampler distinct, every micro-batch full.
 
     Activations are counted as 34 values per token, layer and hidden unit, plus attention scores and
-    float32 logits (three copies), which is what a plain Llama layer keeps for its backward pass.
+    float32 logits (three copies), which is what a plain Llama layer keeps for its backward pass. With
+    gradient_checkpointing all layers keep their input alone, as float32, and one at a time all of it.
     """
     from ttrl.engine.token_model import tokens_at_once
     from ttrl.rl.logprobs import CHUNK_ELEMENTS
 
     text = model.config.get_text_config()
     size = model.dtype.itemsize
-    weights = sum(p.numel() * p.element_size() for p in model.parameters())
-    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     heads = text.num_attention_heads
     kv_heads = getattr(text, "num_key_value_heads", None) or heads
     head_size = getattr(text, "head_dim", None) or text.hidden_size // heads
@@ -88,15 +88,17 @@ def memory_estimate(
     logits = tokens * text.vocab_size
     if budget == config.micro_batch_tokens:  # nothing is cut, since logits are made in chunks
         logits = min(logits, max(CHUNK_ELEMENTS, text.vocab_size))
-    layer = text.num_hidden_layers * (34 * text.hidden_size + 2 * heads * length)
-    activations = tokens * layer * size + 3 * 4 * logits
-    masters = 4 if size < 4 and not config.lora else 0
+    layers, layer = text.num_hidden_layers, (34 * text.hidden_size + 2 * heads * length) * size
+    kept = (
+        layers * text.hidden_size * 4 + layer if config.gradient_checkpointing else layers * layer
+    )
+    activations = tokens * kept + 3 * 4 * logits
+    standing = standing_memory(model, config)
     return {
-        "weights": weights + (weights if config.kl_coefficient and not config.lora else 0),
-        "gradients_and_optimizer": trained * (size + 8 + masters),
+        **standing,
         "sampling_cache": cache,
         "training_activations": activations,
-        "total": weights + trained * (size + 8 + masters) + max(cache, activations),
+        "total": sum(standing.values()) + max(cache, activations),
     }
 
 

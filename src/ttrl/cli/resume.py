@@ -1,4 +1,4 @@
-"""`--resume`: the run's own config, and the same model and questions as when it was started."""
+"""What a run was started with, and `--resume`: its own config, the same model and questions."""
 
 from __future__ import annotations
 
@@ -24,24 +24,17 @@ def resolve_resumed(given: ResolvedConfig, directory: RunDirectory) -> ResolvedC
     Raises:
         CheckpointError: an option says something else than the run's config.
     """
-    file = directory.path / "config.yaml"
-    try:
-        if not file.stat().st_size:
-            raise ConfigError("it is empty.")
-        resumed = resolve({"config": [str(file)]}, environment={})
-    except ConfigError as error:
-        raise CheckpointError(
-            f"{file} is damaged: {error} Restore it, or start a new run."
-        ) from None
+    resumed = stored_config(directory)
     wanted, kept = given.as_dict(), resumed.as_dict()
-    for key, source in given.sources.items():
-        if source != "default" and key not in INVOCATION_KEYS and wanted[key] != kept[key]:
+    for key in sorted(given.given - INVOCATION_KEYS):
+        if wanted[key] != kept[key]:
             raise CheckpointError(
-                f"--resume {directory.path}: it was started with {key}={kept[key]!r}, but the {source} "
+                f"--resume {directory.path}: it was started with {key}={kept[key]!r}, but the "
+                f"{given.sources[key]} "
                 f"says {wanted[key]!r}. A run goes on under its own settings: leave {key} out, or start "
                 "a new run with another --out."
             )
-    if "out" in given.sources and given.sources["out"] != "default":
+    if "out" in given.given:
         raise ConfigError(
             f"--out and --resume {directory.path} contradict each other: leave --out out."
         )
@@ -49,14 +42,41 @@ def resolve_resumed(given: ResolvedConfig, directory: RunDirectory) -> ResolvedC
     return replace(resumed, values=values)
 
 
-def check_same_inputs(directory: RunDirectory, now: Mapping[str, Any]) -> None:
-    """Raises CheckpointError where the model's or the questions' content is another than at the start."""
-    then = (directory.read_json("manifest.json") or {}).get("inputs")
-    if not isinstance(then, dict):
+def stored_config(directory: RunDirectory) -> ResolvedConfig:
+    """The run's config.yaml.
+
+    Raises:
+        CheckpointError: it cannot be read as one.
+    """
+    file = directory.path / "config.yaml"
+    try:
+        if not file.stat().st_size:
+            raise ConfigError("it is empty.")
+        return resolve({"config": [str(file)]}, environment={})
+    except ConfigError as error:
         raise CheckpointError(
-            f"--resume {directory.path}: its manifest.json names no inputs, so it is not a training run "
+            f"{file} is damaged: {error} Restore it, or start a new run."
+        ) from None
+
+
+def stored_inputs(directory: RunDirectory) -> dict[str, Any]:
+    """What the run was started on, by sha256.
+
+    Raises:
+        CheckpointError: the folder is not that of a training run.
+    """
+    inputs = (directory.read_json("manifest.json") or {}).get("inputs")
+    if not isinstance(inputs, dict):
+        raise CheckpointError(
+            f"{directory.path}: its manifest.json names no inputs, so it is not a training run "
             "(`ttrl eval` makes such folders too). Give the folder of a `ttrl train`."
         )
+    return inputs
+
+
+def check_same_inputs(directory: RunDirectory, now: Mapping[str, Any]) -> None:
+    """Raises CheckpointError where the model's or the questions' content is another than at the start."""
+    then = stored_inputs(directory)
     for name, what in INPUTS.items():
         if then.get(name) != now["inputs"][name]:
             raise CheckpointError(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ttrl.cli.interrupts import Interrupts
 from ttrl.cli.options import make_parser, parse
 from ttrl.cli.resume import check_same_inputs, resolve_resumed
+from ttrl.cli.room import check_room
 from ttrl.config import ResolvedConfig, RunConfig, resolve
 from ttrl.consensus.rules import ANSWER_KEY, check_rule, make_rule
 from ttrl.errors import (
@@ -73,6 +74,7 @@ def _dry_run(resolved: ResolvedConfig, *, as_json: bool) -> int:
     from ttrl.cli.session import open_session
 
     session = open_session(resolved.values)
+    check_room(session.model, session.config)
     tokens = max(len(session.prompter.encode(q)) for q in session.sets[0].questions)
     lines = plan_lines(session.sets, session.prompts, session.config, session.model, tokens)
     if as_json:
@@ -102,13 +104,12 @@ class _Run:
     ) -> None:
         from ttrl.cli.session import open_session
         from ttrl.recording.manifest import make_manifest
-        from ttrl.rl.algorithms.registry import make_algorithm
 
         config = resolved.values
         self.config, self.interrupts, self.started = config, interrupts, started
         found = _latest(directory)
         self.session: Session = open_session(config, weights=found.weights if found else None)
-        self.algorithm: Algorithm = make_algorithm(config)
+        check_room(self.session.model, config)
         rule = self._rule()
         manifest = make_manifest(
             model_fingerprint=self.session.source.fingerprint(),
@@ -121,9 +122,11 @@ class _Run:
             directory = RunDirectory.create(path, config=resolved.as_yaml(), manifest=manifest)
         else:
             check_same_inputs(directory, manifest)
+        from ttrl.rl.algorithms.registry import make_algorithm
         from ttrl.train.loop import Progress
 
         self.directory, self.rule = directory, rule
+        self.algorithm: Algorithm = make_algorithm(config)
         self.learner = self._learner()
         self.progress, self.spent = Progress(), _Spent()
         if found is not None:

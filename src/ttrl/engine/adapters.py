@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -24,7 +27,7 @@ def adapt(model: PreTrainedModel, *, rank: int, seed: int) -> PreTrainedModel:
         target_modules="all-linear",
         task_type="CAUSAL_LM",
     )
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), _quiet():
         torch.manual_seed(derive_seed(seed, "lora"))
         return get_peft_model(model, settings)  # type: ignore[return-value]
 
@@ -36,6 +39,17 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
         CheckpointError: adapters that do not fit the model.
     """
     try:
-        return PeftModel.from_pretrained(model, folder, is_trainable=True)  # type: ignore[return-value]
+        with _quiet():
+            return PeftModel.from_pretrained(model, folder, is_trainable=True)  # type: ignore[return-value]
     except (ValueError, RuntimeError, OSError, KeyError) as error:
         raise CheckpointError(f"adapter {folder} does not fit the model: {error}.") from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Peft asks transformers by a name that is on its way out; the user can do nothing about that."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning
+        )
+        yield

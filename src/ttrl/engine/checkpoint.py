@@ -104,9 +104,9 @@ def save(
         (beside / "state.json").write_text(json.dumps(dict(state)), "utf-8")
         (beside / "manifest.json").write_text(json.dumps(_hashes(beside), indent=1), "utf-8")
         for path in [*beside.rglob("*"), beside]:
-            _sync(path)
+            sync(path)
         beside.rename(target)
-        _sync(folder)
+        sync(folder)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(beside, ignore_errors=True)
         raise CheckpointError(
@@ -125,9 +125,15 @@ def latest(folder: Path) -> Checkpoint | None:
         CheckpointError: there are checkpoints and the newest is damaged.
     """
     found = sorted(folder.glob("step-*"))
-    if not found:
-        return None
-    path = found[-1]
+    return verified(found[-1]) if found else None
+
+
+def verified(path: Path) -> Checkpoint:
+    """One checkpoint, each file of which has the sha256 that it was saved with.
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
     try:
         expected = json.loads((path / "manifest.json").read_text("utf-8"))
         actual = _hashes(path)
@@ -137,7 +143,8 @@ def latest(folder: Path) -> Checkpoint | None:
     except (OSError, ValueError, TypeError) as error:
         wrong, state = [f"manifest.json: {error}"], {}
     if wrong:
-        older = f" or remove it to go on from {found[-2].name}" if len(found) > 1 else ""
+        before = [p.name for p in sorted(path.parent.glob("step-*")) if p.name < path.name]
+        older = f" or remove it to go on from {before[-1]}" if before else ""
         raise CheckpointError(
             f"checkpoint {path} is damaged ({', '.join(wrong)}): restore it from a backup{older}."
         )
@@ -154,7 +161,8 @@ def _hashes(folder: Path) -> dict[str, str]:
     return hashes
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Returns when a file or folder is on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -11,7 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from ttrl.engine.optimizer import MasterAdamW
 from ttrl.engine.token_model import TokenModel
 from ttrl.engine.twin import load_weights, trained_weights
-from ttrl.types import Completion, Metrics, TrainingSample
+from ttrl.types import Metrics, TrainingSample
 
 
 class ImplicitReward:
@@ -44,26 +44,32 @@ class ImplicitReward:
             clip_norm=clip_norm,
         )
 
-    def rewards(self, completions: Sequence[Completion]) -> list[tuple[float, ...]]:
-        """Beta log(pi_phi / pi_ref) of each token."""
-        own = self._tokens.of_each(completions, self._tokens.logprobs)
-        base = self._reference.of_each(completions, self._reference.logprobs)
-        return [
-            tuple(self._beta * (a - b) for a, b in zip(mine, other, strict=True))
-            for mine, other in zip(own, base, strict=True)
-        ]
+    def learn(
+        self, samples: Sequence[TrainingSample], *, rate_share: float
+    ) -> tuple[list[tuple[float, ...]], Metrics]:
+        """One update, then beta log(pi_phi / pi_ref) of each token.
 
-    def update(self, samples: Sequence[TrainingSample], *, rate_share: float) -> Metrics:
-        """One update on the cross-entropy between sigmoid(sum of rewards) and the samples' rewards.
-
-        Rewards outside [0, 1] (of rules that punish) count as the nearer end.
+        The loss is the cross-entropy between sigmoid(sum of a completion's rewards) and its reward by the
+        consensus; rewards outside [0, 1] (of rules that punish) count as the nearer end.
         Source: PRIME (arXiv:2502.01456), equation of section 3.2.
 
         Raises:
             NumericsError: a loss or gradient that is not finite; the weights are as before.
         """
-        base = self._reference.of_each([s.completion for s in samples], self._reference.logprobs)
-        samples = [replace(s, old_logprobs=b) for s, b in zip(samples, base, strict=True)]
+        completions = [sample.completion for sample in samples]
+        base = self._reference.of_each(completions, self._reference.logprobs)
+        metrics = self._update(
+            [replace(s, old_logprobs=b) for s, b in zip(samples, base, strict=True)],
+            learning_rate=self._learning_rate * rate_share,
+        )
+        own = self._tokens.of_each(completions, self._tokens.logprobs)
+        rewards = [
+            tuple(self._beta * (a - b) for a, b in zip(mine, other, strict=True))
+            for mine, other in zip(own, base, strict=True)
+        ]
+        return rewards, metrics
+
+    def _update(self, samples: Sequence[TrainingSample], *, learning_rate: float) -> Metrics:
         count = sum(s.weight for s in samples)
         total = right = 0.0
         for batch in self._tokens.batches(samples, [s.weight for s in samples]):
@@ -75,7 +81,7 @@ class ImplicitReward:
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.item()
             right += (((logits > 0) == (targets > 0.5)) * weights).sum().item()
-        norm = self._optimizer.update(total, self._learning_rate * rate_share)
+        norm = self._optimizer.update(total, learning_rate)
         return {
             "train/prime_loss": total,
             "train/prime_grad_norm": norm,

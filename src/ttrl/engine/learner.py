@@ -79,15 +79,10 @@ class Learner:
         assert self._critic is not None
         return self._critic.values(completions)
 
-    def learn_outcomes(self, samples: Sequence[TrainingSample]) -> Metrics:
-        """One update of the implicit reward model."""
+    def implicit_rewards(self, samples: Sequence[TrainingSample]) -> tuple[PerToken, Metrics]:
+        """Of the implicit reward model, after an update on the samples."""
         assert self._implicit_reward is not None
-        return self._implicit_reward.update(samples, rate_share=self._rate_share)
-
-    def implicit_rewards(self, completions: Sequence[Completion]) -> PerToken:
-        """Of the implicit reward model."""
-        assert self._implicit_reward is not None
-        return self._implicit_reward.rewards(completions)
+        return self._implicit_reward.learn(samples, rate_share=self._rate_share)
 
     def state(self) -> dict[str, dict[str, Tensor]]:
         """All but the policy's weights, by the names of their files in a checkpoint."""
@@ -129,6 +124,7 @@ def make_learner(
             of,
             temperature=config.temperature,
             token_budget=config.micro_batch_tokens,
+            recompute=config.gradient_checkpointing,
             without_adapter=without_adapter,
         )
 

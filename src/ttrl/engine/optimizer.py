@@ -63,7 +63,7 @@ class MasterAdamW:
             self.zero_grad()
             raise NumericsError(
                 f"loss {loss} and gradient norm {norm}: not finite, so no update was made. "
-                "Lower the learning rate or use dtype: float32."
+                "Lower learning_rate (or that of the model beside the policy) or use dtype: float32."
             )
         self.step(learning_rate)
         return norm

@@ -79,6 +79,8 @@ class Policy:
             "train/loss": loss,
             "train/grad_norm": norm,
             "train/tokens": float(tokens),
+            "train/samples": sum(samples[i].weight for i in live),
+            "train/distinct_samples": float(len(live)),
             "train/sampler_gap": gap,
             "train/sampler_gap_max": gap_max,
             **sums,

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 
 from ttrl.engine.fast.training import can_train, hidden_states
 from ttrl.engine.fast.weights import base_of, is_supported
+from ttrl.engine.recompute import recompute_layers
 from ttrl.rl.batch import Batch, Layout, micro_batches
 from ttrl.rl.logprobs import token_logprobs, token_logprobs_and_entropy
 from ttrl.rl.temperature import scale_of
@@ -30,6 +31,7 @@ class TokenModel:
     Args:
         temperature: the sampler's; log-probabilities are compared at the same one.
         token_budget: tokens in one forward pass.
+        recompute: make activations again in the backward pass instead of keeping them.
         without_adapter: look through the model's LoRA adapter at its base.
     """
 
@@ -39,12 +41,16 @@ class TokenModel:
         *,
         temperature: float,
         token_budget: int,
+        recompute: bool = False,
         without_adapter: bool = False,
     ) -> None:
         self.model = model
         self._scale = scale_of(temperature)
         self._token_budget = tokens_at_once(model, token_budget)
         self._layout = layout_for(model)
+        self._recompute = recompute
+        if recompute and self._layout != "packed":  # whose layers are not the model's own code
+            recompute_layers(model)
         self._without_adapter = without_adapter
 
     def batches(
@@ -119,7 +125,7 @@ class TokenModel:
         """Of every place.   [R * T, H]"""
         if batch.chains is not None:
             with self._adapter():
-                return hidden_states(self.model, batch)
+                return hidden_states(self.model, batch, recompute=self._recompute)
         states: Tensor = self._forward(base_of(self.model).base_model, batch).last_hidden_state
         return states.flatten(0, 1)
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -214,21 +215,31 @@ def _batch(
         nodes += [start + node for node, _ in edges]
         tokens += [token for _, token in edges]
     chosen = [samples[place] for place in order]
-    mask = _column([(1.0,) * len(s.completion.token_ids) for s in chosen], longest)
-    sampler = _column([s.completion.logprobs for s in chosen], longest)
-    importance = _column([s.importance for s in chosen], longest)
-    old = _column([s.old_logprobs for s in chosen], longest)
+    lengths = np.array([len(s.completion.token_ids) for s in chosen])
+    on_tokens = np.arange(longest) < lengths[:, None]
+
+    def column(rows: Sequence[Sequence[float]]) -> Tensor:
+        """One number per token, 0 after the end; all 0 where there are none.   [N, C]"""
+        filled = np.zeros(on_tokens.shape, dtype=np.float32)
+        if rows[0]:
+            filled[on_tokens] = np.fromiter(itertools.chain.from_iterable(rows), np.float32)
+        return torch.from_numpy(filled)
+
+    mask = torch.from_numpy(on_tokens).float()
+    sampler = column([s.completion.logprobs for s in chosen])
     columns = {
         "mask": mask,
         "token_shares": mask * torch.tensor([shares[place] for place in order])[:, None],
         "counted": mask * torch.tensor([s.weight for s in chosen])[:, None],
         "rewards": torch.tensor([s.reward for s in chosen]),
         "sampler_logprobs": sampler,
-        "old_logprobs": old if chosen[0].old_logprobs else sampler,
-        "importance": importance if chosen[0].importance else mask,
-        "advantages": _column([s.advantages for s in chosen], longest),
-        "values": _column([s.values for s in chosen], longest),
-        "returns": _column([s.returns for s in chosen], longest),
+        "old_logprobs": column([s.old_logprobs for s in chosen])
+        if chosen[0].old_logprobs
+        else sampler,
+        "importance": column([s.importance for s in chosen]) if chosen[0].importance else mask,
+        "advantages": column([s.advantages for s in chosen]),
+        "values": column([s.values for s in chosen]),
+        "returns": column([s.returns for s in chosen]),
     }
     return Batch(
         input_ids=ids.view(shape).to(device),
@@ -241,14 +252,6 @@ def _batch(
         order=order,
         **{name: column.to(device) for name, column in columns.items()},
     )
-
-
-def _column(rows: Sequence[Sequence[float]], longest: int) -> Tensor:
-    """One number per token, 0 after the end.   [N, C]"""
-    column = torch.zeros(len(rows), longest)
-    for place, row in enumerate(rows):
-        column[place, : len(row)] = torch.tensor(row)
-    return column
 
 
 def _depths(tree: _Tree) -> list[int]:

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 
 from ttrl.algorithm_settings import NEEDS_TWO
@@ -29,6 +30,8 @@ from ttrl.types import (
     Task,
     TrainingSample,
 )
+
+COUNTS = ("train/tokens", "train/samples", "train/distinct_samples")
 
 
 def ttrl_step(
@@ -55,18 +58,30 @@ def ttrl_step(
     Raises:
         NumericsError: a loss or gradient that is not finite.
     """
-    begin = time.perf_counter()
-    seed = derive_seed(config.seed, "sample", step)
-    scored: list[ScoredGroup] = []
-    kept: list[ScoredGroup] = []
-    drawing = 0.0
-    for asked in _rounds(questions, spare, config.refill_rounds or 0, kept):
+    begin, drawing = time.perf_counter(), 0.0
+    draw = partial(
+        draw_votes,
+        sampler=sampler,
+        task=task,
+        config=config,
+        seed=derive_seed(config.seed, "sample", step),
+    )
+
+    def vote_on(asked: Sequence[Question]) -> list[ScoredGroup]:
+        nonlocal drawing
         started = time.perf_counter()
-        groups = draw_votes(asked, sampler=sampler, task=task, config=config, seed=seed)
-        drawing += time.perf_counter() - started  # y_1..y_M ~ pi_theta(.|x), M or fewer
-        judged = [rule(task, group) for group in groups]  # y* = consensus; r_i = agreement
-        scored += judged
-        kept += [keep(s, config, step) for s in judged]  # vote on M, train on K <= M
+        groups = draw(asked)  # y_1..y_M ~ pi_theta(.|x), M or fewer
+        drawing += time.perf_counter() - started
+        return [rule(task, group) for group in groups]  # y* = consensus; r_i = agreement
+
+    scored = vote_on(questions)
+    kept = [keep(s, config, step) for s in scored]  # vote on M, train on K <= M
+    for _ in range(config.refill_rounds or 0):
+        missing = len(questions) - sum(teaches(s) for s in kept)
+        further, spare = spare[:missing], spare[missing:]
+        if further:
+            scored += (more := vote_on(further))
+            kept += [keep(s, config, step) for s in more]
     voted = time.perf_counter()
     metrics = {
         **step_metrics(scored),
@@ -97,37 +112,19 @@ def ttrl_step(
         **learned,
         **means(updates),
         "train/updates": float(len(updates)),
-        "train/samples": sum(s.weight for s in samples),
-        "train/distinct_samples": float(len(samples)),
         "train/seconds": time.perf_counter() - voted,
     }
     return StepResult(step=step, scored=tuple(scored), metrics=metrics)
 
 
-def _rounds(
-    questions: Sequence[Question],
-    spare: Sequence[Question],
-    refills: int,
-    kept: Sequence[ScoredGroup],
-) -> Iterator[Sequence[Question]]:
-    """The questions, then as many of the spare ones as have taught nothing so far, for some rounds."""
-    yield questions
-    for _ in range(refills):
-        missing = len(questions) - sum(teaches(s) for s in kept)
-        further, spare = spare[:missing], spare[missing:]
-        if not further:
-            return
-        yield further
-
-
 def means(updates: Sequence[Metrics]) -> Metrics:
-    """Over the updates of a step; tokens are added, and the gap to the sampler is that of the first update.
+    """Over the updates of a step; counts are added, and the gap to the sampler is that of the first update.
 
     Before the first update sampler and trainer hold the same weights, so any gap between their
     log-probabilities is the mismatch of two ways to compute.
     """
     found = {key: math.fsum(u[key] for u in updates) / len(updates) for key in updates[0]}
-    found["train/tokens"] *= len(updates)
+    found |= {key: math.fsum(u[key] for u in updates) for key in COUNTS}
     return found | {key: updates[0][key] for key in found if key.startswith("train/sampler_gap")}
 
 

@@ -26,8 +26,8 @@ def test_advantages_by_hand(algorithm, models, two):
     assert metrics == {"train/prime_loss": 0.5}
 
 
-def test_the_implicit_reward_model_learns_first_and_from_all_samples(algorithm, models, two):
-    algorithm.training_samples([two()], models)  # the fake refuses rewards before an update
+def test_the_implicit_reward_model_learns_once_from_all_samples(algorithm, models, two):
+    algorithm.training_samples([two()], models)
     assert [(s.completion.token_ids, s.reward) for s in models.learned] == [
         ((5, 6, 7), 1.0),
         ((8, 9), 0.0),

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
 from ttrl.engine.fast import kernel
@@ -31,25 +32,39 @@ def can_train(model: PreTrainedModel) -> bool:
     )
 
 
-def hidden_states(model: PreTrainedModel, batch: Batch) -> Tensor:
-    """After the last norm, of every token of a packed batch.   [T, H]"""
+def hidden_states(model: PreTrainedModel, batch: Batch, *, recompute: bool = False) -> Tensor:
+    """After the last norm, of every token of a packed batch.   [T, H]
+
+    Args:
+        recompute: keep only the input of each layer, and run the layer again in the backward pass.
+    """
     base: Any = base_of(model)
     body, config = base.model, base.config
     trees = _trees(batch, base)
     hidden = body.embed_tokens(batch.input_ids[0]).float()
     dtype = body.embed_tokens.weight.dtype
+    again = recompute and torch.is_grad_enabled()
     for layer in body.layers:
-        attention, mlp = layer.self_attn, layer.mlp
-        x = _Norm.apply(hidden, layer.input_layernorm.weight, config.rms_norm_eps, dtype)  # type: ignore[no-untyped-call]
-        qkv = _project(x, [attention.q_proj, attention.k_proj, attention.v_proj])
-        if hasattr(attention, "q_norm"):
-            qkv = _normed_heads(qkv, attention, trees, config.rms_norm_eps)
-        mixed = _Attention.apply(qkv, trees)  # type: ignore[no-untyped-call]
-        hidden = hidden + _project(mixed, [attention.o_proj])
-        x = _Norm.apply(hidden, layer.post_attention_layernorm.weight, config.rms_norm_eps, dtype)  # type: ignore[no-untyped-call]
-        gate_up = _project(x, [mlp.gate_proj, mlp.up_proj])
-        hidden = hidden + _project(_Gate.apply(gate_up), [mlp.down_proj])  # type: ignore[no-untyped-call]
+        given = (layer, hidden, trees, config.rms_norm_eps, dtype)
+        if again:
+            # Nothing is drawn at random here, so no generator is to be put back.
+            hidden = checkpoint(_layer, *given, use_reentrant=False, preserve_rng_state=False)
+        else:
+            hidden = _layer(*given)
     return _Norm.apply(hidden, body.norm.weight, config.rms_norm_eps, dtype)  # type: ignore[no-any-return,no-untyped-call]
+
+
+def _layer(layer: Any, hidden: Tensor, trees: _Trees, eps: float, dtype: torch.dtype) -> Tensor:
+    attention, mlp = layer.self_attn, layer.mlp
+    x = _Norm.apply(hidden, layer.input_layernorm.weight, eps, dtype)  # type: ignore[no-untyped-call]
+    qkv = _project(x, [attention.q_proj, attention.k_proj, attention.v_proj])
+    if hasattr(attention, "q_norm"):
+        qkv = _normed_heads(qkv, attention, trees, eps)
+    mixed = _Attention.apply(qkv, trees)  # type: ignore[no-untyped-call]
+    hidden = hidden + _project(mixed, [attention.o_proj])
+    x = _Norm.apply(hidden, layer.post_attention_layernorm.weight, eps, dtype)  # type: ignore[no-untyped-call]
+    gate_up = _project(x, [mlp.gate_proj, mlp.up_proj])
+    return hidden + _project(_Gate.apply(gate_up), [mlp.down_proj])  # type: ignore[no-untyped-call]
 
 
 def _project(x: Tensor, modules: list[Any]) -> Tensor:

@@ -97,6 +97,7 @@ def load_model(source: ModelSource, *, dtype: str, device: torch.device) -> Load
             "random. Get the complete weights."
         )
     _forget_quantization(model)
+    _mend_generation_config(model)
     if tokenizer.eos_token_id is None and model.generation_config.eos_token_id is None:
         raise ModelError(
             f"model {source.spec}: neither its tokenizer nor its generation config names an end token, "
@@ -150,6 +151,15 @@ def _forget_quantization(model: PreTrainedModel) -> None:
     ):
         if name in vars(owner):
             delattr(owner, name)
+
+
+def _mend_generation_config(model: PreTrainedModel) -> None:
+    """Some models come with a temperature but not do_sample: transformers loads that and won't save it."""
+    config = model.generation_config
+    try:
+        config.validate(strict=True)
+    except ValueError:
+        config.do_sample = True
 
 
 @contextmanager

@@ -80,7 +80,12 @@ def find_model(spec: str) -> ModelSource:
 def _check_folder(path: Path) -> None:
     if not (path / "config.json").is_file():
         adapter = (path / "adapter_config.json").is_file()
-        hint = " It holds a LoRA adapter: merge it into its base first." if adapter else ""
+        hint = (
+            " It holds a LoRA adapter, which has to be merged into its base first: that of a run by "
+            "`ttrl export RUN --out FOLDER`, any other by peft's merge_and_unload."
+            if adapter
+            else ""
+        )
         raise ModelError(f"model folder {path}: no config.json in it.{hint}")
     if not any(path.glob("*.safetensors")):
         pickled = any(path.glob("*.bin"))

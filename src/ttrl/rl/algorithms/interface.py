@@ -53,12 +53,8 @@ class Models(Protocol):
         """The critic's estimate of the reward to come, before each token."""
         ...
 
-    def learn_outcomes(self, samples: Sequence[TrainingSample]) -> Metrics:
-        """One update of the implicit reward model on the samples' rewards."""
-        ...
-
-    def implicit_rewards(self, completions: Sequence[Completion]) -> PerToken:
-        """Beta log(pi_phi / pi_ref) of each token."""
+    def implicit_rewards(self, samples: Sequence[TrainingSample]) -> tuple[PerToken, Metrics]:
+        """The implicit reward of each token, after one update of its model on the samples' rewards."""
         ...
 
 

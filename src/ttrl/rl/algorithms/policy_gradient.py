@@ -80,7 +80,7 @@ class PolicyGradient:
         """Groups that the reward rule left out give nothing."""
         groups = self.chosen([fold(group) for group in scored if not group.skipped])
         if self.kl_coefficient and self.kl_in == "reward":
-            groups = [self._penalized(group, models) for group in groups]
+            groups = self._penalized(groups, models)
         samples, metrics = self.credit(groups, models)
         if self.advantage_clip:
             samples = [self._clipped(sample) for sample in samples]
@@ -119,16 +119,15 @@ class PolicyGradient:
             sample, advantages=tuple(min(max(a, -most), most) for a in sample.advantages)
         )
 
-    def _penalized(self, group: list[TrainingSample], models: Models) -> list[TrainingSample]:
-        found = []
-        for sample, base in zip(
-            group, models.reference_logprobs(completions_of(group)), strict=True
-        ):
-            own = torch.tensor(sample.completion.logprobs)
-            divergence = kl(own, torch.tensor(base), self.kl_estimator)
-            penalties = tuple((self.kl_coefficient * divergence).tolist())
-            found.append(replace(sample, penalties=penalties))
-        return found
+    def _penalized(self, groups: Groups, models: Models) -> Groups:
+        everyone = [sample for group in groups for sample in group]
+        references = iter(models.reference_logprobs(completions_of(everyone)))
+        return [[self._penalty(sample, next(references)) for sample in group] for group in groups]
+
+    def _penalty(self, sample: TrainingSample, reference: tuple[float, ...]) -> TrainingSample:
+        own = torch.tensor(sample.completion.logprobs)
+        divergence = kl(own, torch.tensor(reference), self.kl_estimator)
+        return replace(sample, penalties=tuple((self.kl_coefficient * divergence).tolist()))
 
     def _corrected(self, samples: list[TrainingSample], models: Models) -> list[TrainingSample]:
         found = []

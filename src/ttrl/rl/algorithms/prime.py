@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from ttrl.rl.advantages import leave_one_out, rewards_to_go
 from ttrl.rl.algorithms.interface import Models
-from ttrl.rl.algorithms.policy_gradient import Groups, PolicyGradient, completions_of
+from ttrl.rl.algorithms.policy_gradient import Groups, PolicyGradient
 from ttrl.types import Metrics, TrainingSample
 
 
@@ -34,10 +34,10 @@ class Prime(PolicyGradient):
 
     def credit(self, groups: Groups, models: Models) -> tuple[list[TrainingSample], Metrics]:
         """Process and outcome advantages of the tokens."""
-        metrics = models.learn_outcomes([sample for group in groups for sample in group])
-        found = []
+        everyone, metrics = models.implicit_rewards([s for group in groups for s in group])
+        remaining, found = iter(everyone), []
         for group in groups:
-            implicit = models.implicit_rewards(completions_of(group))
+            implicit = [next(remaining) for _ in group]
             outcomes = leave_one_out(
                 [s.reward - math.fsum(s.penalties) for s in group], [s.weight for s in group]
             )

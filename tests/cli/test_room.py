@@ -1,0 +1,81 @@
+"""Memory that a run cannot do without is asked for before it starts."""
+
+import pytest
+import torch
+
+from ttrl.cli import room
+from ttrl.config import RunConfig
+from ttrl.engine.adapters import adapt
+from ttrl.errors import ConfigError
+
+WEIGHTS = 100 * 100 * 4
+
+
+class Square(torch.nn.Module):
+    """A model of 10,000 float32 weights."""
+
+    device, dtype = torch.device("cpu"), torch.float32
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(100, 100))
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "settings", "models", "trained"),
+    [
+        ("grpo", {}, 1, 1),
+        ("grpo", {"kl_coefficient": 0.1}, 2, 1),
+        ("grpo", {"kl_coefficient": 0.1, "kl_in": "reward", "kl_estimator": "k1"}, 2, 1),
+        ("dpo", {}, 2, 1),
+        ("ppo", {}, 2, 2),
+        ("prime", {}, 3, 2),
+    ],
+)
+def test_each_algorithm_holds_its_models_gradients_and_moments(
+    algorithm, settings, models, trained
+):
+    held = room.standing_memory(Square(), RunConfig(algorithm=algorithm, **settings))
+    # a gradient and two moments of 4 bytes for each trained weight
+    assert held == {
+        "weights": models * WEIGHTS,
+        "gradients_and_optimizer": trained * 3 * WEIGHTS,
+    }
+
+
+def test_adapters_share_the_base(embedded):
+    import copy
+
+    adapted = adapt(copy.deepcopy(embedded.model), rank=2, seed=0)
+    own = sum(p.numel() * 4 for p in adapted.parameters() if p.requires_grad)
+    every = sum(p.numel() * 4 for p in adapted.parameters())
+    held = room.standing_memory(adapted, RunConfig(algorithm="prime", lora=2))
+    assert held == {"weights": every + own, "gradients_and_optimizer": 2 * 3 * own}
+
+
+def test_no_room_for_a_critic_is_refused_with_what_helps(monkeypatch):
+    # the critic's weights, and two gradients with moments: 7 times the weights beside the loaded model
+    monkeypatch.setattr(room, "free_bytes", lambda device: 7 * WEIGHTS - 1)
+    room.check_room(Square(), RunConfig(algorithm="grpo"))
+    with pytest.raises(ConfigError) as refused:
+        room.check_room(Square(), RunConfig(algorithm="ppo"))
+    told = str(refused.value)
+    assert "algorithm=ppo" in told and "a critic as large as the model" in told
+    assert "lora: 16" in told and "rloo" in told
+    monkeypatch.setattr(room, "free_bytes", lambda device: 7 * WEIGHTS)
+    room.check_room(Square(), RunConfig(algorithm="ppo"))
+
+
+def test_free_memory_is_the_smaller_of_machine_and_control_group(monkeypatch):
+    files = {
+        "/proc/meminfo": "MemTotal: 9 kB\nMemAvailable: 8 kB\n",
+        "/sys/fs/cgroup/memory.max": "6000\n",
+        "/sys/fs/cgroup/memory.current": "4000\n",
+        "/sys/fs/cgroup/memory.stat": "anon 1500\ninactive_file 2500\n",
+    }
+    monkeypatch.setattr(room, "_read", lambda path: files.get(path, ""))
+    assert room.free_bytes(torch.device("cpu")) == 6000 - 4000 + 2500
+    files["/sys/fs/cgroup/memory.max"] = "max\n"
+    assert room.free_bytes(torch.device("cpu")) == 8 * 1024
+    files.clear()
+    assert room.free_bytes(torch.device("cpu")) is None
