@@ -177,6 +177,15 @@ def test_the_gradient_does_not_depend_on_micro_batches(model, step, name, settin
             assert again[key] == pytest.approx(metrics[key], abs=1e-5, rel=1e-4), key
 
 
+@pytest.mark.parametrize("name", ["grpo", "ppo", "dpo", "prime"])
+def test_making_activations_again_changes_no_gradient(model, step, name):
+    scored = groups_of(model, REWARDS)
+    expected, metrics = step(model, (name, {}), scored)
+    found, again = step(model, (name, {}), scored, gradient_checkpointing=True)
+    assert_close(found, expected)
+    assert again["train/loss"] == pytest.approx(metrics["train/loss"], abs=1e-6)
+
+
 def unfolded(scored):
     return [
         TrainingSample(completion=c, reward=r, weight=1.0)
