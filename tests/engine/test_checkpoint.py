@@ -3,19 +3,22 @@ import copy
 import pytest
 import torch
 
+from ttrl.config import RunConfig
 from ttrl.engine import checkpoint
-from ttrl.engine.optimizer import MasterAdamW
+from ttrl.engine.learner import make_learner
 from ttrl.errors import CheckpointError
+from ttrl.rl.algorithms.registry import make_algorithm
+from ttrl.types import TrainingSample
 
 
 @pytest.fixture
 def parts(embedded):
     model = copy.deepcopy(embedded.model)
-    optimizer = MasterAdamW(model.named_parameters(), beta2=0.99, weight_decay=0.0)
+    config = RunConfig()
     return {
         "model": model,
         "tokenizer": embedded.tokenizer,
-        "optimizer": optimizer,
+        "learner": make_learner(model, make_algorithm(config), config),
         "state": {"progress": {"step": 1}},
         "prompt_template": "{question}\n",
     }
@@ -72,3 +75,56 @@ def test_a_disk_that_fills_up_leaves_the_earlier_checkpoint_and_nothing_else(
         checkpoint.save(tmp_path, step=2, **parts)
     assert [p.name for p in tmp_path.iterdir()] == ["step-000001"]
     assert checkpoint.latest(tmp_path) is not None
+
+
+FILES = {
+    "grpo": {"optimizer"},
+    "ppo": {"optimizer", "critic", "critic-optimizer"},
+    "prime": {"optimizer", "implicit-reward", "implicit-reward-optimizer"},
+}
+
+
+@pytest.mark.parametrize("algorithm", FILES)
+def test_all_that_an_algorithm_trains_comes_back(tmp_path, parts, make_group, algorithm):
+    config = RunConfig(algorithm=algorithm, learning_rate=1e-3)
+    rule = make_algorithm(config)
+    completions = make_group(["12", "3"]).completions
+    samples = [
+        TrainingSample(
+            completion=c, reward=r, weight=1.0, **dict.fromkeys(
+                ("advantages", "values", "returns"), (r,) * len(c.token_ids)
+            )
+        )
+        for c, r in zip(completions, (1.0, 0.0), strict=True)
+    ]  # fmt: skip
+
+    def step(learner):
+        if algorithm == "prime":
+            learner.implicit_rewards(samples)
+        learner.update(samples, rule)
+
+    base = copy.deepcopy(parts["model"])
+    learner = make_learner(parts["model"], rule, config, load_base=lambda: copy.deepcopy(base))
+    step(learner)
+    path = checkpoint.save(tmp_path, step=1, **(parts | {"learner": learner}))
+    assert {f.stem for f in path.glob("*.safetensors")} == FILES[algorithm]
+    again = make_learner(
+        copy.deepcopy(learner.model), rule, config, load_base=lambda: copy.deepcopy(base)
+    )
+    checkpoint.latest(tmp_path).load_learner(again)
+    step(learner)
+    step(again)
+    expected, found = learner.state(), again.state()
+    for file, tensors in expected.items():
+        assert found[file].keys() == tensors.keys()
+        assert all(torch.equal(found[file][name], tensors[name]) for name in tensors), file
+    weights = dict(again.model.named_parameters())
+    assert all(torch.equal(p, weights[n]) for n, p in learner.model.named_parameters())
+
+
+def test_a_checkpoint_of_another_algorithm_is_refused(tmp_path, parts):
+    checkpoint.save(tmp_path, step=1, **parts)
+    config = RunConfig(algorithm="ppo")
+    learner = make_learner(parts["model"], make_algorithm(config), config)
+    with pytest.raises(CheckpointError, match="of another model"):
+        checkpoint.latest(tmp_path).load_learner(learner)

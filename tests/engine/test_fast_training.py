@@ -7,11 +7,13 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from ttrl.config import RunConfig
 from ttrl.engine.fast import kernel
 from ttrl.engine.fast.training import can_train, hidden_states
-from ttrl.engine.policy import Policy
+from ttrl.engine.learner import make_learner
 from ttrl.errors import NumericsError
-from ttrl.rl.algorithms import Grpo
+from ttrl.rl.aggregation import token_shares
+from ttrl.rl.algorithms.registry import make_algorithm
 from ttrl.rl.batch import micro_batches
 from ttrl.types import Completion, TrainingSample
 
@@ -19,7 +21,7 @@ SIZES = {
     "vocab_size": 96, "hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 2,
     "num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 512,
 }  # fmt: skip
-GRPO = Grpo(clip_ratio=0.2, kl_coefficient=0.0, divide_by_std=True)
+GRPO = make_algorithm(RunConfig(algorithm="grpo"))
 
 
 @pytest.fixture(autouse=True)
@@ -76,16 +78,20 @@ def samples():
                 policy_version=0, text="",
             )  # fmt: skip
             found.append(
-                TrainingSample(completion=completion, advantage=math.sin(i + 1), weight=1.0 + i % 2)
+                TrainingSample(
+                    completion=completion,
+                    reward=0.0,
+                    weight=1.0 + i % 2,
+                    advantages=(math.sin(i + 1),) * len(tokens),
+                )
             )
     return found
 
 
 def gradient(model, layout, *, budget=10_000):
-    policy = Policy(
-        model, temperature=0.8, token_budget=budget, clip_norm=1e9, beta2=0.99, weight_decay=0.0
-    )
-    policy._layout = layout
+    config = RunConfig(temperature=0.8, micro_batch_tokens=budget, clip_norm=1e9)
+    policy = make_learner(model, GRPO, config).policy
+    policy._tokens._layout = layout
     found = {}
     policy.optimizer.step = lambda rate: found.update(
         {n: p.grad.float().clone() for n, p in model.named_parameters() if p.grad is not None}
@@ -136,8 +142,13 @@ def test_gradients_of_adapters_are_those_of_the_model():
 
 
 def test_disabled_adapters_do_not_count():
+    made = samples()
     (batch,) = micro_batches(
-        samples(), token_budget=10_000, layout="packed", device=torch.device("cpu")
+        made,
+        token_shares(made, "token-mean", longest=0),
+        token_budget=10_000,
+        layout="packed",
+        device=torch.device("cpu"),
     )
     base, model = make("qwen2"), adapted(make("qwen2"))
     with torch.no_grad():

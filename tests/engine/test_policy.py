@@ -1,24 +1,38 @@
+import copy
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from ttrl.answers.tasks import get_task
+from ttrl.config import RunConfig
 from ttrl.data.prompts import Prompter
+from ttrl.engine.adapters import adapt
 from ttrl.engine.fast import kernel
-from ttrl.engine.policy import Policy, layout_for
+from ttrl.engine.learner import make_learner
 from ttrl.engine.sampler import NativeSampler
+from ttrl.engine.token_model import layout_for
 from ttrl.errors import NumericsError
-from ttrl.rl.algorithms import Grpo
+from ttrl.rl.algorithms.registry import make_algorithm
 from ttrl.types import Question, SamplingParams, TrainingSample
 
-GRPO = Grpo(clip_ratio=0.2, kl_coefficient=0.0, divide_by_std=True)
+GRPO = make_algorithm(RunConfig(algorithm="grpo"))
 QUESTIONS = [Question(id=str(i), prompt="?" * (3 + i)) for i in range(3)]
 
 
-def policy_of(model, **options):
-    options = {"token_budget": 10_000, "temperature": 0.9, **options}
-    return Policy(model, clip_norm=1e9, beta2=0.99, weight_decay=0.0, **options)
+def learner_of(model, algorithm=GRPO, **settings):
+    settings = {"micro_batch_tokens": 10_000, "temperature": 0.9, **settings}
+    return make_learner(model, algorithm, RunConfig(clip_norm=1e9, weight_decay=0.0, **settings))
+
+
+def policy_of(model, **settings):
+    return learner_of(model, **settings).policy
+
+
+def with_advantage(sample, advantage, weight=1.0):
+    n = len(sample.completion.token_ids)
+    return replace(sample, advantages=(advantage,) * n, weight=weight)
 
 
 def samples_of(model, tokenizer, n=8):
@@ -30,7 +44,10 @@ def samples_of(model, tokenizer, n=8):
     )
     return [
         TrainingSample(
-            completion=c, advantage=math.sin(3.0 * i + len(c.token_ids)), weight=1.0 + i % 2
+            completion=c,
+            reward=0.0,
+            weight=1.0 + i % 2,
+            advantages=(math.sin(3.0 * i + len(c.token_ids)),) * len(c.token_ids),
         )
         for group in groups
         for i, c in enumerate(group.completions)
@@ -61,7 +78,8 @@ def naive_gradient(model, samples, temperature=0.9):
             1, torch.tensor(c.token_ids)[:, None]
         )[:, 0]
         ratio = torch.exp(logp - torch.tensor(c.logprobs))
-        surrogate = torch.minimum(ratio * s.advantage, ratio.clamp(0.8, 1.2) * s.advantage)
+        advantages = torch.tensor(s.advantages)
+        surrogate = torch.minimum(ratio * advantages, ratio.clamp(0.8, 1.2) * advantages)
         loss = loss - s.weight * surrogate.sum() / tokens
     model.zero_grad()
     loss.backward()
@@ -92,7 +110,7 @@ def test_trees_have_the_gradient_of_the_formula_in_every_family_they_are_used_fo
     expected, _ = naive_gradient(tree_model, samples)
     for layout in ("trees", "rows"):
         policy = policy_of(tree_model)
-        policy._layout = layout
+        policy._tokens._layout = layout
         assert_close(gradient(policy, samples)[0], expected, tolerance=3e-5)
 
 
@@ -100,16 +118,17 @@ def test_the_gradient_does_not_depend_on_micro_batches_or_trees(random_model, to
     samples = samples_of(random_model, tokenizer)
     expected, _ = gradient(policy_of(random_model), samples)
     for budget in (1, 20, 45):
-        assert_close(gradient(policy_of(random_model, token_budget=budget), samples)[0], expected)
+        assert_close(
+            gradient(policy_of(random_model, micro_batch_tokens=budget), samples)[0], expected
+        )
     plain = policy_of(random_model)
-    plain._layout = "rows"
+    plain._tokens._layout = "rows"
     assert_close(gradient(plain, samples)[0], expected)
 
 
 def test_folding_equal_completions_leaves_the_gradient_as_it_was(random_model, tokenizer):
     sample = samples_of(random_model, tokenizer)[0]
-    one = TrainingSample(completion=sample.completion, advantage=0.7, weight=1.0)
-    three = TrainingSample(completion=sample.completion, advantage=0.7, weight=3.0)
+    one, three = (with_advantage(sample, 0.7, weight) for weight in (1.0, 3.0))
     assert_close(
         gradient(policy_of(random_model), [three])[0],
         gradient(policy_of(random_model), [one] * 3)[0],
@@ -118,15 +137,16 @@ def test_folding_equal_completions_leaves_the_gradient_as_it_was(random_model, t
 
 def test_on_policy_the_ratio_is_one_so_sampler_and_trainer_agree(random_model, tokenizer):
     class Ratios:
-        needs_reference = False
+        aggregation, wants_entropy, wants_reference = "token-mean", False, False
 
-        def loss(self, batch, logprobs, reference):
-            self.gap = (logprobs - batch.old_logprobs).abs().max().item()
-            return GRPO.loss(batch, logprobs, reference)
+        def loss(self, batch, predictions):
+            self.gap = (predictions.logprobs - batch.old_logprobs).abs().max().item()
+            return GRPO.loss(batch, predictions)
 
     ratios = Ratios()
-    gradient(policy_of(random_model), samples_of(random_model, tokenizer), ratios)
+    _, metrics = gradient(policy_of(random_model), samples_of(random_model, tokenizer), ratios)
     assert ratios.gap < 1e-4
+    assert metrics["train/sampler_gap"] <= metrics["train/sampler_gap_max"] < 1e-4
 
 
 def test_layouts_follow_from_what_a_model_can_take(random_model, tree_model, monkeypatch):
@@ -140,7 +160,7 @@ def test_layouts_follow_from_what_a_model_can_take(random_model, tree_model, mon
 
 def test_a_loss_that_is_not_finite_changes_no_weight(random_model, tokenizer):
     samples = samples_of(random_model, tokenizer)
-    bad = TrainingSample(completion=samples[0].completion, advantage=math.nan, weight=1.0)
+    bad = with_advantage(samples[0], math.nan)
     before = {n: p.detach().clone() for n, p in random_model.named_parameters()}
     with pytest.raises(NumericsError, match="no update was made"):
         policy_of(random_model).update([bad, *samples], GRPO, learning_rate=1.0)
@@ -150,23 +170,61 @@ def test_a_loss_that_is_not_finite_changes_no_weight(random_model, tokenizer):
 
 def test_an_update_makes_a_rewarded_completion_likelier(random_model, tokenizer):
     sample = samples_of(random_model, tokenizer)[0]
-    good = TrainingSample(completion=sample.completion, advantage=1.0, weight=1.0)
+    good = with_advantage(sample, 1.0)
     policy = policy_of(random_model)
     losses = [policy.update([good], GRPO, learning_rate=1e-5)["train/loss"] for _ in range(3)]
     assert losses[2] < losses[1] < losses[0] == pytest.approx(-1, abs=1e-4)
 
 
+def flat(rows):
+    return [x for row in rows for x in row]
+
+
+def test_the_reference_of_full_training_is_a_frozen_copy(embedded):
+    samples = samples_of(embedded.model, embedded.tokenizer, n=4)
+    model = copy.deepcopy(embedded.model)
+    with_kl = make_algorithm(RunConfig(kl_coefficient=1.0))
+    learner = learner_of(model, with_kl)
+    completions = [s.completion for s in samples]
+    before = learner.reference_logprobs(completions)
+    assert before == learner.logprobs(completions)
+    first = learner.policy.update(samples, with_kl, learning_rate=0.01)
+    second = learner.policy.update(samples, with_kl, learning_rate=0.01)
+    assert first["train/kl"] == pytest.approx(0, abs=1e-6) and second["train/kl"] > 1e-5
+    assert learner.reference_logprobs(completions) == before
+    assert flat(learner.logprobs(completions)) != pytest.approx(flat(before), abs=1e-3)
+    reference = learner._reference.model
+    mine = {p.data_ptr() for p in model.parameters()}
+    assert not any(p.requires_grad or p.data_ptr() in mine for p in reference.parameters())
+    assert all(p.requires_grad for p in model.parameters())
+
+
+def test_the_reference_is_the_base_that_is_loaded_where_weights_were_changed(embedded):
+    """As after a resumed run, whose model is not the base any more."""
+    samples = samples_of(embedded.model, embedded.tokenizer, n=4)
+    completions = [s.completion for s in samples]
+    model = copy.deepcopy(embedded.model)
+    with torch.no_grad():
+        model.lm_head.weight.mul_(1.5)
+    config = RunConfig(kl_coefficient=1.0, temperature=0.9)
+    learner = make_learner(
+        model, make_algorithm(config), config, load_base=lambda: copy.deepcopy(embedded.model)
+    )
+    base = policy_of(embedded.model).logprobs(completions)
+    assert learner.reference_logprobs(completions) == base != learner.logprobs(completions)
+
+
 def test_the_reference_of_an_adapter_is_the_base_without_it(embedded):
-    import copy
-
-    from ttrl.engine.adapters import adapt
-
     samples = samples_of(embedded.model, embedded.tokenizer, n=4)
     adapted = adapt(copy.deepcopy(embedded.model), rank=2, seed=0)
-    policy = policy_of(adapted, temperature=0.9)
-    with_kl = Grpo(clip_ratio=0.2, kl_coefficient=1.0, divide_by_std=True)
+    with_kl = make_algorithm(RunConfig(kl_coefficient=1.0))
+    learner = learner_of(adapted, with_kl)
+    policy, completions = learner.policy, [s.completion for s in samples]
+    base = policy_of(embedded.model).logprobs(completions)
     first = policy.update(samples, with_kl, learning_rate=0.01)
     second = policy.update(samples, with_kl, learning_rate=0.01)
     assert first["train/kl"] == pytest.approx(0, abs=1e-6) and second["train/kl"] > 1e-5
+    assert flat(learner.reference_logprobs(completions)) == pytest.approx(flat(base), abs=1e-5)
+    assert flat(policy.logprobs(completions)) != pytest.approx(flat(base), abs=1e-3)
     trained = {n for n, p in adapted.named_parameters() if p.requires_grad}
     assert trained and all("lora_" in n for n in trained)

@@ -206,9 +206,13 @@ def packed():
                 logprobs=(-4.5,) * (10 + extra), entropy=(0.0,) * (10 + extra),
                 finish_reason="length", policy_version=0, text="",
             )  # fmt: skip
-            samples.append(TrainingSample(completion=completion, advantage=1.0, weight=1.0))
+            samples.append(TrainingSample(completion=completion, reward=0.0, weight=1.0))
     (batch,) = micro_batches(
-        samples, token_budget=10_000, layout="packed", device=torch.device("cpu")
+        samples,
+        [1.0] * len(samples),
+        token_budget=10_000,
+        layout="packed",
+        device=torch.device("cpu"),
     )
     return batch
 

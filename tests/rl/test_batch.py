@@ -1,9 +1,11 @@
+from dataclasses import replace
 from unittest import mock
 
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ttrl.rl.aggregation import token_shares
 from ttrl.rl.batch import micro_batches
 from ttrl.types import Completion, TrainingSample
 
@@ -21,12 +23,15 @@ def sample(tokens, *, prompt=(1, 2), advantage=1.0, weight=1.0):
         policy_version=0,
         text="",
     )
-    return TrainingSample(completion=completion, advantage=advantage, weight=weight)
+    return TrainingSample(
+        completion=completion, reward=0.0, weight=weight, advantages=(advantage,) * len(tokens)
+    )
 
 
 def batches(samples, **options):
     options = {"token_budget": 1000, "layout": "trees", **options}
-    return list(micro_batches(samples, device=CPU, **options))
+    shares = token_shares(samples, "token-mean", longest=0)
+    return list(micro_batches(samples, shares, device=CPU, **options))
 
 
 def test_a_tree_by_hand_stores_equal_beginnings_once():
@@ -70,19 +75,44 @@ def test_packed_batches_hold_no_padding_and_keep_to_the_budget():
     assert [tuple(shape) for shape in padded] == [(1, 8), (1, 7), (2, 6), (2, 4)]
 
 
-def test_token_weights_of_one_update_sum_to_one_whatever_the_micro_batches():
+def test_token_shares_of_one_update_sum_to_one_whatever_the_micro_batches():
     samples = [sample([5, 6, 9], weight=3), sample([5, 9]), sample([7], prompt=(4,), weight=2)]
     for options in ({}, {"token_budget": 1}, {"layout": "rows"}, {"layout": "packed"}):
-        total = sum(batch.token_weights.sum() for batch in batches(samples, **options))
+        total = sum(batch.token_shares.sum() for batch in batches(samples, **options))
         torch.testing.assert_close(total, torch.tensor(1.0))
     (batch,) = batches(samples[:2])
-    torch.testing.assert_close(batch.token_weights.sum(1).sort().values, torch.tensor([2, 9]) / 11)
+    torch.testing.assert_close(batch.token_shares.sum(1).sort().values, torch.tensor([2, 9]) / 11)
 
 
 def test_plain_rows_hold_one_completion_each():
     (batch,) = batches([sample([5, 6, 9]), sample([5, 7, 9])], layout="rows")
     assert batch.input_ids.tolist() == [[1, 2, 5, 6], [1, 2, 5, 7]]
     assert batch.attention_mask.tolist() == [[1, 1, 1, 1]] * 2
+
+
+def test_columns_are_read_off_by_token_and_are_0_after_the_end():
+    long, short = sample([5, 6, 9], weight=2), sample([5, 9])
+    told = {"old_logprobs": (-3.0,), "importance": (0.5,), "values": (0.25,), "returns": (4.0,)}
+    every = [
+        replace(s, **{k: v * len(s.completion.token_ids) for k, v in told.items()})
+        for s in (short, long)
+    ]
+    (batch,) = batches(every)
+    assert batch.order == (1, 0)  # like beginnings together, in lexicographic order
+    assert batch.mask.tolist() == [[1, 1, 1], [1, 1, 0]]
+    assert batch.counted.tolist() == [[2, 2, 2], [1, 1, 0]]
+    assert batch.old_logprobs.tolist() == [[-3] * 3, [-3, -3, 0]]
+    assert batch.importance.tolist() == [[0.5] * 3, [0.5, 0.5, 0]]
+    assert batch.values.tolist() == [[0.25] * 3, [0.25, 0.25, 0]]
+    assert batch.returns.tolist() == [[4] * 3, [4, 4, 0]]
+    torch.testing.assert_close(batch.sampler_logprobs[1], torch.tensor([-0.1, -0.2, 0.0]))
+
+
+def test_without_old_logprobs_the_ratio_is_to_the_sampler_and_importance_is_1():
+    (batch,) = batches([sample([5, 6, 9]), sample([5, 9])])
+    assert torch.equal(batch.old_logprobs, batch.sampler_logprobs)
+    assert torch.equal(batch.importance, batch.mask)
+    assert not batch.values.any() and not batch.returns.any()
 
 
 completions = st.lists(st.integers(3, 6), min_size=1, max_size=6)
@@ -102,8 +132,8 @@ def test_every_completion_can_be_read_back_along_its_path(pairs, layout, limit, 
         assert (batch.edge_node.diff() >= 0).all()
         flat, depth = batch.input_ids.flatten(), batch.position_ids.flatten()
         width = batch.input_ids.shape[1]
-        for path, weights in zip(batch.paths, batch.token_weights, strict=True):
-            edges = path[weights > 0]
+        for path, shares in zip(batch.paths, batch.token_shares, strict=True):
+            edges = path[shares > 0]
             nodes, tokens = batch.edge_node[edges], batch.edge_token[edges].tolist()
             # each predicting token is the one predicted before it, one step deeper
             assert flat[nodes[1:]].tolist() == tokens[:-1]

@@ -6,6 +6,7 @@ import pytest
 from ttrl.answers.tasks import get_task
 from ttrl.config import RunConfig
 from ttrl.consensus.majority import MajorityReward
+from ttrl.rl.algorithms.registry import make_algorithm
 from ttrl.train.loop import Progress, questions_of_step, train
 from ttrl.train.step import keep, mini_batches
 from ttrl.types import Question, TrainingSample
@@ -26,15 +27,31 @@ class FakeSampler:
         self.versions += 1
 
 
-class FakePolicy:
+class FakeLearner:
+    """Knows no model; remembers the samples of its updates and their share of the learning rate."""
+
     model = None
 
     def __init__(self):
-        self.updates = []
+        self.updates, self.share = [], None
 
-    def update(self, samples, algorithm, *, learning_rate):
-        self.updates.append((list(samples), learning_rate))
-        return {"train/loss": 1.0, "train/tokens": 5.0}
+    def begin_step(self, rate_share):
+        self.share = rate_share
+
+    def update(self, samples, algorithm):
+        prepared, _ = algorithm.prepare(list(samples), self)
+        if not any(any(s.advantages) for s in prepared):
+            return {}
+        self.updates.append((prepared, self.share))
+        return {
+            "train/loss": float(len(self.updates)),
+            "train/tokens": 5.0,
+            "train/samples": sum(s.weight for s in prepared),
+            "train/distinct_samples": float(len(prepared)),
+        }
+
+    def values(self, completions):
+        return [(0.5,) * len(c.token_ids) for c in completions]
 
 
 def run(make_group, script, *, progress=None, **settings):
@@ -42,12 +59,13 @@ def run(make_group, script, *, progress=None, **settings):
     config = RunConfig(
         **{"steps": 3, "votes_per_question": 4, "trained_per_question": 2} | settings
     )
-    sampler, policy, reports = FakeSampler(make_group, script), FakePolicy(), []
+    sampler, learner, reports = FakeSampler(make_group, script), FakeLearner(), []
     end = train(
         questions,
         config=config,
         sampler=sampler,
-        policy=policy,
+        learner=learner,
+        algorithm=make_algorithm(config),
         task=get_task("math"),
         rule=MajorityReward(tie_seed=0),
         observers=[],
@@ -55,7 +73,7 @@ def run(make_group, script, *, progress=None, **settings):
         on_step=reports.append,
         uninterrupted=nullcontext(),
     )
-    return end, sampler, policy, reports
+    return end, sampler, learner, reports
 
 
 def boxed(*answers):
@@ -79,9 +97,9 @@ def test_epochs_differ_and_do_not_depend_on_the_order_of_the_file():
 
 def test_the_vote_is_over_all_and_the_update_over_the_first_k(make_group):
     # all four elect 7; of the two kept one agrees
-    _, sampler, policy, reports = run(make_group, {"0": boxed(7, 1, 7, 7)}, steps=1)
-    ((samples, _),) = policy.updates
-    assert [(s.completion.text, s.advantage > 0) for s in samples] == [
+    _, sampler, learner, reports = run(make_group, {"0": boxed(7, 1, 7, 7)}, steps=1)
+    ((samples, _),) = learner.updates
+    assert [(s.completion.text, s.advantages[0] > 0) for s in samples] == [
         (r"\boxed{7}", True),
         (r"\boxed{1}", False),
     ]
@@ -90,17 +108,17 @@ def test_the_vote_is_over_all_and_the_update_over_the_first_k(make_group):
 
 
 def test_full_agreement_is_a_skipped_step_and_then_the_end(make_group):
-    (progress, why), sampler, policy, reports = run(
+    (progress, why), sampler, learner, reports = run(
         make_group, {"0": boxed(7, 7, 7, 7)}, steps=50, stop_after_silent_steps=3
     )
     assert progress.step == 3 and why == "full agreement: 3 steps without a gradient"
-    assert policy.updates == [] and sampler.versions == 0
+    assert learner.updates == [] and sampler.versions == 0
     assert {r.result.skipped for r in reports} == {"no group has two different rewards"}
 
 
 def test_progress_goes_on_where_it_stood(make_group):
     script = {q.id: boxed(*([3, 1] * 2 if q.id > "4" else [1, 3, 3, 3])) for q in QUESTIONS}
-    (whole, _), _, policy, reports = run(make_group, script, steps=6, questions_per_step=4)
+    (whole, _), _, learner, reports = run(make_group, script, steps=6, questions_per_step=4)
     _, _, _, before = run(make_group, script, steps=3, questions_per_step=4)
     stand = before[-1].progress
     (resumed, _), _, rest, after = run(
@@ -108,12 +126,12 @@ def test_progress_goes_on_where_it_stood(make_group):
     )
     assert resumed == whole
     assert [r.votes for r in before + after] == [r.votes for r in reports]
-    assert [rate for _, rate in policy.updates][3:] == [rate for _, rate in rest.updates]
+    assert [rate for _, rate in learner.updates][3:] == [rate for _, rate in rest.updates]
 
 
 def test_kept_completions_are_the_first_and_the_consensus_stays(make_group):
     scored = MajorityReward(tie_seed=0)(get_task("math"), make_group(boxed(1, 2, 2, 2)))
-    kept = keep(scored, 2)
+    kept = keep(scored, RunConfig(trained_per_question=2), 0)
     assert kept.rewards == (0, 1) and len(kept.group.completions) == 2
     assert kept.consensus is scored.consensus
 
@@ -123,7 +141,7 @@ def test_kept_completions_are_the_first_and_the_consensus_stays(make_group):
 )
 def test_updates_are_whole_questions(make_group, updates, sizes):
     samples = [
-        TrainingSample(completion=c, advantage=1.0, weight=1.0)
+        TrainingSample(completion=c, reward=1.0, weight=1.0)
         for id in "abc"
         for c in make_group(boxed(1, 2), id=id).completions
     ]
@@ -143,11 +161,13 @@ def test_an_interrupt_after_an_update_waits_until_the_step_is_recorded(make_grou
         entered.append("free")
 
     seen = []
+    config = RunConfig(steps=1, votes_per_question=4, trained_per_question=4)
     train(
         [q for q in QUESTIONS if q.id in "01"],
-        config=RunConfig(steps=1, votes_per_question=4, trained_per_question=4),
+        config=config,
         sampler=FakeSampler(make_group, {"0": boxed(1, 1, 1, 2), "1": boxed(1, 1, 1, 1)}),
-        policy=FakePolicy(),
+        learner=FakeLearner(),
+        algorithm=make_algorithm(config),
         task=get_task("math"),
         rule=MajorityReward(tie_seed=0),
         observers=[],
@@ -156,3 +176,124 @@ def test_an_interrupt_after_an_update_waits_until_the_step_is_recorded(make_grou
         uninterrupted=uninterrupted(),
     )
     assert seen == [["updating"]] and entered == ["updating", "free"]
+
+
+def trained(learner):
+    """Questions of each update."""
+    return [sorted({s.completion.question_id for s in samples}) for samples, _ in learner.updates]
+
+
+def test_passes_go_over_the_same_samples_and_metrics_are_their_means(make_group):
+    script = {id: boxed(7, 1, 7, 7) for id in "012"}
+    _, sampler, learner, reports = run(
+        make_group, script, steps=1, updates_per_step=2, passes_per_step=3
+    )
+    first, second = trained(learner)[:2]
+    assert trained(learner) == [first, second] * 3 and sorted(first + second) == ["0", "1", "2"]
+    metrics = reports[0].metrics
+    assert metrics["train/updates"] == 6 and metrics["train/tokens"] == 30
+    assert metrics["train/samples"] == metrics["train/distinct_samples"] == 3 * 2 * 3
+    assert metrics["train/loss"] == 3.5  # of 1 .. 6
+    assert sampler.versions == 1
+
+
+def test_updates_without_an_advantage_are_not_counted(make_group):
+    script = {"0": boxed(7, 1, 7, 7), "1": boxed(3, 3, 3, 3)}
+    _, _, learner, reports = run(make_group, script, steps=1, updates_per_step=2)
+    assert trained(learner) == [["0"]] and reports[0].metrics["train/updates"] == 1
+
+
+def test_cut_completions_vote_and_set_the_baseline_but_are_not_trained_on(make_group):
+    texts = [*boxed(7, 7, 1), r"so \boxed{7}"]
+    settings = {"steps": 1, "trained_per_question": 4, "algorithm": "dr-grpo"}
+
+    class CutSampler(FakeSampler):
+        def sample(self, questions, **options):
+            return [make_group(texts, id=q.id, reasons=["stop", "stop", "stop", "length"])
+                    for q in questions]  # fmt: skip
+
+    found = {}
+    for mask in (False, True):
+        config = RunConfig(votes_per_question=4, mask_truncated=mask, **settings)
+        learner = FakeLearner()
+        train(
+            QUESTIONS[:1],
+            config=config,
+            sampler=CutSampler(make_group, {}),
+            learner=learner,
+            algorithm=make_algorithm(config),
+            task=get_task("math"),
+            rule=MajorityReward(tie_seed=0),
+            observers=[],
+            progress=Progress(),
+            on_step=lambda report: None,
+            uninterrupted=nullcontext(),
+        )
+        ((samples, _),) = learner.updates
+        found[mask] = [(s.completion.text, s.advantages[0]) for s in samples]
+    # three of four agree, so agreement is worth 1 - 3/4, with the cut one or without
+    assert found[True] == [(r"\boxed{7}", 0.25), (r"\boxed{1}", -0.75)]
+    assert found[False] == [*found[True], (r"so \boxed{7}", 0.25)]
+
+
+def test_the_spread_choice_trains_on_both_rewards(make_group):
+    script = {"0": boxed(7, 7, 7, 1)}
+    _, _, learner, _ = run(make_group, script, steps=1, trained_choice="spread")
+    ((samples, _),) = learner.updates
+    assert [s.completion.text for s in samples] == boxed(7, 1)
+    _, _, learner, _ = run(make_group, script, steps=1, trained_choice="first")
+    assert learner.updates == []
+
+
+def test_dapo_replaces_questions_that_teach_nothing(make_group):
+    config = RunConfig(questions_per_step=2, steps=1)
+    order = questions_of_step(QUESTIONS, step=0, config=config)
+    assert len(order) == 2
+    split = order[0].id
+    script = {q.id: boxed(*([7, 1, 7, 7] if q.id == split else [3] * 4)) for q in QUESTIONS}
+    asked = {}
+    for refills in (0, 1, 3):
+        _, _, learner, reports = run(
+            make_group,
+            script,
+            steps=1,
+            questions_per_step=2,
+            algorithm="dapo",
+            refill_rounds=refills,
+        )
+        asked[refills] = len(reports[0].votes)
+        assert trained(learner) == [[split]]
+    assert asked == {0: 2, 1: 3, 3: 5}  # each round asks for the one that is missing
+    _, _, _, reports = run(make_group, script, steps=1, questions_per_step=2, algorithm="grpo")
+    assert len(reports[0].votes) == 2
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "reinforce++"])
+def test_algorithms_without_groups_learn_from_questions_that_differ_from_each_other(
+    make_group, algorithm
+):
+    """One completion of each is enough for them."""
+    script = {"0": boxed(7, 7, 7, 1), "1": boxed(1, 3, 3, 3)}
+    _, _, learner, _ = run(make_group, script, steps=1, trained_per_question=1, algorithm=algorithm)
+    ((samples, _),) = learner.updates
+    assert {s.completion.text: s.reward for s in samples} == {r"\boxed{7}": 1, r"\boxed{1}": 0}
+    assert {s.advantages[0] > 0 for s in samples} == {True, False}
+
+
+@pytest.mark.parametrize("algorithm", ["grpo", "ppo", "reinforce++", "dpo"])
+def test_equal_rewards_everywhere_are_a_skipped_step_for_every_algorithm(make_group, algorithm):
+    script = {"0": boxed(7, 7, 7, 7), "1": boxed(3, 3, 3, 3)}
+    _, sampler, learner, reports = run(make_group, script, steps=1, algorithm=algorithm)
+    assert learner.updates == [] and sampler.versions == 0
+    assert "two different rewards" in reports[0].result.skipped
+
+
+def test_dapo_replaces_questions_whose_trained_completions_are_all_equal(make_group):
+    """The vote of all four differs, but the two that are trained on do not."""
+    config = RunConfig(questions_per_step=1, steps=1)
+    (first,) = questions_of_step(QUESTIONS, step=0, config=config)
+    script = {q.id: boxed(*([7, 7, 7, 1] if q is first else [7, 1, 7, 7])) for q in QUESTIONS}
+    settings = {"steps": 1, "questions_per_step": 1, "algorithm": "dapo"}
+    _, _, learner, reports = run(make_group, script, **settings)
+    assert len(reports[0].votes) == 2 and len(learner.updates) == 1
+    assert first.id not in trained(learner)[0]

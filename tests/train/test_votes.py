@@ -6,6 +6,7 @@ from ttrl.answers.tasks import TASKS, TaskOptions, get_task
 from ttrl.config import RunConfig
 from ttrl.consensus.majority import MajorityReward
 from ttrl.errors import ConfigError
+from ttrl.rl.algorithms.registry import make_algorithm
 from ttrl.train.loop import Progress, train
 from ttrl.train.votes import check_votes, draw_votes
 from ttrl.types import SIMILAR_TASKS, Question
@@ -29,15 +30,23 @@ class StreamSampler:
         pass
 
 
-class FakePolicy:
+class FakeLearner:
     model = None
 
     def __init__(self):
         self.updates = []
 
-    def update(self, samples, algorithm, *, learning_rate):
+    def begin_step(self, rate_share):
+        pass
+
+    def update(self, samples, algorithm):
         self.updates.append(samples)
-        return {"train/loss": 1.0, "train/tokens": 5.0}
+        return {
+            "train/loss": 1.0,
+            "train/tokens": 5.0,
+            "train/samples": sum(s.weight for s in samples),
+            "train/distinct_samples": float(len(samples)),
+        }
 
 
 def config(**settings):
@@ -109,12 +118,13 @@ def test_equal_answers_are_counted_as_the_task_says_and_silence_decides_nothing(
 
 
 def trained(make_group, script, **settings):
-    policy, reports = FakePolicy(), []
+    learner, reports, settings = FakeLearner(), [], config(**settings)
     train(
         [Question(id=id, prompt="?") for id in script],
-        config=config(**settings),
+        config=settings,
         sampler=StreamSampler(make_group, script),
-        policy=policy,
+        learner=learner,
+        algorithm=make_algorithm(settings),
         task=get_task("math"),
         rule=MajorityReward(tie_seed=0),
         observers=[],
@@ -122,7 +132,7 @@ def trained(make_group, script, **settings):
         on_step=reports.append,
         uninterrupted=nullcontext(),
     )
-    return policy.updates, reports[0]
+    return learner.updates, reports[0]
 
 
 def test_a_short_group_is_trained_on_whole_and_a_long_one_on_its_first(make_group):

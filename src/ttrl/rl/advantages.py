@@ -80,10 +80,10 @@ def whitened(
     Advantages that are all equal become exactly 0.
     """
     pairs = list(zip(advantages, weights, strict=True))
+    if len({x for a in advantages for x in a}) < 2:
+        return [(0.0,) * len(a) for a in advantages]
     count = math.fsum(w * len(a) for a, w in pairs)
     mean = math.fsum(w * x for a, w in pairs for x in a) / count
     squares = math.fsum(w * (x - mean) ** 2 for a, w in pairs for x in a)
-    if count < 2 or squares == 0:
-        return [(0.0,) * len(a) for a in advantages]
     scale = math.sqrt(squares / (count - 1)) + eps
     return [tuple((x - mean) / scale for x in a) for a in advantages]

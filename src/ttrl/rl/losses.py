@@ -30,11 +30,12 @@ def clipped_surrogate(
 ) -> tuple[Tensor, Tensor]:
     """-min(rho A, clip(rho, 1 - low, 1 + high) A), and whether it was clipped.   [N, C]
 
-    dual > 1 keeps the loss of tokens with A < 0 at most dual |A|, however large the ratio.
+    dual > 1 keeps the loss of tokens with A < 0 at most dual |A|, however large the ratio. rho is cut to
+    e^20, so that exp and its gradient stay finite.
     Source: PPO (arXiv:1707.06347), section 3; high > low is DAPO's clip-higher (arXiv:2503.14476); dual
     clip is arXiv:1912.09729, section 3.2.
     """
-    ratio = torch.exp(log_ratio)
+    ratio = torch.exp(log_ratio.clamp(max=20.0))
     free = ratio * advantages
     bounded = ratio.clamp(1 - low, 1 + high) * advantages
     lower = torch.minimum(free, bounded)

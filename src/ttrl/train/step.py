@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import groupby
 
+from ttrl.algorithm_settings import NEEDS_TWO
 from ttrl.config import RunConfig
 from ttrl.consensus.summary import step_metrics
 from ttrl.engine.learner import Learner
@@ -74,12 +75,13 @@ def ttrl_step(
         return [rule(task, group) for group in groups]  # y* = consensus; r_i = agreement
 
     scored = vote_on(questions)
+    kept = [keep(s, config, step) for s in scored]  # vote on M, train on K <= M
     for _ in range(config.refill_rounds or 0):
-        missing = len(questions) - sum(teaches(s) for s in scored)
+        missing = len(questions) - sum(teaches(s) for s in kept)
         further, spare = spare[:missing], spare[missing:]
         if further:
-            scored += vote_on(further)
-    kept = [keep(s, config, step) for s in scored]  # vote on M, train on K <= M
+            scored += (more := vote_on(further))
+            kept += [keep(s, config, step) for s in more]
     voted = time.perf_counter()
     metrics = {
         **step_metrics(scored),
@@ -87,7 +89,7 @@ def ttrl_step(
         "sample/seconds": drawing,
         "consensus/seconds": voted - begin - drawing,
     }
-    if not any(teaches(s) for s in kept):
+    if not can_learn(kept, config):
         reason = next(
             (s.skipped for s in scored if s.skipped), "no group has two different rewards"
         )
@@ -129,6 +131,13 @@ def means(updates: Sequence[Metrics]) -> Metrics:
 def teaches(scored: ScoredGroup) -> bool:
     """Whether a group has two different rewards, and the rule has not left it out."""
     return not scored.skipped and len(set(scored.rewards)) > 1
+
+
+def can_learn(kept: Sequence[ScoredGroup], config: RunConfig) -> bool:
+    """Whether two rewards differ where the algorithm compares them: in a question, or in the whole step."""
+    if config.algorithm in NEEDS_TWO:
+        return any(teaches(s) for s in kept)
+    return len({reward for s in kept if not s.skipped for reward in s.rewards}) > 1
 
 
 def keep(scored: ScoredGroup, config: RunConfig, step: int) -> ScoredGroup:
