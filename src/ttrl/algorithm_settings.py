@@ -31,8 +31,9 @@ ALGORITHM_SETTINGS: Mapping[AlgorithmName, Mapping[str, Any]] = {
     "dapo": _POLICY_GRADIENT | {"clip_high": 0.28, "refill_rounds": 1},
     "gspo": _POLICY_GRADIENT
     | {"clip_low": 3e-4, "clip_high": 4e-4, "loss_aggregation": "sequence-mean"},
-    "rloo": _POLICY_GRADIENT | {"loss_aggregation": "sequence-mean"},
-    "reinforce++": _POLICY_GRADIENT,
+    "rloo": _POLICY_GRADIENT
+    | {"loss_aggregation": "sequence-mean", "kl_estimator": "k1", "kl_in": "reward"},
+    "reinforce++": _POLICY_GRADIENT | {"kl_estimator": "k1", "kl_in": "reward"},
     "ppo": _POLICY_GRADIENT | {"gae_lambda": 1.0, "value_clip": 0.5, "critic_learning_rate": 1e-3},
     "dpo": {"dpo_beta": 0.1, "dpo_loss": "sigmoid", "dpo_label_smoothing": 0.0},
     "prime": _POLICY_GRADIENT | {"prime_beta": 0.05, "prime_learning_rate": 2e-4},

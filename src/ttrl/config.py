@@ -292,6 +292,11 @@ def _check_algorithm(values: RunConfig) -> None:
             "kl_estimator=k1 with kl_in=loss: as a loss its gradient is zero on average, so it would add noise "
             "and no KL. Set kl_in: reward, or kl_estimator to k2 or k3."
         )
+    if values.dpo_label_smoothing and values.dpo_loss == "ipo":
+        raise ConfigError(
+            f"dpo_label_smoothing={values.dpo_label_smoothing} with dpo_loss=ipo: IPO's square has no smoothed "
+            "form. Leave it out, or set dpo_loss to sigmoid or sigmoid-norm."
+        )
     if values.dual_clip and values.dual_clip <= 1 + (values.clip_high or 0):
         raise ConfigError(
             f"dual_clip={values.dual_clip}: ratios up to 1 + clip_high = {1 + (values.clip_high or 0):g} are to "

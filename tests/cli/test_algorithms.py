@@ -88,6 +88,7 @@ def test_it_changes_the_weights_and_resumes_to_the_same_bits(
         ("--dual-clip 1.1", "dual_clip=1.1: ratios up to 1 + clip_high = 1.2"),
         ("--clip-low 1", "clip_low='1'"),
         ("--algorithm dpo --dpo-label-smoothing 0.5", "dpo_label_smoothing='0.5'"),
+        ("--algorithm dpo --dpo-loss ipo --dpo-label-smoothing 0.1", "dpo_loss=ipo: IPO's square"),
         ("--trained-choice best", "trained_choice='best'"),
     ],
 )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from ttrl.engine.fast.weights import base_of
 from ttrl.engine.optimizer import MasterAdamW
 from ttrl.engine.token_model import TokenModel
 from ttrl.engine.twin import load_weights, trained_weights
@@ -39,9 +40,8 @@ class Critic:
         self._learning_rate = learning_rate
         self._value_clip = value_clip
         model: PreTrainedModel = tokens.model
-        self._head = nn.Linear(
-            model.config.get_text_config().hidden_size, 1, device=model.device, dtype=torch.float32
-        )
+        width = base_of(model).get_output_embeddings().weight.shape[1]  # of the last hidden states
+        self._head = nn.Linear(width, 1, device=model.device, dtype=torch.float32)
         nn.init.zeros_(self._head.weight)
         nn.init.zeros_(self._head.bias)
         head = [(f"value_head.{name}", p) for name, p in self._head.named_parameters()]
