@@ -99,7 +99,7 @@ def test_dual_clip(loss, name):
 @pytest.mark.parametrize("name", ADVANTAGES)
 @pytest.mark.parametrize("estimator", ["k2", "k3"])
 def test_kl_in_the_loss(loss, name, estimator):
-    found = loss(name, kl_coefficient=0.5, kl_estimator=estimator)
+    found = loss(name, kl_coefficient=0.5, kl_in="loss", kl_estimator=estimator)
     assert found.loss == pytest.approx(by_loop(name, kl=0.5, estimator=estimator), abs=1e-5)
     expected = sum(
         divergence(own, base, estimator)
@@ -203,13 +203,17 @@ def test_what_is_asked_of_the_models_follows_from_the_settings(make, name):
     plain = make(name)
     assert plain.needs_reference == (name == "prime")
     assert not plain.wants_reference and not plain.wants_entropy
-    with_kl = make(name, kl_coefficient=0.1, entropy_coefficient=0.1)
+    with_kl = make(
+        name, kl_coefficient=0.1, kl_in="loss", kl_estimator="k3", entropy_coefficient=0.1
+    )
     assert with_kl.needs_reference and with_kl.wants_reference and with_kl.wants_entropy
 
 
 @pytest.mark.parametrize("name", ADVANTAGES)
 def test_weights_stand_for_equal_completions_in_the_loss(make, models, two, evaluate, name):
-    algorithm = make(name, kl_coefficient=0.5, entropy_coefficient=0.1)
+    algorithm = make(
+        name, kl_coefficient=0.5, kl_in="loss", kl_estimator="k3", entropy_coefficient=0.1
+    )
     samples, _ = algorithm.training_samples([two()], models)
     one, other = samples
     rows = {"reference": REFERENCE, "entropy": ENTROPY}
