@@ -446,6 +446,17 @@ def test_a_damaged_config_of_a_run_is_refused_by_name(call, refused, unfinished,
     assert snapshot(unfinished.path) == before
 
 
+def test_a_run_of_an_older_version_is_told_by_its_version(call, refused, unfinished):
+    file = unfinished.path / "manifest.json"
+    manifest = json.loads(file.read_text("utf-8"))
+    manifest["versions"]["ttrl"] = "0.3.0"
+    file.write_text(json.dumps(manifest), "utf-8")
+    with (unfinished.path / "config.yaml").open("a") as config:
+        config.write("clip_ratio: 0.2\n")
+    outcome = call("train", "--resume", unfinished.path)
+    refused(outcome, 4, "written by ttrl 0.3.0", "'clip_ratio'", "Install ttrl==0.3.0")
+
+
 @pytest.mark.parametrize("content", [b'{"inputs": ', b"[1]", b'{"inputs": [1]}', b"\xff"])
 def test_a_damaged_manifest_of_a_run_is_refused_by_name(call, refused, unfinished, content):
     (unfinished.path / "manifest.json").write_bytes(content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib.metadata import version
 from typing import Any
 
 from ttrl.config import INVOCATION_KEYS, ResolvedConfig, resolve
@@ -54,6 +55,12 @@ def stored_config(directory: RunDirectory) -> ResolvedConfig:
             raise ConfigError("it is empty.")
         return resolve({"config": [str(file)]}, environment={})
     except ConfigError as error:
+        written = ((directory.read_json("manifest.json") or {}).get("versions") or {}).get("ttrl")
+        if written and written != version("ttrl"):
+            raise CheckpointError(
+                f"{file} was written by ttrl {written}, and this is {version('ttrl')}, which reads it no more: "
+                f"{error} Install ttrl=={written} to go on with the run or to export it."
+            ) from None
         raise CheckpointError(
             f"{file} is damaged: {error} Restore it, or start a new run."
         ) from None

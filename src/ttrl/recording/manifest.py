@@ -45,6 +45,7 @@ def make_manifest(
             "platform": platform.platform(),
             "processor": platform.processor() or platform.machine(),
             "cores": os.cpu_count(),
+            "threads": os.environ.get("OMP_NUM_THREADS"),
         },
         "git": _git_commit(),
     }
