@@ -83,9 +83,8 @@ CHARTS = (
     ),
     ChartKind(
         title="What the critic explains",
-        unit="% of the variance of returns",
+        unit="share of variance",
         lines=(("explained", "train/critic_explained"),),
-        share=True,
         optional=True,
     ),
     ChartKind(
