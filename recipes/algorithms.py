@@ -30,7 +30,7 @@ ROWS: Mapping[str, Sequence[str]] = {
     **{name: ("--algorithm", name) for name in ALGORITHM_SETTINGS},
     "dapo": ("--algorithm", "dapo", "--refill-rounds", "0"),
     "dapo, refilled": ("--algorithm", "dapo"),
-    "grpo, LoRA 8": ("--lora", "8", "--learning-rate", "2e-3"),
+    "grpo, LoRA 8": ("--lora", "8", "--learning-rate", "1e-3"),
     "grpo, 4 updates": ("--updates-per-step", "4"),
     "grpo, spread": ("--trained-choice", "spread"),
 }
@@ -121,7 +121,7 @@ def table(rows: Sequence[Json]) -> str:
         "| entropy | seconds (training) | peak GiB | tokens sampled | collapsed |",
         "|---" * 11 + "|",
     ]
-    grpo = next(r for r in rows if r["name"] == "grpo")
+    grpo = next((r for r in rows if r["name"] == "grpo"), rows[0])
     for r in rows:
         cells = [r["name"], *(_cell(r["sets"][name]) for name in ("unlabeled", "heldout"))]
         low, high = difference_interval(

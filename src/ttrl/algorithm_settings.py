@@ -40,6 +40,8 @@ ALGORITHM_SETTINGS: Mapping[AlgorithmName, Mapping[str, Any]] = {
 }
 
 ALGORITHM_KEYS = frozenset(key for row in ALGORITHM_SETTINGS.values() for key in row)
+COMPANIONS: Mapping[AlgorithmName, str] = {"ppo": "critic", "prime": "implicit reward model"}
+"""Models that are trained beside the policy."""
 NEEDS_TWO = frozenset(get_args(AlgorithmName)) - {"ppo", "reinforce++"}
 """Algorithms that compare the completions of one question with each other."""
 

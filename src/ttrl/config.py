@@ -12,21 +12,17 @@ import importlib.resources
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ttrl.algorithm_settings import (
-    ALGORITHM_KEYS,
-    ALGORITHM_SETTINGS,
-    NEEDS_TWO,
-    AlgorithmName,
-    readers_of,
-)
+from ttrl.algorithm_settings import ALGORITHM_KEYS, ALGORITHM_SETTINGS, AlgorithmName
+from ttrl.config_checks import check_together
 from ttrl.errors import ConfigError
-from ttrl.types import SIMILAR_TASKS, TaskName, TextMeasure
+from ttrl.types import TaskName, TextMeasure
 
 Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -142,7 +138,7 @@ class RunConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _algorithm_defaults(cls, given: dict[str, Any]) -> dict[str, Any]:
-        row = ALGORITHM_SETTINGS.get(given.get("algorithm", "grpo"), {})
+        row = _row(given)
         return given | {key: value for key, value in row.items() if given.get(key) is None}
 
 
@@ -219,6 +215,11 @@ def resolve(
     lay(command_line, "command line")
     if files:
         merged["config"] = files
+    read = _row(merged)
+    for key in [
+        k for k in merged if k in ALGORITHM_KEYS and k not in read and _is_preset(sources[k])
+    ]:
+        del merged[key], sources[key]  # a preset serves all algorithms
     for key, value in merged.items():
         if isinstance(value, bool) and key not in _SWITCHES:
             raise ConfigError(f"{sources[key]}: {key}={value}: wanted a value, not yes or no.")
@@ -230,7 +231,7 @@ def resolve(
         config = RunConfig(**merged)
     except ValidationError as error:
         raise ConfigError(_explain(error, sources)) from None
-    _check_together(config)
+    check_together(config, sources)
     return ResolvedConfig(
         values=config,
         given=frozenset(sources),
@@ -245,82 +246,10 @@ def _default_of(key: str, config: RunConfig) -> str:
     return f"default of {config.algorithm}" if read else f"not read by {config.algorithm}"
 
 
-def _check_together(values: RunConfig) -> None:
-    k, m = values.trained_per_question, values.votes_per_question
-    if k > m:
-        raise ConfigError(
-            f"trained_per_question={k} is more than votes_per_question={m}: "
-            f"the trained completions are a subset of the votes. Set trained_per_question <= {m}."
-        )
-    if m < 2:
-        raise ConfigError(
-            f"votes_per_question={m}: one completion always agrees with itself, so there is nothing "
-            "to learn. Set votes_per_question to at least 2 (the paper uses 64)."
-        )
-    _check_algorithm(values)
-    if values.votes == "adaptive":
-        _check_adaptive(values)
-    if values.prompt_template is not None and "{question}" not in values.prompt_template:
-        raise ConfigError(
-            f"prompt_template={values.prompt_template!r} has no {{question}}: every prompt would be the "
-            "same. Write {question} where the question belongs."
-        )
-
-
-def _check_algorithm(values: RunConfig) -> None:
-    name, row = values.algorithm, ALGORITHM_SETTINGS[values.algorithm]
-    for key in ALGORITHM_KEYS - row.keys():
-        if getattr(values, key) is not None:
-            raise ConfigError(
-                f"{key}={getattr(values, key)} is a parameter of {', '.join(readers_of(key))}, and algorithm is "
-                f"{name}, which would not read it. Leave {key} out, or choose one of those."
-            )
-    if values.trained_per_question < 2 and name in NEEDS_TWO:
-        raise ConfigError(
-            f"trained_per_question={values.trained_per_question} with algorithm={name}: it compares completions "
-            "of one question with each other, and one alone has nobody to be compared with. Set "
-            "trained_per_question to at least 2, or algorithm to ppo or reinforce++."
-        )
-    if name in {"gspo", "rloo"} and values.loss_aggregation != "sequence-mean":
-        raise ConfigError(
-            f"loss_aggregation={values.loss_aggregation} with algorithm={name}: its ratio is that of a whole "
-            "completion, so there is one loss per completion and nothing else to average. Leave "
-            "loss_aggregation out, or choose grpo or dr-grpo."
-        )
-    if values.kl_coefficient and values.kl_in == "loss" and values.kl_estimator == "k1":
-        raise ConfigError(
-            "kl_estimator=k1 with kl_in=loss: as a loss its gradient is zero on average, so it would add noise "
-            "and no KL. Set kl_in: reward, or kl_estimator to k2 or k3."
-        )
-    if values.dpo_label_smoothing and values.dpo_loss == "ipo":
-        raise ConfigError(
-            f"dpo_label_smoothing={values.dpo_label_smoothing} with dpo_loss=ipo: IPO's square has no smoothed "
-            "form. Leave it out, or set dpo_loss to sigmoid or sigmoid-norm."
-        )
-    if values.dual_clip and values.dual_clip <= 1 + (values.clip_high or 0):
-        raise ConfigError(
-            f"dual_clip={values.dual_clip}: ratios up to 1 + clip_high = {1 + (values.clip_high or 0):g} are to "
-            "count, so it has to be larger (the usual value is 3); 0 leaves it out."
-        )
-
-
-def _check_adaptive(values: RunConfig) -> None:
-    first, m = values.adaptive_first, values.votes_per_question
-    if first > m:
-        raise ConfigError(
-            f"adaptive_first={first} is more than votes_per_question={m}: the first votes are some of them. "
-            f"Set adaptive_first <= {m}, or votes: fixed."
-        )
-    if values.task in SIMILAR_TASKS:
-        raise ConfigError(
-            f"votes=adaptive with task={values.task}: its answers are similar and not equal, so no lead can be "
-            "counted. Use votes: fixed."
-        )
-    if values.reward == "confidence":
-        raise ConfigError(
-            "votes=adaptive with reward=confidence: it elects by weights, so no lead can be counted. Use "
-            "votes: fixed, or the reward majority."
-        )
+def _row(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Defaults of the algorithm that is asked for; none of one that does not exist, which is refused later."""
+    name = given.get("algorithm", "grpo")
+    return ALGORITHM_SETTINGS.get(name, {}) if isinstance(name, str) else {}  # type: ignore[call-overload]
 
 
 def _read_with_includes(file: str, above: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
@@ -342,14 +271,18 @@ def _read_with_includes(file: str, above: Sequence[str]) -> list[tuple[str, dict
     return [*layers, (file, values)]
 
 
+def _preset(name: str) -> Traversable:
+    return importlib.resources.files("ttrl") / "presets" / f"{name}.yaml"
+
+
+def _is_preset(file: str) -> bool:
+    """Built in; a file of that name wins."""
+    return not Path(file).exists() and file.isidentifier() and _preset(file).is_file()
+
+
 def _read_yaml(file: str) -> dict[str, Any]:
-    path = Path(file)
-    preset = importlib.resources.files("ttrl") / "presets" / f"{file}.yaml"
     try:
-        if not path.exists() and file.isidentifier() and preset.is_file():
-            text = preset.read_text("utf-8")
-        else:
-            text = path.read_text("utf-8")
+        text = (_preset(file) if _is_preset(file) else Path(file)).read_text("utf-8")
         values = yaml.safe_load(text)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"config file {file} cannot be read: {error}.") from None

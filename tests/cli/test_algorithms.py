@@ -89,6 +89,9 @@ def test_it_changes_the_weights_and_resumes_to_the_same_bits(
         ("--clip-low 1", "clip_low='1'"),
         ("--algorithm dpo --dpo-label-smoothing 0.5", "dpo_label_smoothing='0.5'"),
         ("--algorithm dpo --dpo-loss ipo --dpo-label-smoothing 0.1", "dpo_loss=ipo: IPO's square"),
+        ("--algorithm gspo --dtype bfloat16", "importance_cap: 2"),
+        ("--algorithm rloo --sampling-dtype bfloat16", "importance_cap: 2"),
+        ("--importance-cap 0.5", "importance_cap=0.5"),
         ("--trained-choice best", "trained_choice='best'"),
     ],
 )
@@ -99,6 +102,33 @@ def test_what_does_not_fit_together_is_refused_with_its_mending(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_preset_serves_every_algorithm_and_says_only_what_it_reads(call):
+    told = call("config", "--config", "paper", "--algorithm", "dpo", "--json").json
+    assert told["kl_coefficient"] == {"value": None, "source": "not read by dpo"}
+    assert told["learning_rate"] == {"value": 5e-7, "source": "paper"}
+    told = call("config", "--config", "paper", "--algorithm", "ppo", "--json").json
+    assert told["critic_learning_rate"] == {"value": 1e-5, "source": "paper"}
+    assert told["dual_clip"] == {"value": 3.0, "source": "paper"}
+
+
+def test_an_own_file_is_held_to_what_it_says(call, refused, tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("kl_coefficient: 0.1\n")
+    outcome = call("config", "--config", str(own), "--algorithm", "dpo")
+    refused(outcome, 2, f"{own}: kl_coefficient=0.1 is a parameter of grpo")
+    own.write_text("algorithm: [ppo]\n")
+    refused(call("config", "--config", str(own)), 2, "algorithm=['ppo']")
+
+
+def test_parameters_may_be_repeated_beside_resume(call, refused, small, tmp_path):
+    run = ("--out", tmp_path / "run")
+    assert call("train", *small, "--algorithm", "ppo", "--gae-lambda", "0.9", *run).code == 0
+    resume = ("train", "--resume", tmp_path / "run")
+    assert call(*resume, "--gae-lambda", "0.9").code == 0
+    assert call(*resume, env={"TTRL_GAE_LAMBDA": "0.9"}).code == 0
+    refused(call(*resume, "--gae-lambda", "0.8"), 4, "started with gae_lambda=0.9")
+
+
 def test_a_critic_without_room_is_refused_before_anything_is_written(
     call, small, tmp_path, monkeypatch
 ):
@@ -107,7 +137,7 @@ def test_a_critic_without_room_is_refused_before_anything_is_written(
     monkeypatch.setattr(room, "free_bytes", lambda device: 9_000_000)
     assert call("train", *small, "--dry-run").code == 0
     outcome = call("train", *small, "--algorithm", "ppo", "--out", tmp_path / "run")
-    assert outcome.code == 2 and "a critic as large as the model" in outcome.err
+    assert outcome.code == 2 and "the critic, as large as the model" in outcome.err
     assert "Traceback" not in outcome.err and not (tmp_path / "run").exists()
 
 

@@ -60,7 +60,7 @@ def test_no_room_for_a_critic_is_refused_with_what_helps(monkeypatch):
     with pytest.raises(ConfigError) as refused:
         room.check_room(Square(), RunConfig(algorithm="ppo"))
     told = str(refused.value)
-    assert "algorithm=ppo" in told and "a critic as large as the model" in told
+    assert "algorithm=ppo" in told and "the critic, as large as the model" in told
     assert "lora: 16" in told and "rloo" in told
     monkeypatch.setattr(room, "free_bytes", lambda device: 7 * WEIGHTS)
     room.check_room(Square(), RunConfig(algorithm="ppo"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ttrl.algorithm_settings import COMPANIONS
 from ttrl.cli.room import standing_memory
 from ttrl.config import RunConfig
 from ttrl.errors import DataError, ModelError
@@ -147,12 +148,10 @@ def _beside(model: PreTrainedModel, config: RunConfig) -> str:
     from ttrl.rl.algorithms.registry import make_algorithm
 
     adapted = hasattr(model, "peft_config")
-    second = "its own adapter on the shared base" if adapted else "its own weights"
     parts = []
-    if config.algorithm == "ppo":
-        parts.append(f", a critic ({second})")
-    if config.algorithm == "prime":
-        parts.append(f", an implicit reward model ({second})")
+    if companion := COMPANIONS.get(config.algorithm):
+        own = "its own adapter on the shared base" if adapted else "its own weights"
+        parts.append(f", {'an' if companion[0] in 'aeiou' else 'a'} {companion} ({own})")
     if make_algorithm(config).needs_reference:
         kept = "the base under the disabled adapter" if adapted else "a frozen copy"
         parts.append(f", the base as reference ({kept})")
@@ -162,11 +161,14 @@ def _beside(model: PreTrainedModel, config: RunConfig) -> str:
 def warnings(config: RunConfig, parameters: int) -> list[str]:
     """Settings that run but rarely work."""
     found = []
-    if parameters > LARGE_MODEL and config.learning_rate > LARGE_LEARNING_RATE and not config.lora:
-        found.append(
-            f"warning     learning_rate {config.learning_rate:g} suits the embedded model; at "
-            f"{parameters / 1e6:.0f} M parameters it usually collapses. Try 1e-6, or --config paper."
-        )
+    for key in ("learning_rate", "critic_learning_rate", "prime_learning_rate"):
+        rate = getattr(config, key) or 0.0
+        if parameters > LARGE_MODEL and rate > LARGE_LEARNING_RATE and not config.lora:
+            usual = "1e-5" if key == "critic_learning_rate" else "1e-6"
+            found.append(
+                f"warning     {key} {rate:g} suits the embedded model; at {parameters / 1e6:.0f} M "
+                f"parameters it usually collapses. Try {usual}, or --config paper."
+            )
     if config.reward == "answer-key":
         found.append(
             "warning     reward answer-key: this run is rewarded by TRUE LABELS. It is an upper bound, "

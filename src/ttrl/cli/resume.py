@@ -58,8 +58,8 @@ def stored_config(directory: RunDirectory) -> ResolvedConfig:
         written = ((directory.read_json("manifest.json") or {}).get("versions") or {}).get("ttrl")
         if written and written != version("ttrl"):
             raise CheckpointError(
-                f"{file} was written by ttrl {written}, and this is {version('ttrl')}, which reads it no more: "
-                f"{error} Install ttrl=={written} to go on with the run or to export it."
+                f"{file} was written by ttrl {written}, and this is {version('ttrl')}, which reads it no "
+                f"more: {error} Install ttrl=={written} to go on with the run or to export it."
             ) from None
         raise CheckpointError(
             f"{file} is damaged: {error} Restore it, or start a new run."

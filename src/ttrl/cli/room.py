@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ttrl.algorithm_settings import ALGORITHM_SETTINGS, COMPANIONS
 from ttrl.config import RunConfig
 from ttrl.errors import ConfigError
 
@@ -12,28 +13,28 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-ONE_MODEL = "grpo, rloo, reinforce++"
-"""Algorithms that need no model beside the policy, for messages."""
+ONE_MODEL = ", ".join(name for name in ALGORITHM_SETTINGS if name not in {*COMPANIONS, "dpo"})
+"""Algorithms that can do without a model beside the policy, for messages."""
 
 
 def standing_memory(model: PreTrainedModel, config: RunConfig) -> dict[str, int]:
     """Bytes that are there throughout training: what each model of the algorithm holds.
 
     A reference is a frozen copy, or the base under the adapter, which costs nothing. A critic and an
-    implicit reward model have trainable weights of their own and share frozen ones.
+    implicit reward model have trainable weights of their own and share frozen ones. A trained number has
+    a gradient and two moments in float32, and a float32 master if it is shorter itself.
     """
     from ttrl.rl.algorithms.registry import make_algorithm
 
-    size = model.dtype.itemsize
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
-    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    masters = 4 if size < 4 and not config.lora else 0
-    learning = trained * (size + 8 + masters)
-    second = config.algorithm in {"ppo", "prime"}
-    own_reference = make_algorithm(config).needs_reference and not config.lora
+    trained = [p for p in model.parameters() if p.requires_grad]
+    own = sum(p.numel() * p.element_size() for p in trained)
+    learning = sum(p.numel() * (12 + (4 if p.element_size() < 4 else 0)) for p in trained)
+    models = 2 if config.algorithm in COMPANIONS else 1
+    copied = make_algorithm(config).needs_reference and not config.lora
     return {
-        "weights": weights + (weights if own_reference else 0) + (trained * size if second else 0),
-        "gradients_and_optimizer": learning * (2 if second else 1),
+        "weights": weights * (2 if copied else 1) + own * (models - 1),
+        "gradients_and_optimizer": learning * models,
     }
 
 
@@ -43,25 +44,28 @@ def check_room(model: PreTrainedModel, config: RunConfig) -> None:
     Raises:
         ConfigError: the rest cannot fit, and why.
     """
+    from ttrl.rl.algorithms.registry import make_algorithm
+
     free = free_bytes(model.device)
     loaded = sum(p.numel() * p.element_size() for p in model.parameters())
     needed = sum(standing_memory(model, config).values()) - loaded
     if needed <= free:
         return
-    beside = {
-        "ppo": " and a critic as large as the model",
-        "prime": " and an implicit reward model as large as the model",
-    }.get(config.algorithm, "")
-    fixes = [
-        *([] if config.lora else ["lora: 16 (adapters share the base's weights)"]),
-        *(["dtype: bfloat16"] if config.dtype == "float32" else []),
-        *([f"an algorithm with one model ({ONE_MODEL})"] if beside else []),
-        "a smaller model",
-    ]
+    beside, fixes = ["gradients and optimizer"], []
+    if not config.lora:
+        fixes.append("lora: 16 (adapters share the base's weights)")
+    if make_algorithm(config).needs_reference and not config.lora:
+        beside.append("a frozen copy of the base")
+        if config.kl_coefficient:
+            fixes.append("kl_coefficient: 0")
+    if config.algorithm in COMPANIONS:
+        beside.append(f"the {COMPANIONS[config.algorithm]}, as large as the model,")
+    if config.algorithm in {*COMPANIONS, "dpo"}:
+        fixes.append(f"an algorithm with one model ({ONE_MODEL})")
     raise ConfigError(
-        f"algorithm={config.algorithm} on {config.model}: optimizer and gradients{beside} need at least "
+        f"algorithm={config.algorithm} on {config.model}: {' and '.join(beside)} need at least "
         f"{needed / 2**30:.1f} GiB beside the loaded model, and {free / 2**30:.1f} GiB are free on "
-        f"{model.device}. What helps: {'; '.join(fixes)}."
+        f"{model.device}. What helps: {'; '.join([*fixes, 'a smaller model'])}."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 import time
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttrl.cli.interrupts import Interrupts
 from ttrl.cli.options import make_parser, parse
-from ttrl.cli.resume import check_same_inputs, resolve_resumed
+from ttrl.cli.resume import check_same_inputs, resolve_resumed, stored_config
 from ttrl.cli.room import check_room
 from ttrl.config import ResolvedConfig, RunConfig, resolve
 from ttrl.consensus.rules import ANSWER_KEY, check_rule, make_rule
@@ -44,7 +45,14 @@ SUMMARY = (
 def run(arguments: Sequence[str]) -> int:
     """The whole of a run; returns its exit code."""
     started = time.perf_counter()
-    resolved = resolve(parse(make_parser("train", SUMMARY), arguments))
+    given = parse(make_parser("train", SUMMARY), arguments)
+    if named := given.get("resume", os.environ.get("TTRL_RESUME")):
+        # Parameters may be repeated beside --resume, and which ones there are depends on the algorithm.
+        given = {
+            "algorithm": stored_config(RunDirectory.open(Path(named))).values.algorithm,
+            **given,
+        }
+    resolved = resolve(given)
     check_rule(resolved.values)  # before minutes go into loading a model
     as_json = resolved.values.json_output
     dry_run = resolved.values.dry_run

@@ -62,7 +62,7 @@ class MasterAdamW:
         if not (math.isfinite(loss) and math.isfinite(norm)):
             self.zero_grad()
             raise NumericsError(
-                f"loss {loss} and gradient norm {norm}: not finite, so no update was made. "
+                f"loss {loss} and gradient norm {norm}: not finite, so no update was made with it. "
                 "Lower learning_rate (or that of the model beside the policy) or use dtype: float32."
             )
         self.step(learning_rate)
@@ -76,6 +76,7 @@ class MasterAdamW:
         for name in short:
             gradient = self._named[name].grad
             self._masters[name].grad = None if gradient is None else gradient.float()
+            self._named[name].grad = None
         self._adamw.step()
         with torch.no_grad():
             for name in short:

@@ -80,7 +80,7 @@ def whitened(
     Advantages that are all equal become exactly 0.
     """
     pairs = list(zip(advantages, weights, strict=True))
-    if len({x for a in advantages for x in a}) < 2:
+    if min((min(a) for a in advantages), default=0) == max((max(a) for a in advantages), default=0):
         return [(0.0,) * len(a) for a in advantages]
     count = math.fsum(w * len(a) for a, w in pairs)
     mean = math.fsum(w * x for a, w in pairs for x in a) / count

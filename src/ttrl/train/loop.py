@@ -13,6 +13,7 @@ from ttrl.consensus.summary import mean, vote_records
 from ttrl.engine.learner import Learner
 from ttrl.engine.optimizer import rate_share
 from ttrl.rl.algorithms.interface import Algorithm
+from ttrl.rl.algorithms.policy_gradient import NO_GROUP_DIFFERS, NO_REWARDS_DIFFER
 from ttrl.seeding import derive_seed
 from ttrl.train.step import ttrl_step
 from ttrl.types import Observer, Question, RewardRule, Sampler, StepResult, Task
@@ -26,6 +27,8 @@ class Progress:
     """Steps done."""
     silent_steps: int = 0
     """Steps in a row, up to now, without a gradient."""
+    silence: str | None = None
+    """Why the last step had none."""
     labels: dict[str, str | None] = field(default_factory=dict)
     """Last pseudo-label of each question."""
 
@@ -54,9 +57,10 @@ def questions_of_step(
 def spare_questions(
     questions: Sequence[Question], *, step: int, config: RunConfig
 ) -> list[Question]:
-    """The rest of the epoch's order, from where the step's questions end."""
+    """All others, in an order that is a function of (seed, step): the next step's own do not come first."""
     order, low, high = _slice(questions, step, config)
-    return order[high:] + order[:low]
+    rest = order[:low] + order[high:]
+    return sorted(rest, key=lambda q: derive_seed(config.seed, "spare", step, q.id))
 
 
 def _slice(
@@ -90,7 +94,9 @@ def train(
     """
     while progress.step < config.steps:
         if progress.silent_steps >= config.stop_after_silent_steps:
-            return progress, f"full agreement: {progress.silent_steps} steps without a gradient"
+            agree = progress.silence in {NO_GROUP_DIFFERS, NO_REWARDS_DIFFER}
+            why = "full agreement" if agree else progress.silence
+            return progress, f"{why}: {progress.silent_steps} steps without a gradient"
         share = rate_share(
             progress.step,
             schedule=config.schedule,
@@ -100,7 +106,9 @@ def train(
         with ExitStack() as until_recorded:
             result = ttrl_step(
                 questions_of_step(questions, step=progress.step, config=config),
-                spare=spare_questions(questions, step=progress.step, config=config),
+                spare=spare_questions(questions, step=progress.step, config=config)
+                if config.refill_rounds
+                else (),
                 sampler=sampler,
                 learner=learner,
                 task=task,
@@ -132,6 +140,7 @@ def report_of(
         before,
         step=result.step + 1,
         silent_steps=before.silent_steps + 1 if result.skipped else 0,
+        silence=result.skipped,
         labels=before.labels | {v["question"]: v["label"] for v in votes},
     )
     return StepReport(result=result, metrics=metrics, votes=votes, progress=after)

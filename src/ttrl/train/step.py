@@ -12,7 +12,6 @@ from dataclasses import replace
 from functools import partial
 from itertools import groupby
 
-from ttrl.algorithm_settings import NEEDS_TWO
 from ttrl.config import RunConfig
 from ttrl.consensus.summary import step_metrics
 from ttrl.engine.learner import Learner
@@ -89,10 +88,8 @@ def ttrl_step(
         "sample/seconds": drawing,
         "consensus/seconds": voted - begin - drawing,
     }
-    if not can_learn(kept, config):
-        reason = next(
-            (s.skipped for s in scored if s.skipped), "no group has two different rewards"
-        )
+    if reason := algorithm.nothing_to_learn(kept):
+        reason = next((s.skipped for s in scored if s.skipped), reason)
         return StepResult(step=step, scored=tuple(scored), metrics=metrics, skipped=reason)
     before_update()
     learner.begin_step(rate_share)
@@ -131,13 +128,6 @@ def means(updates: Sequence[Metrics]) -> Metrics:
 def teaches(scored: ScoredGroup) -> bool:
     """Whether a group has two different rewards, and the rule has not left it out."""
     return not scored.skipped and len(set(scored.rewards)) > 1
-
-
-def can_learn(kept: Sequence[ScoredGroup], config: RunConfig) -> bool:
-    """Whether two rewards differ where the algorithm compares them: in a question, or in the whole step."""
-    if config.algorithm in NEEDS_TWO:
-        return any(teaches(s) for s in kept)
-    return len({reward for s in kept if not s.skipped for reward in s.rewards}) > 1
 
 
 def keep(scored: ScoredGroup, config: RunConfig, step: int) -> ScoredGroup:

@@ -135,22 +135,24 @@ def test_the_shared_part_in_bare_numbers(loss):
 
 @pytest.mark.parametrize("name", ADVANTAGES)
 def test_importance_cap(make, models, two, evaluate, name):
-    """The ratio is to the trainer's own policy, and tokens weigh min(pi_old / pi_sampler, cap)."""
+    """The ratio is to the trainer's own policy, and its action weighs min(pi_old / pi_sampler, cap)."""
     algorithm = make(name, importance_cap=2.0)
-    # old policy / sampler: 1.5, 3, 0.5 and 1, 0.25; 3 is capped
+    # old policy / sampler of the tokens; of the whole completions 2.25 and 0.25
+    caps = {
+        "rloo": [[2.0] * 3, [0.25] * 2],
+        "gspo": [[2.25 ** (1 / 3)] * 3, [0.5] * 2],
+    }.get(name, [[1.5, 2.0, 0.5], [1.0, 0.25]])
     factors = [[1.5, 3.0, 0.5], [1.0, 0.25]]
     old = [[math.log(f) - 1 for f in row] for row in factors]
     models.own = dict(zip(VALUES, old, strict=True))
     samples, _ = algorithm.training_samples([two()], models)
-    assert samples[0].importance == pytest.approx((1.5, 2.0, 0.5))
-    assert samples[1].importance == pytest.approx((1.0, 0.25))
+    assert [list(s.importance) for s in samples] == [pytest.approx(row) for row in caps]
     assert [s.old_logprobs for s in samples] == [tuple(row) for row in old]
     new = [
         [o + math.log(r) for o, r in zip(*rows, strict=True)]
         for rows in zip(old, RATIOS, strict=True)
     ]
     found = evaluate(algorithm, samples, logprobs=new)
-    caps = [[1.5, 2.0, 0.5], [1.0, 0.25]]
     assert found.loss == pytest.approx(by_loop(name, caps=caps), abs=1e-5)
 
 

@@ -12,7 +12,7 @@ from torch.nn.functional import logsigmoid
 
 from ttrl.rl.aggregation import Aggregation
 from ttrl.rl.algorithms.interface import Loss, Models, Predictions
-from ttrl.rl.algorithms.policy_gradient import completions_of, with_advantage
+from ttrl.rl.algorithms.policy_gradient import completions_of, no_group_differs, with_advantage
 from ttrl.rl.batch import Batch
 from ttrl.rl.folding import fold
 from ttrl.types import Metrics, ScoredGroup, TrainingSample
@@ -55,6 +55,10 @@ class Dpo:
         """Not in the loss over tokens."""
         return False
 
+    def nothing_to_learn(self, scored: Sequence[ScoredGroup]) -> str | None:
+        """Pairs are of one question."""
+        return no_group_differs(scored)
+
     def training_samples(
         self, scored: Sequence[ScoredGroup], models: Models
     ) -> tuple[list[TrainingSample], Metrics]:
@@ -88,7 +92,7 @@ class Dpo:
             dtype=torch.float64,
             requires_grad=True,
         )
-        rewards = torch.tensor([s.reward for s in mini_batch])
+        rewards = torch.tensor([s.reward for s in mini_batch], dtype=torch.float64)
         weights = torch.tensor([s.weight for s in mini_batch], dtype=torch.float64)
         lengths = torch.tensor([len(s.completion.token_ids) for s in mini_batch])
         losses, right = [], []
@@ -101,7 +105,10 @@ class Dpo:
             pairs = weights[won] * weights[lost]
             loss = self.pair_losses(scores[won], scores[lost], lengths[won], lengths[lost])
             losses.append((loss * pairs).sum() / pairs.sum())
-            right.append(((scores[won] > scores[lost]) * pairs).sum() / pairs.sum())
+            apart = (scores[won] - scores[lost]).detach()
+            right.append(
+                ((1 + apart.sign()) / 2 * pairs).sum() / pairs.sum()
+            )  # a tie is half right
         if not losses:
             return [], {}
         loss = torch.stack(losses).mean()

@@ -81,6 +81,10 @@ class Algorithm(Protocol):
         """Whether the loss holds the reference's log-probabilities."""
         ...
 
+    def nothing_to_learn(self, scored: Sequence[ScoredGroup]) -> str | None:
+        """Why these groups can teach it nothing; None where they can."""
+        ...
+
     def training_samples(
         self, scored: Sequence[ScoredGroup], models: Models
     ) -> tuple[list[TrainingSample], Metrics]:

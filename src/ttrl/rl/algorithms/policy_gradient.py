@@ -21,6 +21,8 @@ from ttrl.rl.losses import Ratio, clipped_surrogate, log_ratios
 from ttrl.types import Completion, Metrics, ScoredGroup, TrainingSample
 
 Groups = list[list[TrainingSample]]
+NO_GROUP_DIFFERS = "no group has two different rewards"
+NO_REWARDS_DIFFER = "all rewards of the step are equal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +43,8 @@ class PolicyGradient:
     (arXiv:2508.11356)."""
     importance_cap: float
     """0 leaves it out. Else the old policy is the trainer's, and each token's loss is weighted with
-    min(pi_old / pi_sampler, cap): truncated importance sampling against a sampler that computes
-    otherwise than the trainer."""
+    min(pi_old / pi_sampler, cap), at the level of the ratio: truncated importance sampling against a
+    sampler that computes otherwise than the trainer."""
 
     ratio: ClassVar[Ratio] = "token"
 
@@ -66,6 +68,10 @@ class PolicyGradient:
         """For a KL term in the loss; one in the reward is computed before."""
         return self.kl_coefficient > 0 and self.kl_in == "loss"
 
+    def nothing_to_learn(self, scored: Sequence[ScoredGroup]) -> str | None:
+        """Completions of a question are compared with each other."""
+        return no_group_differs(scored)
+
     def credit(self, groups: Groups, models: Models) -> tuple[list[TrainingSample], Metrics]:
         """The samples with the advantages of their tokens, in the order of the groups."""
         raise NotImplementedError
@@ -79,14 +85,15 @@ class PolicyGradient:
     ) -> tuple[list[TrainingSample], Metrics]:
         """Groups that the reward rule left out give nothing."""
         groups = self.chosen([fold(group) for group in scored if not group.skipped])
+        told: Metrics = {}
         if self.kl_coefficient and self.kl_in == "reward":
-            groups = self._penalized(groups, models)
+            groups, told = self._penalized(groups, models)
         samples, metrics = self.credit(groups, models)
         if self.advantage_clip:
             samples = [self._clipped(sample) for sample in samples]
         if self.importance_cap:
             samples = self._corrected(samples, models)
-        return samples, metrics
+        return samples, {**metrics, **told}
 
     def prepare(
         self, mini_batch: list[TrainingSample], models: Models
@@ -119,10 +126,14 @@ class PolicyGradient:
             sample, advantages=tuple(min(max(a, -most), most) for a in sample.advantages)
         )
 
-    def _penalized(self, groups: Groups, models: Models) -> Groups:
+    def _penalized(self, groups: Groups, models: Models) -> tuple[Groups, Metrics]:
         everyone = [sample for group in groups for sample in group]
         references = iter(models.reference_logprobs(completions_of(everyone)))
-        return [[self._penalty(sample, next(references)) for sample in group] for group in groups]
+        groups = [[self._penalty(sample, next(references)) for sample in group] for group in groups]
+        found = [sample for group in groups for sample in group]
+        tokens = math.fsum(s.weight * len(s.penalties) for s in found)
+        total = math.fsum(s.weight * math.fsum(s.penalties) for s in found)
+        return groups, {"train/kl": total / tokens / self.kl_coefficient if found else 0.0}
 
     def _penalty(self, sample: TrainingSample, reference: tuple[float, ...]) -> TrainingSample:
         own = torch.tensor(sample.completion.logprobs)
@@ -132,10 +143,12 @@ class PolicyGradient:
     def _corrected(self, samples: list[TrainingSample], models: Models) -> list[TrainingSample]:
         found = []
         for sample, old in zip(samples, models.logprobs(completions_of(samples)), strict=True):
-            weights = tuple(
-                min(math.exp(min(mine - drawn, 50.0)), self.importance_cap)
-                for mine, drawn in zip(old, sample.completion.logprobs, strict=True)
-            )
+            apart = [a - b for a, b in zip(old, sample.completion.logprobs, strict=True)]
+            if self.ratio != "token":  # one action, one weight
+                total = math.fsum(apart)
+                mean = total / len(apart) if self.ratio == "sequence-mean" else total
+                apart = [mean] * len(apart)
+            weights = tuple(min(math.exp(min(d, 50.0)), self.importance_cap) for d in apart)
             found.append(replace(sample, old_logprobs=old, importance=weights))
         return found
 
@@ -157,6 +170,20 @@ class GroupRelative(PolicyGradient):
             compared = self.compare(rewards, [s.weight for s in group])
             found += [with_advantage(s, a) for s, a in zip(group, compared, strict=True)]
         return found, {}
+
+
+def no_group_differs(scored: Sequence[ScoredGroup]) -> str | None:
+    """A reason, unless some group has two different rewards."""
+    if any(not group.skipped and len(set(group.rewards)) > 1 for group in scored):
+        return None
+    return NO_GROUP_DIFFERS
+
+
+def no_rewards_differ(scored: Sequence[ScoredGroup]) -> str | None:
+    """A reason, unless two rewards of the step differ."""
+    if len({reward for group in scored if not group.skipped for reward in group.rewards}) > 1:
+        return None
+    return NO_REWARDS_DIFFER
 
 
 def with_advantage(sample: TrainingSample, advantage: float) -> TrainingSample:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ttrl.rl.advantages import generalized_advantages, whitened
@@ -10,9 +11,10 @@ from ttrl.rl.algorithms.policy_gradient import (
     Groups,
     PolicyGradient,
     completions_of,
+    no_rewards_differ,
     token_rewards,
 )
-from ttrl.types import Metrics, TrainingSample
+from ttrl.types import Metrics, ScoredGroup, TrainingSample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,10 @@ class Ppo(PolicyGradient):
     gae_lambda: float
     value_clip: float
     critic_learning_rate: float
+
+    def nothing_to_learn(self, scored: Sequence[ScoredGroup]) -> str | None:
+        """Completions of all questions are compared."""
+        return no_rewards_differ(scored)
 
     def credit(self, groups: Groups, models: Models) -> tuple[list[TrainingSample], Metrics]:
         """GAE, whitened, with the values it came from and the returns to learn."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ttrl.rl.advantages import rewards_to_go, whitened
 from ttrl.rl.algorithms.interface import Models
-from ttrl.rl.algorithms.policy_gradient import Groups, PolicyGradient, token_rewards
-from ttrl.types import Metrics, TrainingSample
+from ttrl.rl.algorithms.policy_gradient import (
+    Groups,
+    PolicyGradient,
+    no_rewards_differ,
+    token_rewards,
+)
+from ttrl.types import Metrics, ScoredGroup, TrainingSample
 
 
 class ReinforcePlusPlus(PolicyGradient):
@@ -18,6 +24,10 @@ class ReinforcePlusPlus(PolicyGradient):
     """
 
     __slots__ = ()
+
+    def nothing_to_learn(self, scored: Sequence[ScoredGroup]) -> str | None:
+        """Completions of all questions are compared."""
+        return no_rewards_differ(scored)
 
     def credit(self, groups: Groups, models: Models) -> tuple[list[TrainingSample], Metrics]:
         """Rewards to go, whitened."""
