@@ -101,7 +101,8 @@ def _unknown_option(parser: argparse.ArgumentParser, name: str) -> str:
         hint = f"Did you mean {near[0]}?"
     else:
         hint = f"See {parser.prog} --help."
-    return f"command line: unknown key '--{name}'. {hint} `ttrl config` lists every key."
+    keys = " `ttrl config` lists every key." if "--config" in options else ""
+    return f"command line: unknown key '--{name}'. {hint}{keys}"
 
 
 def _own_defaults(key: str) -> str:
