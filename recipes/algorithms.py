@@ -30,7 +30,7 @@ ROWS: Mapping[str, Sequence[str]] = {
     **{name: ("--algorithm", name) for name in ALGORITHM_SETTINGS},
     "dapo": ("--algorithm", "dapo", "--refill-rounds", "0"),
     "dapo, refilled": ("--algorithm", "dapo"),
-    "grpo, LoRA 8": ("--lora", "8", "--learning-rate", "1e-3"),
+    "grpo, LoRA 8": ("--lora", "8", "--learning-rate", "2e-3"),
     "grpo, 4 updates": ("--updates-per-step", "4"),
     "grpo, spread": ("--trained-choice", "spread"),
 }
