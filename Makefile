@@ -1,5 +1,5 @@
 # make demo   installs, improves the embedded model on unlabeled questions, writes the report
-# make test   installs what the tests need and runs them
+# make test   installs what the tests need and runs them, two files at a time
 # make check  lint, types, layers
 
 PYTHON ?= python3
@@ -24,7 +24,7 @@ demo: install
 	$(BIN)/ttrl train $(DEMO_OPTIONS)
 
 test: $(VENV)/.installed-dev
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/pytest --numprocesses 2 --dist loadfile
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

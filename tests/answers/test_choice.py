@@ -299,14 +299,14 @@ def test_a_list_is_read_as_it_was_written(texts):
 )  # fmt: skip
 def test_a_megabyte_of_anything_is_read_in_no_time(piece):
     text = piece * (1_000_000 // len(piece))
-    start = time.perf_counter()
+    start = time.process_time()
     choice(text)
     choice(text, truncated=True)
     choice("Answer: " + text)
     choice("Answer: " + text[:900], (text[:900], text))
     choice_key(text, METALS)
     find_options(text)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 @pytest.mark.parametrize(

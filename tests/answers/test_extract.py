@@ -289,9 +289,9 @@ def test_a_box_at_the_end_is_found_after_any_text_outside_of_reasoning(text, num
 )  # fmt: skip
 def test_a_megabyte_of_anything_is_read_in_no_time(piece):
     text = piece * (1_000_000 // len(piece))
-    start = time.perf_counter()
+    start = time.process_time()
     extract_answer(text, truncated=False, last_number=True)
     extract_answer(text, truncated=True)
     extract_boxed(text + "}" * 100_000)
     extract_boxed(r"\boxed{" + text)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2

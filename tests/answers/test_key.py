@@ -296,11 +296,11 @@ def test_wrappers_and_spaces_around_an_answer_change_nothing(text):
     ],
 )  # fmt: skip
 def test_a_megabyte_of_anything_is_keyed_in_no_time(piece):
-    start = time.perf_counter()
+    start = time.process_time()
     for size in (400, 1_000, 1_000_000):
         answer_key(piece * (size // len(piece)))
         answer_key("$" + piece * (size // len(piece)) + "}" * 200)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 EQUAL = [
@@ -591,7 +591,7 @@ HOSTILE = [
 
 
 def test_hostile_mathematics_is_given_up_within_its_limits():
-    start = time.perf_counter()
+    start = time.process_time()
     for answer in HOSTILE:
         assert answer_key(answer) is not None
-    assert time.perf_counter() - start < 0.1 * len(HOSTILE)  # about 0.03 s alone on a machine
+    assert time.process_time() - start < 0.1 * len(HOSTILE)  # about 0.03 s alone on a machine

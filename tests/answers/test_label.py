@@ -139,7 +139,7 @@ def test_prose_before_a_box_changes_nothing(prose, mood, truncated):
     ],
 )  # fmt: skip
 def test_a_megabyte_of_anything_is_read_in_no_time(piece):
-    start = time.perf_counter()
+    start = time.process_time()
     for size in (1_000, 1_000_000):
         text = piece * (size // len(piece))
         label(text)
@@ -147,4 +147,4 @@ def test_a_megabyte_of_anything_is_read_in_no_time(piece):
         label(text, (text, "b"))
         label_key(text)
         label_key('"' * 200 + text[:600] + '"' * 200)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2

@@ -183,11 +183,11 @@ def test_what_is_not_surely_mathematics_is_refused(answer):
 
 
 def test_the_gate_is_linear():
-    start = time.perf_counter()
+    start = time.process_time()
     for piece in ("(", "{", "|", "^", "\\", "\\text{", "$", "x_", " ", "1", "\\frac", "\u00b2"):
         assert read_slowly(piece * 300) is None
         assert read_slowly(piece * 1_000_000) is None
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize(

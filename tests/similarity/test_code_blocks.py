@@ -103,7 +103,7 @@ def test_whatever_the_text_it_is_read_or_refused(text, truncated):
     ],
 )  # fmt: skip
 def test_a_megabyte_is_cheap(text):
-    start = time.perf_counter()
+    start = time.process_time()
     extract_program(text, truncated=False)
     extract_program(text, truncated=True)
-    assert time.perf_counter() - start < 3.0
+    assert time.process_time() - start < 3.0

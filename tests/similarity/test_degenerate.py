@@ -125,6 +125,6 @@ def test_every_text_gets_an_answer(text, prompt):
 @pytest.mark.parametrize("text", ["a b", "-", "a\u0301\u0327", "\u4e00", "\ud800\x00", "\ufdfa"])
 def test_a_megabyte_is_cheap(text):
     text *= 10**6 // len(text)
-    start = time.perf_counter()
+    start = time.process_time()
     assert degenerate(text, prompt=text) is not None
-    assert time.perf_counter() - start < 3.0
+    assert time.process_time() - start < 3.0
