@@ -167,9 +167,9 @@ def main() -> None:
         f"`python recipes/algorithms.py --out runs/algorithms`, seeds {args.seeds}, {args.jobs} runs side by "
         "side on one thread each. Means over seeds (each seed in brackets); 95 % intervals by bootstrap over "
         f"questions of the mean over seeds; avg@{SAMPLES} at temperature 0.6, top-p 0.95. `dapo` is without "
-        f"its refills. Label accuracy and entropy are means of the first and last {WINDOW} steps, at the votes' "
-        "temperature 1; collapsed is a run that ends below its base. Seconds are wall clock of sampling and "
-        "updates, with whatever else ran; `benchmarks.algorithms` compares times.\n\n"
+        f"its refills. Label accuracy and entropy are means of the first and last {WINDOW} steps, at the "
+        "votes' temperature 1; collapsed is a run that ends below its base. Seconds are wall clock of "
+        "sampling and updates, with whatever else ran; `benchmarks.algorithms` compares times.\n\n"
     )
     (args.docs / "algorithms-results.md").write_text(about + text, "utf-8")
     print(text)
