@@ -281,11 +281,12 @@ def test_truncated_importance_with_trls_own_weights(
 
 
 def test_truncated_importance_beside_the_ratio_of_whole_completions(make, evaluate, numbers, grpo):
-    """Each token's loss has its own weight, there as here."""
+    """All tokens of a completion have its weight, there as here."""
     algorithm = make("gspo", importance_cap=1.2, clip_low=0.2, clip_high=0.3)
     compare(
         "importance, gspo", numbers, evaluate, algorithm, grpo, corrected=True, use_vllm=True,
         importance_sampling_level="sequence", epsilon_high=0.3, vllm_importance_sampling_clip_max=1.2,
+        vllm_importance_sampling_mode="sequence_truncate",
     )  # fmt: skip
 
 

@@ -43,8 +43,8 @@ class PolicyGradient:
     (arXiv:2508.11356)."""
     importance_cap: float
     """0 leaves it out. Else the old policy is the trainer's, and each token's loss is weighted with
-    min(pi_old / pi_sampler, cap), at the level of the ratio: truncated importance sampling against a
-    sampler that computes otherwise than the trainer."""
+    min(pi_old / pi_sampler, cap), of the token, or of its completion where that has the ratio: truncated
+    importance sampling against a sampler that computes otherwise than the trainer."""
 
     ratio: ClassVar[Ratio] = "token"
 
@@ -144,10 +144,8 @@ class PolicyGradient:
         found = []
         for sample, old in zip(samples, models.logprobs(completions_of(samples)), strict=True):
             apart = [a - b for a, b in zip(old, sample.completion.logprobs, strict=True)]
-            if self.ratio != "token":  # one action, one weight
-                total = math.fsum(apart)
-                mean = total / len(apart) if self.ratio == "sequence-mean" else total
-                apart = [mean] * len(apart)
+            if self.ratio != "token":  # the completion is one draw of the sampler: one weight
+                apart = [math.fsum(apart)] * len(apart)
             weights = tuple(min(math.exp(min(d, 50.0)), self.importance_cap) for d in apart)
             found.append(replace(sample, old_logprobs=old, importance=weights))
         return found
