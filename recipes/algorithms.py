@@ -3,8 +3,8 @@
     python recipes/algorithms.py --out runs/algorithms --jobs 2
 
 Each run is a plain `ttrl train` with the algorithm's defaults, 60 steps of 16 questions and 64 votes, so all
-sample the same number of completions, and is skipped where its result is there already. DAPO runs once
-more with its refills, which sample more.
+sample the same number of completions, and is skipped where its result is there already. The last rows
+are variants; DAPO with refills samples more.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ WINDOW = 8
 
 ROWS: Mapping[str, Sequence[str]] = {
     **{name: ("--algorithm", name) for name in ALGORITHM_SETTINGS},
-    "dapo": ("--algorithm", "dapo", "--refill-rounds", "0"),
-    "dapo, refilled": ("--algorithm", "dapo"),
+    "dapo, refilled": ("--algorithm", "dapo", "--refill-rounds", "1"),
     "grpo, LoRA 8": ("--lora", "8", "--learning-rate", "2e-3"),
     "grpo, 4 updates": ("--updates-per-step", "4"),
     "grpo, spread": ("--trained-choice", "spread"),
@@ -166,8 +165,8 @@ def main() -> None:
         "# All algorithms on the demo\n\n"
         f"`python recipes/algorithms.py --out runs/algorithms`, seeds {args.seeds}, {args.jobs} runs side by "
         "side on one thread each. Means over seeds (each seed in brackets); 95 % intervals by bootstrap over "
-        f"questions of the mean over seeds; avg@{SAMPLES} at temperature 0.6, top-p 0.95. `dapo` is without "
-        f"its refills. Label accuracy and entropy are means of the first and last {WINDOW} steps, at the "
+        f"questions of the mean over seeds; avg@{SAMPLES} at temperature 0.6, top-p 0.95. "
+        f"Label accuracy and entropy are means of the first and last {WINDOW} steps, at the "
         "votes' temperature 1; collapsed is a run that ends below its base. Seconds are wall clock of "
         "sampling and updates, with whatever else ran; `benchmarks.algorithms` compares times.\n\n"
     )

@@ -6,8 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from ttrl.algorithm_settings import ALGORITHM_KEYS, ALGORITHM_SETTINGS, readers_of
+from ttrl.algorithm_settings import (
+    ALGORITHM_KEYS,
+    ALGORITHM_SETTINGS,
+    NEEDS_REFERENCE,
+    NEEDS_TWO,
+    readers_of,
+)
 from ttrl.config import RunConfig, resolve
+from ttrl.errors import ConfigError
 from ttrl.rl.algorithms.registry import ALGORITHMS, make_algorithm
 
 DOCUMENT = (Path(__file__).parent.parent / "docs" / "algorithms.md").read_text("utf-8")
@@ -42,7 +49,32 @@ def test_what_the_user_says_wins_over_the_row():
 
 def test_zero_is_a_value_and_null_is_none():
     assert RunConfig(algorithm="dapo", refill_rounds=0).refill_rounds == 0
-    assert RunConfig(algorithm="dapo", refill_rounds=None).refill_rounds == 1
+    assert RunConfig(algorithm="dapo", clip_high=None).clip_high == 0.28
+
+
+def test_who_compares_within_a_question_says_so_everywhere(make_group):
+    """Two questions whose completions agree among themselves, and not with each other."""
+    config = {"votes_per_question": 2, "trained_per_question": 1}
+    from ttrl.types import ScoredGroup
+
+    scored = [
+        ScoredGroup(group=make_group(["a"]), consensus=None, rewards=(reward,))
+        for reward in (0.0, 1.0)
+    ]
+    for name in ALGORITHM_SETTINGS:
+        within = make_algorithm(RunConfig(algorithm=name)).nothing_to_learn(scored) is not None
+        assert within == (name in NEEDS_TWO)
+        if within:
+            with pytest.raises(ConfigError, match="trained_per_question to at least 2"):
+                resolve({"algorithm": name, **config}, environment={})
+        else:
+            resolve({"algorithm": name, **config}, environment={})
+
+
+def test_who_needs_the_base_model_without_a_kl_term():
+    for name in ALGORITHM_SETTINGS:
+        needs = make_algorithm(RunConfig(algorithm=name)).needs_reference
+        assert needs == (name in NEEDS_REFERENCE)
 
 
 def test_readers_of_a_key():

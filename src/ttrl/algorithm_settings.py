@@ -28,7 +28,7 @@ _POLICY_GRADIENT: dict[str, Any] = {
 ALGORITHM_SETTINGS: Mapping[AlgorithmName, Mapping[str, Any]] = {
     "grpo": _POLICY_GRADIENT,
     "dr-grpo": _POLICY_GRADIENT | {"loss_aggregation": "constant"},
-    "dapo": _POLICY_GRADIENT | {"clip_high": 0.28, "refill_rounds": 1},
+    "dapo": _POLICY_GRADIENT | {"clip_high": 0.28, "refill_rounds": 0},
     "gspo": _POLICY_GRADIENT
     | {"clip_low": 3e-4, "clip_high": 4e-4, "loss_aggregation": "sequence-mean"},
     "rloo": _POLICY_GRADIENT
@@ -42,6 +42,8 @@ ALGORITHM_SETTINGS: Mapping[AlgorithmName, Mapping[str, Any]] = {
 ALGORITHM_KEYS = frozenset(key for row in ALGORITHM_SETTINGS.values() for key in row)
 COMPANIONS: Mapping[AlgorithmName, str] = {"ppo": "critic", "prime": "implicit reward model"}
 """Models that are trained beside the policy."""
+NEEDS_REFERENCE: frozenset[AlgorithmName] = frozenset({"dpo", "prime"})
+"""Algorithms that need the base model whatever their KL term."""
 NEEDS_TWO = frozenset(get_args(AlgorithmName)) - {"ppo", "reinforce++"}
 """Algorithms that compare the completions of one question with each other."""
 

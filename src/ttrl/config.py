@@ -102,7 +102,7 @@ class RunConfig(BaseModel):
     kl_in: Literal["loss", "reward"] | None = _own("where the KL term is added")
     entropy_coefficient: Rate | None = _own("weight of an entropy bonus in the loss")
     advantage_clip: Rate | None = _own("largest advantage, either way; 0: no limit")
-    importance_cap: Rate | None = _own("weigh tokens by trainer / sampler probability, at most this; 0: the ratio is taken to the sampler itself")
+    importance_cap: Rate | None = _own("weigh losses by trainer / sampler probability, at most this; 0: the ratio is taken to the sampler itself")
     refill_rounds: int | None = _own("rounds in which questions without two different rewards are replaced by others", ge=0)
     gae_lambda: float | None = _own("of generalized advantage estimation", ge=0, le=1)
     value_clip: Rate | None = _own("farthest that a value moves in a step; 0: no limit")
@@ -177,49 +177,41 @@ class ResolvedConfig:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Layers:
+    """Everything that was said, before it is checked."""
+
+    merged: dict[str, Any]
+    sources: dict[str, str]
+    own: frozenset[str]
+    """Keys that somebody set, and not only a preset."""
+
+
 def resolve(
-    command_line: Mapping[str, Any], *, environment: Mapping[str, str] | None = None
+    command_line: Mapping[str, Any],
+    *,
+    environment: Mapping[str, str] | None = None,
+    below: Mapping[str, Any] | None = None,
 ) -> ResolvedConfig:
     """Merges the layers and validates the outcome.
 
     Args:
         command_line: only what was given, by key; values may be strings.
         environment: `os.environ` when left out.
+        below: values that all layers lie on instead of defaults: those of a run that is resumed.
 
     Raises:
         ConfigError: an unknown key (the nearest name is offered), a bad value, a contradiction, a bad file.
     """
-    environment = os.environ if environment is None else environment
-    merged: dict[str, Any] = {}
-    sources: dict[str, str] = {}
-
-    def lay(values: Mapping[str, Any], source: str) -> None:
-        for key, value in values.items():
-            if key not in key_names():
-                raise ConfigError(_unknown(key, source))
-            merged[key] = value
-            sources[key] = source
-
-    from_environment = {
-        name.removeprefix(ENVIRONMENT_PREFIX).lower(): value
-        for name, value in sorted(environment.items())
-        if name.startswith(ENVIRONMENT_PREFIX)
-    }
-    files = command_line.get("config") or from_environment.get("config") or ()
-    if isinstance(files, str):
-        files = tuple(part for part in files.split(",") if part)
-    for file in files:
-        for path, values in _read_with_includes(file, ()):
-            lay(values, path)
-    lay(from_environment, "environment")
-    lay(command_line, "command line")
-    if files:
-        merged["config"] = files
+    layers = _layers(command_line, environment)
+    sources = layers.sources
+    merged = {k: v for k, v in (below or {}).items() if v is not None} | layers.merged
     read = _row(merged)
-    for key in [
-        k for k in merged if k in ALGORITHM_KEYS and k not in read and _is_preset(sources[k])
-    ]:
-        del merged[key], sources[key]  # a preset serves all algorithms
+    for key in [k for k in merged if k in ALGORITHM_KEYS - read.keys() and k not in layers.own]:
+        merged.pop(
+            key
+        )  # a preset serves all algorithms, and a run may be asked for another by mistake
+        sources.pop(key, None)
     for key, value in merged.items():
         if isinstance(value, bool) and key not in _SWITCHES:
             raise ConfigError(f"{sources[key]}: {key}={value}: wanted a value, not yes or no.")
@@ -237,6 +229,51 @@ def resolve(
         given=frozenset(sources),
         sources={key: sources.get(key) or _default_of(key, config) for key in key_names()},
     )
+
+
+def resumed_run(
+    command_line: Mapping[str, Any], *, environment: Mapping[str, str] | None = None
+) -> str | None:
+    """The run directory that some layer names with `resume`; its config has to be known to check the rest.
+
+    Raises:
+        ConfigError: an unknown key, or a bad file.
+    """
+    named = _layers(command_line, environment).merged.get("resume")
+    return None if named is None else str(named)
+
+
+def _layers(command_line: Mapping[str, Any], environment: Mapping[str, str] | None) -> _Layers:
+    environment = os.environ if environment is None else environment
+    merged: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    own: set[str] = set()
+
+    def lay(values: Mapping[str, Any], source: str, *, preset: bool = False) -> None:
+        for key, value in values.items():
+            if key not in key_names():
+                raise ConfigError(_unknown(key, source))
+            merged[key] = value
+            sources[key] = source
+            if not preset:
+                own.add(key)
+
+    from_environment = {
+        name.removeprefix(ENVIRONMENT_PREFIX).lower(): value
+        for name, value in sorted(environment.items())
+        if name.startswith(ENVIRONMENT_PREFIX)
+    }
+    files = command_line.get("config") or from_environment.get("config") or ()
+    if isinstance(files, str):
+        files = tuple(part for part in files.split(",") if part)
+    for file in files:
+        for path, values in _read_with_includes(file, ()):
+            lay(values, path, preset=_is_preset(path))
+    lay(from_environment, "environment")
+    lay(command_line, "command line")
+    if files:
+        merged["config"] = files
+    return _Layers(merged=merged, sources=sources, own=frozenset(own))
 
 
 def _default_of(key: str, config: RunConfig) -> str:

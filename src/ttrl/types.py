@@ -135,6 +135,11 @@ class ScoredGroup:
     skipped: str | None = None
     """Why nothing is learned from this group, where the rule says so."""
 
+    @property
+    def differs(self) -> bool:
+        """Whether it has two different rewards, and the rule has not left it out."""
+        return not self.skipped and len(set(self.rewards)) > 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSample:

@@ -102,13 +102,17 @@ def test_what_does_not_fit_together_is_refused_with_its_mending(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_preset_serves_every_algorithm_and_says_only_what_it_reads(call):
-    told = call("config", "--config", "paper", "--algorithm", "dpo", "--json").json
-    assert told["kl_coefficient"] == {"value": None, "source": "not read by dpo"}
+@pytest.mark.parametrize("name", ALGORITHM_SETTINGS)
+def test_a_preset_serves_every_algorithm_and_says_only_what_it_reads(name, call):
+    cap = ("--importance-cap", "2") if name in {"gspo", "rloo"} else ()  # it is in bfloat16
+    told = call("config", "--config", "paper", "--algorithm", name, *cap, "--json").json
     assert told["learning_rate"] == {"value": 5e-7, "source": "paper"}
-    told = call("config", "--config", "paper", "--algorithm", "ppo", "--json").json
-    assert told["critic_learning_rate"] == {"value": 1e-5, "source": "paper"}
-    assert told["dual_clip"] == {"value": 3.0, "source": "paper"}
+    preset = {"kl_coefficient": 1e-3, "dual_clip": 3.0, "critic_learning_rate": 1e-5}
+    for key, value in preset.items():
+        if key in ALGORITHM_SETTINGS[name]:
+            assert told[key] == {"value": value, "source": "paper"}
+        else:
+            assert told[key] == {"value": None, "source": f"not read by {name}"}
 
 
 def test_an_own_file_is_held_to_what_it_says(call, refused, tmp_path):
@@ -120,13 +124,36 @@ def test_an_own_file_is_held_to_what_it_says(call, refused, tmp_path):
     refused(call("config", "--config", str(own)), 2, "algorithm=['ppo']")
 
 
-def test_parameters_may_be_repeated_beside_resume(call, refused, small, tmp_path):
-    run = ("--out", tmp_path / "run")
-    assert call("train", *small, "--algorithm", "ppo", "--gae-lambda", "0.9", *run).code == 0
-    resume = ("train", "--resume", tmp_path / "run")
-    assert call(*resume, "--gae-lambda", "0.9").code == 0
-    assert call(*resume, env={"TTRL_GAE_LAMBDA": "0.9"}).code == 0
-    refused(call(*resume, "--gae-lambda", "0.8"), 4, "started with gae_lambda=0.9")
+def test_an_own_file_under_a_preset_is_held_to_what_it_says_too(call, refused, tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("kl_coefficient: 0.1\n")
+    outcome = call("config", "--config", str(own), "paper", "--algorithm", "dpo")
+    refused(outcome, 2, "is a parameter of grpo")
+
+
+def test_options_may_be_repeated_beside_resume_from_every_layer(call, refused, small, tmp_path):
+    started = ("--algorithm", "gspo", "--sampling-dtype", "bfloat16", "--importance-cap", "2")
+    run, file = tmp_path / "run", tmp_path / "resume.yaml"
+    votes = ("--votes-per-question", "70", "--trained-per-question", "70", "--steps", "1")
+    assert call("train", *small, *started, *votes, "--out", run).code == 0
+    resume = ("train", "--resume", run)
+    assert call(*resume).code == 0
+    assert call(*resume, "--importance-cap", "2").code == 0
+    assert call(*resume, "--sampling-dtype", "bfloat16").code == 0
+    assert call(*resume, "--trained-per-question", "70").code == 0
+    assert call(*resume, env={"TTRL_IMPORTANCE_CAP": "2.0"}).code == 0
+    assert call("train", env={"TTRL_RESUME": str(run), "TTRL_ALGORITHM": "gspo"}).code == 0
+    file.write_text(f"resume: {run}\nimportance_cap: 2\n")
+    assert call("train", "--config", str(file)).code == 0
+    for key, value in (("importance_cap", "3"), ("algorithm", "ppo"), ("algorithm", "dpo")):
+        told = refused(
+            call(*resume, "--" + key.replace("_", "-"), value), 4, f"started with {key}="
+        )
+        assert told == refused(call(*resume, env={f"TTRL_{key.upper()}": value}), 4).replace(
+            "environment", "command line"
+        )
+    file.write_text("algorithm: ppo\n")
+    refused(call(*resume, "--config", str(file)), 4, "started with algorithm='gspo'", str(file))
 
 
 def test_a_critic_without_room_is_refused_before_anything_is_written(
@@ -137,7 +164,7 @@ def test_a_critic_without_room_is_refused_before_anything_is_written(
     monkeypatch.setattr(room, "free_bytes", lambda device: 9_000_000)
     assert call("train", *small, "--dry-run").code == 0
     outcome = call("train", *small, "--algorithm", "ppo", "--out", tmp_path / "run")
-    assert outcome.code == 2 and "the critic, as large as the model" in outcome.err
+    assert outcome.code == 2 and "the critic (as large as the model)" in outcome.err
     assert "Traceback" not in outcome.err and not (tmp_path / "run").exists()
 
 

@@ -455,6 +455,11 @@ def test_a_run_of_an_older_version_is_told_by_its_version(call, refused, unfinis
         config.write("clip_ratio: 0.2\n")
     outcome = call("train", "--resume", unfinished.path)
     refused(outcome, 4, "written by ttrl 0.3.0", "'clip_ratio'", "Install ttrl==0.3.0")
+    (unfinished.path / "config.yaml").write_text("")  # that is damage, and no matter of versions
+    refused(call("train", "--resume", unfinished.path), 4, "damaged")
+    manifest["versions"] = ["0.3.0"]
+    file.write_text(json.dumps(manifest), "utf-8")
+    refused(call("train", "--resume", unfinished.path), 4, "damaged")
 
 
 @pytest.mark.parametrize("content", [b'{"inputs": ', b"[1]", b'{"inputs": [1]}', b"\xff"])

@@ -60,10 +60,30 @@ def test_no_room_for_a_critic_is_refused_with_what_helps(monkeypatch):
     with pytest.raises(ConfigError) as refused:
         room.check_room(Square(), RunConfig(algorithm="ppo"))
     told = str(refused.value)
-    assert "algorithm=ppo" in told and "the critic, as large as the model" in told
+    assert "algorithm=ppo" in told and "the critic (as large as the model)" in told
     assert "lora: 16" in told and "rloo" in told
     monkeypatch.setattr(room, "free_bytes", lambda device: 7 * WEIGHTS)
     room.check_room(Square(), RunConfig(algorithm="ppo"))
+
+
+def refusal(monkeypatch, model, **settings):
+    monkeypatch.setattr(room, "free_bytes", lambda device: -1)
+    with pytest.raises(ConfigError) as refused:
+        room.check_room(model, RunConfig(**settings))
+    return str(refused.value)
+
+
+def test_what_would_not_help_is_not_offered(monkeypatch, embedded):
+    import copy
+
+    assert "kl_coefficient: 0" in refusal(monkeypatch, Square(), kl_coefficient=0.1)
+    assert "kl_coefficient" not in refusal(
+        monkeypatch, Square(), algorithm="prime", kl_coefficient=0.1
+    )
+    assert "bfloat16" not in refusal(monkeypatch, Square(), algorithm="ppo")
+    adapted = adapt(copy.deepcopy(embedded.model), rank=2, seed=0)
+    told = refusal(monkeypatch, adapted, algorithm="ppo", lora=2)
+    assert "as large as" not in told and "lora" not in told and "dtype: bfloat16" in told
 
 
 def test_free_memory_is_the_smaller_of_machine_and_control_group(monkeypatch):

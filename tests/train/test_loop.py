@@ -7,7 +7,7 @@ from ttrl.answers.tasks import get_task
 from ttrl.config import RunConfig
 from ttrl.consensus.majority import MajorityReward
 from ttrl.rl.algorithms.registry import make_algorithm
-from ttrl.train.loop import Progress, questions_of_step, train
+from ttrl.train.loop import Progress, questions_of_step, spare_questions, train
 from ttrl.train.step import keep, mini_batches
 from ttrl.types import Question, TrainingSample
 
@@ -95,6 +95,17 @@ def test_epochs_differ_and_do_not_depend_on_the_order_of_the_file():
     assert questions_of_step(QUESTIONS[::-1], step=0, config=config) == first
 
 
+def test_spare_questions_are_all_others_and_not_those_of_the_next_step_first():
+    config = RunConfig(questions_per_step=4)
+    spare = [spare_questions(QUESTIONS, step=step, config=config) for step in range(3)]
+    for step, others in enumerate(spare):
+        own = questions_of_step(QUESTIONS, step=step, config=config)
+        assert sorted(q.id for q in [*own, *others]) == [q.id for q in QUESTIONS]
+        assert spare_questions(QUESTIONS[::-1], step=step, config=config) == others
+    following = questions_of_step(QUESTIONS, step=1, config=config)
+    assert spare[0][: len(following)] != following
+
+
 def test_the_vote_is_over_all_and_the_update_over_the_first_k(make_group):
     # all four elect 7; of the two kept one agrees
     _, sampler, learner, reports = run(make_group, {"0": boxed(7, 1, 7, 7)}, steps=1)
@@ -111,7 +122,9 @@ def test_full_agreement_is_a_skipped_step_and_then_the_end(make_group):
     (progress, why), sampler, learner, reports = run(
         make_group, {"0": boxed(7, 7, 7, 7)}, steps=50, stop_after_silent_steps=3
     )
-    assert progress.step == 3 and why == "full agreement: 3 steps without a gradient"
+    assert progress.step == 3 and why == (
+        "3 steps in a row without a gradient, at last because no group has two different rewards"
+    )
     assert learner.updates == [] and sampler.versions == 0
     assert {r.result.skipped for r in reports} == {"no group has two different rewards"}
 
@@ -296,7 +309,7 @@ def test_dapo_replaces_questions_whose_trained_completions_are_all_equal(make_gr
     config = RunConfig(questions_per_step=1, steps=1)
     (first,) = questions_of_step(QUESTIONS, step=0, config=config)
     script = {q.id: boxed(*([7, 7, 7, 1] if q is first else [7, 1, 7, 7])) for q in QUESTIONS}
-    settings = {"steps": 1, "questions_per_step": 1, "algorithm": "dapo"}
+    settings = {"steps": 1, "questions_per_step": 1, "algorithm": "dapo", "refill_rounds": 1}
     _, _, learner, reports = run(make_group, script, **settings)
     assert len(reports[0].votes) == 2 and len(learner.updates) == 1
     assert first.id not in trained(learner)[0]

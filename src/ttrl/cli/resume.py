@@ -19,28 +19,28 @@ INPUTS = {
 }
 
 
-def resolve_resumed(given: ResolvedConfig, directory: RunDirectory) -> ResolvedConfig:
+def resolve_resumed(command_line: Mapping[str, Any], directory: RunDirectory) -> ResolvedConfig:
     """The config the run was started with. Options given beside --resume may repeat it, not change it.
 
     Raises:
         CheckpointError: an option says something else than the run's config.
+        ConfigError: an option that is wrong in itself.
     """
     resumed = stored_config(directory)
+    given = resolve(command_line, below=resumed.as_dict(invocation=False))
     wanted, kept = given.as_dict(), resumed.as_dict()
     for key in sorted(given.given - INVOCATION_KEYS):
         if wanted[key] != kept[key]:
             raise CheckpointError(
                 f"--resume {directory.path}: it was started with {key}={kept[key]!r}, but the "
-                f"{given.sources[key]} "
-                f"says {wanted[key]!r}. A run goes on under its own settings: leave {key} out, or start "
-                "a new run with another --out."
+                f"{given.sources[key]} says {wanted[key]!r}. A run goes on under its own settings: leave "
+                f"{key} out, or start a new run with another --out."
             )
     if "out" in given.given:
         raise ConfigError(
             f"--out and --resume {directory.path} contradict each other: leave --out out."
         )
-    values = resumed.values.model_copy(update={"out": str(directory.path)})
-    return replace(resumed, values=values)
+    return replace(given, values=given.values.model_copy(update={"out": str(directory.path)}))
 
 
 def stored_config(directory: RunDirectory) -> ResolvedConfig:
@@ -55,15 +55,21 @@ def stored_config(directory: RunDirectory) -> ResolvedConfig:
             raise ConfigError("it is empty.")
         return resolve({"config": [str(file)]}, environment={})
     except ConfigError as error:
-        written = ((directory.read_json("manifest.json") or {}).get("versions") or {}).get("ttrl")
-        if written and written != version("ttrl"):
+        written = _written_by(directory)
+        if file.stat().st_size and written not in {None, version("ttrl")}:
             raise CheckpointError(
                 f"{file} was written by ttrl {written}, and this is {version('ttrl')}, which reads it no "
-                f"more: {error} Install ttrl=={written} to go on with the run or to export it."
+                f"more: {error} Install ttrl=={written} to go on with the run."
             ) from None
         raise CheckpointError(
             f"{file} is damaged: {error} Restore it, or start a new run."
         ) from None
+
+
+def _written_by(directory: RunDirectory) -> str | None:
+    versions = (directory.read_json("manifest.json") or {}).get("versions")
+    written = versions.get("ttrl") if isinstance(versions, dict) else None
+    return written if isinstance(written, str) else None
 
 
 def stored_inputs(directory: RunDirectory) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ttrl.algorithm_settings import ALGORITHM_SETTINGS, COMPANIONS
+from ttrl.algorithm_settings import ALGORITHM_SETTINGS, COMPANIONS, NEEDS_REFERENCE
 from ttrl.config import RunConfig
 from ttrl.errors import ConfigError
 
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-ONE_MODEL = ", ".join(name for name in ALGORITHM_SETTINGS if name not in {*COMPANIONS, "dpo"})
+ONE_MODEL = ", ".join(
+    name for name in ALGORITHM_SETTINGS if name not in {*COMPANIONS, *NEEDS_REFERENCE}
+)
 """Algorithms that can do without a model beside the policy, for messages."""
 
 
@@ -51,19 +53,22 @@ def check_room(model: PreTrainedModel, config: RunConfig) -> None:
     needed = sum(standing_memory(model, config).values()) - loaded
     if needed <= free:
         return
-    beside, fixes = ["gradients and optimizer"], []
-    if not config.lora:
-        fixes.append("lora: 16 (adapters share the base's weights)")
+    beside, fixes = ["gradients", "optimizer"], []
+    if config.algorithm in COMPANIONS:
+        size = "" if config.lora else " (as large as the model)"
+        beside.append(f"the {COMPANIONS[config.algorithm]}{size}")
     if make_algorithm(config).needs_reference and not config.lora:
         beside.append("a frozen copy of the base")
-        if config.kl_coefficient:
+        if config.algorithm not in NEEDS_REFERENCE:
             fixes.append("kl_coefficient: 0")
-    if config.algorithm in COMPANIONS:
-        beside.append(f"the {COMPANIONS[config.algorithm]}, as large as the model,")
-    if config.algorithm in {*COMPANIONS, "dpo"}:
+    if not config.lora:
+        fixes.append("lora: 16 (adapters share the base's weights)")
+    elif config.dtype == "float32":
+        fixes.append("dtype: bfloat16 (of the frozen base)")
+    if config.algorithm in {*COMPANIONS, *NEEDS_REFERENCE}:
         fixes.append(f"an algorithm with one model ({ONE_MODEL})")
     raise ConfigError(
-        f"algorithm={config.algorithm} on {config.model}: {' and '.join(beside)} need at least "
+        f"algorithm={config.algorithm} on {config.model}: {', '.join(beside)} need at least "
         f"{needed / 2**30:.1f} GiB beside the loaded model, and {free / 2**30:.1f} GiB are free on "
         f"{model.device}. What helps: {'; '.join([*fixes, 'a smaller model'])}."
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import sys
 import time
@@ -14,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from ttrl.cli.interrupts import Interrupts
 from ttrl.cli.options import make_parser, parse
-from ttrl.cli.resume import check_same_inputs, resolve_resumed, stored_config
+from ttrl.cli.resume import check_same_inputs, resolve_resumed
 from ttrl.cli.room import check_room
-from ttrl.config import ResolvedConfig, RunConfig, resolve
+from ttrl.config import ResolvedConfig, RunConfig, resolve, resumed_run
 from ttrl.consensus.rules import ANSWER_KEY, check_rule, make_rule
 from ttrl.errors import (
     EXIT_DONE,
@@ -46,24 +45,17 @@ def run(arguments: Sequence[str]) -> int:
     """The whole of a run; returns its exit code."""
     started = time.perf_counter()
     given = parse(make_parser("train", SUMMARY), arguments)
-    if named := given.get("resume", os.environ.get("TTRL_RESUME")):
-        # Parameters may be repeated beside --resume, and which ones there are depends on the algorithm.
-        given = {
-            "algorithm": stored_config(RunDirectory.open(Path(named))).values.algorithm,
-            **given,
-        }
-    resolved = resolve(given)
-    check_rule(resolved.values)  # before minutes go into loading a model
-    as_json = resolved.values.json_output
-    dry_run = resolved.values.dry_run
-    run_directory = None
-    if resolved.values.resume is not None:
-        run_directory = RunDirectory.open(Path(resolved.values.resume))
-        resolved = resolve_resumed(resolved, run_directory)
+    named, run_directory = resumed_run(given), None
+    if named is not None:
+        run_directory = RunDirectory.open(Path(named))
+        resolved = resolve_resumed(given, run_directory)
     else:
-        resolved = _with_out(resolved)
+        resolved = _with_out(resolve(given))
+    check_rule(resolved.values)  # before minutes go into loading a model
+    if named is None:
         refuse_existing(Path(str(resolved.values.out)))
-    if dry_run:
+    as_json = resolved.values.json_output
+    if resolved.values.dry_run:
         return _dry_run(resolved, as_json=as_json)
     with Interrupts() as interrupts:
         return _Run(resolved, run_directory, interrupts, started).go(as_json=as_json)

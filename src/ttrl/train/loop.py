@@ -13,7 +13,6 @@ from ttrl.consensus.summary import mean, vote_records
 from ttrl.engine.learner import Learner
 from ttrl.engine.optimizer import rate_share
 from ttrl.rl.algorithms.interface import Algorithm
-from ttrl.rl.algorithms.policy_gradient import NO_GROUP_DIFFERS, NO_REWARDS_DIFFER
 from ttrl.seeding import derive_seed
 from ttrl.train.step import ttrl_step
 from ttrl.types import Observer, Question, RewardRule, Sampler, StepResult, Task
@@ -94,9 +93,10 @@ def train(
     """
     while progress.step < config.steps:
         if progress.silent_steps >= config.stop_after_silent_steps:
-            agree = progress.silence in {NO_GROUP_DIFFERS, NO_REWARDS_DIFFER}
-            why = "full agreement" if agree else progress.silence
-            return progress, f"{why}: {progress.silent_steps} steps without a gradient"
+            return progress, (
+                f"{progress.silent_steps} steps in a row without a gradient, at last because "
+                f"{progress.silence}"
+            )
         share = rate_share(
             progress.step,
             schedule=config.schedule,

@@ -76,7 +76,7 @@ def ttrl_step(
     scored = vote_on(questions)
     kept = [keep(s, config, step) for s in scored]  # vote on M, train on K <= M
     for _ in range(config.refill_rounds or 0):
-        missing = len(questions) - sum(teaches(s) for s in kept)
+        missing = len(questions) - sum(s.differs for s in kept)
         further, spare = spare[:missing], spare[missing:]
         if further:
             scored += (more := vote_on(further))
@@ -89,7 +89,8 @@ def ttrl_step(
         "consensus/seconds": voted - begin - drawing,
     }
     if reason := algorithm.nothing_to_learn(kept):
-        reason = next((s.skipped for s in scored if s.skipped), reason)
+        if all(s.skipped for s in kept):
+            reason = str(kept[0].skipped)
         return StepResult(step=step, scored=tuple(scored), metrics=metrics, skipped=reason)
     before_update()
     learner.begin_step(rate_share)
@@ -123,11 +124,6 @@ def means(updates: Sequence[Metrics]) -> Metrics:
     found = {key: math.fsum(u[key] for u in updates) / len(updates) for key in updates[0]}
     found |= {key: math.fsum(u[key] for u in updates) for key in COUNTS}
     return found | {key: updates[0][key] for key in found if key.startswith("train/sampler_gap")}
-
-
-def teaches(scored: ScoredGroup) -> bool:
-    """Whether a group has two different rewards, and the rule has not left it out."""
-    return not scored.skipped and len(set(scored.rewards)) > 1
 
 
 def keep(scored: ScoredGroup, config: RunConfig, step: int) -> ScoredGroup:

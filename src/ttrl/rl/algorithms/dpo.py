@@ -63,12 +63,7 @@ class Dpo:
         self, scored: Sequence[ScoredGroup], models: Models
     ) -> tuple[list[TrainingSample], Metrics]:
         """Groups with two different rewards, with the reference's log-probabilities."""
-        samples = [
-            sample
-            for group in scored
-            if not group.skipped and len(set(group.rewards)) > 1
-            for sample in fold(group)
-        ]
+        samples = [sample for group in scored if group.differs for sample in fold(group)]
         references = models.reference_logprobs(completions_of(samples))
         return [
             replace(s, old_logprobs=reference)
@@ -106,9 +101,8 @@ class Dpo:
             loss = self.pair_losses(scores[won], scores[lost], lengths[won], lengths[lost])
             losses.append((loss * pairs).sum() / pairs.sum())
             apart = (scores[won] - scores[lost]).detach()
-            right.append(
-                ((1 + apart.sign()) / 2 * pairs).sum() / pairs.sum()
-            )  # a tie is half right
+            # A tie is half right.
+            right.append(((1 + apart.sign()) / 2 * pairs).sum() / pairs.sum())
         if not losses:
             return [], {}
         loss = torch.stack(losses).mean()

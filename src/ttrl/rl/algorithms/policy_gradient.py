@@ -21,8 +21,6 @@ from ttrl.rl.losses import Ratio, clipped_surrogate, log_ratios
 from ttrl.types import Completion, Metrics, ScoredGroup, TrainingSample
 
 Groups = list[list[TrainingSample]]
-NO_GROUP_DIFFERS = "no group has two different rewards"
-NO_REWARDS_DIFFER = "all rewards of the step are equal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,15 +74,15 @@ class PolicyGradient:
         """The samples with the advantages of their tokens, in the order of the groups."""
         raise NotImplementedError
 
-    def chosen(self, groups: Groups) -> Groups:
-        """The groups that count in the loss: all."""
-        return groups
+    def counts(self, scored: ScoredGroup) -> bool:
+        """Whether a group counts in the loss: unless the reward rule has left it out."""
+        return not scored.skipped
 
     def training_samples(
         self, scored: Sequence[ScoredGroup], models: Models
     ) -> tuple[list[TrainingSample], Metrics]:
-        """Groups that the reward rule left out give nothing."""
-        groups = self.chosen([fold(group) for group in scored if not group.skipped])
+        """Advantages, from rewards less KL penalties where the KL term is in the reward; then caps."""
+        groups = [fold(group) for group in scored if self.counts(group)]
         told: Metrics = {}
         if self.kl_coefficient and self.kl_in == "reward":
             groups, told = self._penalized(groups, models)
@@ -172,16 +170,16 @@ class GroupRelative(PolicyGradient):
 
 def no_group_differs(scored: Sequence[ScoredGroup]) -> str | None:
     """A reason, unless some group has two different rewards."""
-    if any(not group.skipped and len(set(group.rewards)) > 1 for group in scored):
+    if any(group.differs for group in scored):
         return None
-    return NO_GROUP_DIFFERS
+    return "no group has two different rewards"
 
 
 def no_rewards_differ(scored: Sequence[ScoredGroup]) -> str | None:
     """A reason, unless two rewards of the step differ."""
     if len({reward for group in scored if not group.skipped for reward in group.rewards}) > 1:
         return None
-    return NO_REWARDS_DIFFER
+    return "all rewards of the step are equal"
 
 
 def with_advantage(sample: TrainingSample, advantage: float) -> TrainingSample:
