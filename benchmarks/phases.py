@@ -76,9 +76,9 @@ def samples_of(groups: Sequence[Group], *, kept: int | None = None) -> list[Trai
     return samples
 
 
-def make_policy(model: Any) -> Policy:
+def make_policy(model: Any, *, gradient_checkpointing: bool = False) -> Policy:
     """A policy with the settings of a run."""
-    config = RunConfig()
+    config = RunConfig(gradient_checkpointing=gradient_checkpointing)
     return make_learner(model, make_algorithm(config), config).policy
 
 
