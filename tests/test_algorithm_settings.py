@@ -11,6 +11,7 @@ from ttrl.algorithm_settings import (
     ALGORITHM_SETTINGS,
     NEEDS_REFERENCE,
     NEEDS_TWO,
+    WHOLE_COMPLETION,
     readers_of,
 )
 from ttrl.config import RunConfig, resolve
@@ -75,6 +76,11 @@ def test_who_needs_the_base_model_without_a_kl_term():
     for name in ALGORITHM_SETTINGS:
         needs = make_algorithm(RunConfig(algorithm=name)).needs_reference
         assert needs == (name in NEEDS_REFERENCE)
+
+
+def test_whose_ratio_is_that_of_a_whole_completion():
+    whole = {n for n, made in ALGORITHMS.items() if getattr(made, "ratio", "token") != "token"}
+    assert whole == WHOLE_COMPLETION
 
 
 def test_readers_of_a_key():

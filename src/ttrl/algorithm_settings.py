@@ -44,6 +44,8 @@ COMPANIONS: Mapping[AlgorithmName, str] = {"ppo": "critic", "prime": "implicit r
 """Models that are trained beside the policy."""
 NEEDS_REFERENCE: frozenset[AlgorithmName] = frozenset({"dpo", "prime"})
 """Algorithms that need the base model whatever their KL term."""
+WHOLE_COMPLETION: frozenset[AlgorithmName] = frozenset({"gspo", "rloo"})
+"""Algorithms whose probability ratio is that of a whole completion."""
 NEEDS_TWO = frozenset(get_args(AlgorithmName)) - {"ppo", "reinforce++"}
 """Algorithms that compare the completions of one question with each other."""
 

@@ -177,35 +177,43 @@ class ResolvedConfig:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Layers:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layers:
     """Everything that was said, before it is checked."""
 
-    merged: dict[str, Any]
-    sources: dict[str, str]
+    merged: Mapping[str, Any]
+    sources: Mapping[str, str]
+    """Of the keys in `merged`."""
     own: frozenset[str]
     """Keys that somebody set, and not only a preset."""
 
 
 def resolve(
-    command_line: Mapping[str, Any],
-    *,
-    environment: Mapping[str, str] | None = None,
-    below: Mapping[str, Any] | None = None,
+    command_line: Mapping[str, Any], *, environment: Mapping[str, str] | None = None
 ) -> ResolvedConfig:
     """Merges the layers and validates the outcome.
 
     Args:
         command_line: only what was given, by key; values may be strings.
         environment: `os.environ` when left out.
-        below: values that all layers lie on instead of defaults: those of a run that is resumed.
 
     Raises:
         ConfigError: an unknown key (the nearest name is offered), a bad value, a contradiction, a bad file.
     """
-    layers = _layers(command_line, environment)
-    sources = layers.sources
-    merged = {k: v for k, v in (below or {}).items() if v is not None} | layers.merged
+    return settle(read_layers(command_line, environment=environment))
+
+
+def settle(layers: Layers, *, below: Mapping[str, Any] | None = None) -> ResolvedConfig:
+    """Validates layers.
+
+    Args:
+        below: values that all layers lie on instead of defaults: those of a run that is resumed.
+
+    Raises:
+        ConfigError: a bad value, or a contradiction.
+    """
+    sources = dict(layers.sources)
+    merged = {k: v for k, v in (below or {}).items() if v is not None} | dict(layers.merged)
     read = _row(merged)
     for key in [k for k in merged if k in ALGORITHM_KEYS - read.keys() and k not in layers.own]:
         merged.pop(
@@ -231,19 +239,14 @@ def resolve(
     )
 
 
-def resumed_run(
+def read_layers(
     command_line: Mapping[str, Any], *, environment: Mapping[str, str] | None = None
-) -> str | None:
-    """The run directory that some layer names with `resume`; its config has to be known to check the rest.
+) -> Layers:
+    """YAML files, environment and command line, each file read once: it may be a pipe.
 
     Raises:
         ConfigError: an unknown key, or a bad file.
     """
-    named = _layers(command_line, environment).merged.get("resume")
-    return None if named is None else str(named)
-
-
-def _layers(command_line: Mapping[str, Any], environment: Mapping[str, str] | None) -> _Layers:
     environment = os.environ if environment is None else environment
     merged: dict[str, Any] = {}
     sources: dict[str, str] = {}
@@ -273,7 +276,7 @@ def _layers(command_line: Mapping[str, Any], environment: Mapping[str, str] | No
     lay(command_line, "command line")
     if files:
         merged["config"] = files
-    return _Layers(merged=merged, sources=sources, own=frozenset(own))
+    return Layers(merged=merged, sources=sources, own=frozenset(own))
 
 
 def _default_of(key: str, config: RunConfig) -> str:

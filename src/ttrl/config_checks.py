@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ttrl.algorithm_settings import ALGORITHM_KEYS, ALGORITHM_SETTINGS, NEEDS_TWO, readers_of
+from ttrl.algorithm_settings import (
+    ALGORITHM_KEYS,
+    ALGORITHM_SETTINGS,
+    NEEDS_TWO,
+    WHOLE_COMPLETION,
+    readers_of,
+)
 from ttrl.errors import ConfigError
 from ttrl.types import SIMILAR_TASKS
 
@@ -45,7 +51,7 @@ def check_together(values: RunConfig, sources: Mapping[str, str]) -> None:
 
 def _check_algorithm(values: RunConfig, sources: Mapping[str, str]) -> None:
     name, row = values.algorithm, ALGORITHM_SETTINGS[values.algorithm]
-    for key in ALGORITHM_KEYS - row.keys():
+    for key in sorted(ALGORITHM_KEYS - row.keys()):
         if getattr(values, key) is not None:
             raise ConfigError(
                 f"{sources[key]}: {key}={getattr(values, key)} is a parameter of "
@@ -58,14 +64,14 @@ def _check_algorithm(values: RunConfig, sources: Mapping[str, str]) -> None:
             "completions of one question with each other, and one alone has nobody to be compared with. "
             "Set trained_per_question to at least 2, or algorithm to ppo or reinforce++."
         )
-    if name in {"gspo", "rloo"} and values.loss_aggregation != "sequence-mean":
+    if name in WHOLE_COMPLETION and values.loss_aggregation != "sequence-mean":
         raise ConfigError(
             f"loss_aggregation={values.loss_aggregation} with algorithm={name}: its ratio is that of a whole "
             "completion, so there is one loss per completion and nothing else to average. Leave "
             "loss_aggregation out, or choose grpo or dr-grpo."
         )
     short = "bfloat16" in (values.dtype, values.sampling_dtype)
-    if name in {"gspo", "rloo"} and short and not values.importance_cap:
+    if name in WHOLE_COMPLETION and short and not values.importance_cap:
         raise ConfigError(
             f"algorithm={name} in bfloat16 without importance_cap: over a whole completion, sampler and "
             "trainer differ by more than its clip range, so updates would be clipped for no reason. Set "

@@ -2,6 +2,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 
 import pytest
 import yaml
@@ -62,6 +63,15 @@ def test_a_preset_is_named_like_a_file(call):
     told = call("config", "--config", "paper", "--seed", "7", "--json").json
     assert told["learning_rate"] == {"value": 5e-7, "source": "paper"}
     assert told["seed"] == {"value": 7, "source": "command line"}
+
+
+def test_a_config_file_may_be_a_pipe_since_it_is_read_once(call, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=("steps: 7\n",), daemon=True)
+    writer.start()
+    outcome = call("train", "--config", str(pipe), "--dry-run", "--json")
+    assert outcome.json["config"]["steps"] == 7
 
 
 def test_the_environment_names_config_files_too(call, yaml_file):

@@ -1,11 +1,13 @@
 import copy
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 
 from ttrl.engine.adapters import adapt
 from ttrl.engine.critic import Critic
+from ttrl.engine.optimizer import MasterAdamW
 from ttrl.engine.token_model import TokenModel
 from ttrl.engine.twin import twin
 from ttrl.types import Completion, TrainingSample
@@ -17,9 +19,7 @@ def critic_of(model, *, value_clip=0.0, learning_rate=1e-3, budget=10_000):
         tokens,
         learning_rate=learning_rate,
         value_clip=value_clip,
-        beta2=0.99,
-        weight_decay=0.0,
-        clip_norm=1.0,
+        adamw=partial(MasterAdamW, beta2=0.99, weight_decay=0.0, clip_norm=1.0),
     )
 
 

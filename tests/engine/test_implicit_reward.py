@@ -1,11 +1,13 @@
 import copy
 import math
+from functools import partial
 
 import pytest
 import torch
 
 from ttrl.engine.adapters import adapt
 from ttrl.engine.implicit_reward import ImplicitReward
+from ttrl.engine.optimizer import MasterAdamW
 from ttrl.engine.token_model import TokenModel
 from ttrl.engine.twin import twin
 from ttrl.types import Completion, TrainingSample
@@ -24,9 +26,7 @@ def reward_model_of(model, *, beta=0.05, learning_rate=2e-4):
         ),
         beta=beta,
         learning_rate=learning_rate,
-        beta2=0.99,
-        weight_decay=0.0,
-        clip_norm=1.0,
+        adamw=partial(MasterAdamW, beta2=0.99, weight_decay=0.0, clip_norm=1.0),
     )
 
 

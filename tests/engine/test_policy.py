@@ -137,7 +137,7 @@ def test_folding_equal_completions_leaves_the_gradient_as_it_was(random_model, t
 
 def test_on_policy_the_ratio_is_one_so_sampler_and_trainer_agree(random_model, tokenizer):
     class Ratios:
-        aggregation, wants_entropy, wants_reference = "token-mean", False, False
+        loss_aggregation, wants_entropy, wants_reference = "token-mean", False, False
 
         def loss(self, batch, predictions):
             self.gap = (predictions.logprobs - batch.old_logprobs).abs().max().item()

@@ -138,7 +138,7 @@ def evaluate() -> Callable[..., Outcome]:
         if logprobs is None:
             assert ratios is not None
             logprobs = [[math.log(r) - 1 for r in row] for row in ratios]
-        shares = token_shares(samples, algorithm.aggregation, longest=longest)
+        shares = token_shares(samples, algorithm.loss_aggregation, longest=longest)
         total, sums = 0.0, dict[str, float]()
         gradient: list[list[float]] = [[] for _ in samples]
         for batch in micro_batches(

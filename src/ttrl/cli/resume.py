@@ -7,7 +7,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
-from ttrl.config import INVOCATION_KEYS, ResolvedConfig, resolve
+from ttrl.config import INVOCATION_KEYS, Layers, ResolvedConfig, resolve, settle
 from ttrl.errors import CheckpointError, ConfigError
 from ttrl.recording.run_directory import RunDirectory
 
@@ -19,7 +19,7 @@ INPUTS = {
 }
 
 
-def resolve_resumed(command_line: Mapping[str, Any], directory: RunDirectory) -> ResolvedConfig:
+def resolve_resumed(layers: Layers, directory: RunDirectory) -> ResolvedConfig:
     """The config the run was started with. Options given beside --resume may repeat it, not change it.
 
     Raises:
@@ -27,7 +27,7 @@ def resolve_resumed(command_line: Mapping[str, Any], directory: RunDirectory) ->
         ConfigError: an option that is wrong in itself.
     """
     resumed = stored_config(directory)
-    given = resolve(command_line, below=resumed.as_dict(invocation=False))
+    given = settle(layers, below=resumed.as_dict(invocation=False))
     wanted, kept = given.as_dict(), resumed.as_dict()
     for key in sorted(given.given - INVOCATION_KEYS):
         if wanted[key] != kept[key]:

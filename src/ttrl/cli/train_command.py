@@ -15,7 +15,7 @@ from ttrl.cli.interrupts import Interrupts
 from ttrl.cli.options import make_parser, parse
 from ttrl.cli.resume import check_same_inputs, resolve_resumed
 from ttrl.cli.room import check_room
-from ttrl.config import ResolvedConfig, RunConfig, resolve, resumed_run
+from ttrl.config import ResolvedConfig, RunConfig, read_layers, settle
 from ttrl.consensus.rules import ANSWER_KEY, check_rule, make_rule
 from ttrl.errors import (
     EXIT_DONE,
@@ -44,13 +44,13 @@ SUMMARY = (
 def run(arguments: Sequence[str]) -> int:
     """The whole of a run; returns its exit code."""
     started = time.perf_counter()
-    given = parse(make_parser("train", SUMMARY), arguments)
-    named, run_directory = resumed_run(given), None
+    layers = read_layers(parse(make_parser("train", SUMMARY), arguments))
+    named, run_directory = layers.merged.get("resume"), None
     if named is not None:
-        run_directory = RunDirectory.open(Path(named))
-        resolved = resolve_resumed(given, run_directory)
+        run_directory = RunDirectory.open(Path(str(named)))
+        resolved = resolve_resumed(layers, run_directory)
     else:
-        resolved = _with_out(resolve(given))
+        resolved = _with_out(settle(layers))
     check_rule(resolved.values)  # before minutes go into loading a model
     if named is None:
         refuse_existing(Path(str(resolved.values.out)))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from ttrl.engine.fast.weights import base_of
-from ttrl.engine.optimizer import MasterAdamW
+from ttrl.engine.optimizer import MakeOptimizer
 from ttrl.engine.token_model import TokenModel
 from ttrl.engine.twin import load_weights, trained_weights
 from ttrl.rl.aggregation import token_shares
@@ -23,6 +23,7 @@ class Critic:
 
     Args:
         tokens: the forward pass of a model that is not the policy (`ttrl.engine.twin`).
+        adamw: makes the optimizer of named weights.
         value_clip: how far values may move in one step; 0 leaves them free.
     """
 
@@ -30,11 +31,9 @@ class Critic:
         self,
         tokens: TokenModel,
         *,
+        adamw: MakeOptimizer,
         learning_rate: float,
         value_clip: float,
-        beta2: float,
-        weight_decay: float,
-        clip_norm: float,
     ) -> None:
         self._tokens = tokens
         self._learning_rate = learning_rate
@@ -44,13 +43,8 @@ class Critic:
         self._head = nn.Linear(width, 1, device=model.device, dtype=torch.float32)
         nn.init.zeros_(self._head.weight)
         nn.init.zeros_(self._head.bias)
-        head = [(f"value_head.{name}", p) for name, p in self._head.named_parameters()]
-        self._optimizer = MasterAdamW(
-            [*model.named_parameters(), *head],
-            beta2=beta2,
-            weight_decay=weight_decay,
-            clip_norm=clip_norm,
-        )
+        self._learned = nn.ModuleDict({"model": model, "value_head": self._head})
+        self._optimizer = adamw(self._learned.named_parameters())
 
     def values(self, completions: Sequence[Completion]) -> list[tuple[float, ...]]:
         """Before each token of each completion."""
@@ -85,9 +79,8 @@ class Critic:
 
     def state(self) -> dict[str, dict[str, Tensor]]:
         """Weights and optimizer, as files of a checkpoint."""
-        weights = trained_weights(self._tokens.model)
-        head = {f"value_head.{n}": p.detach().clone() for n, p in self._head.named_parameters()}
-        return {"critic": weights | head, "critic-optimizer": self._optimizer.state()}
+        weights = trained_weights(self._learned)
+        return {"critic": weights, "critic-optimizer": self._optimizer.state()}
 
     def load_state(self, tensors: dict[str, dict[str, Tensor]]) -> None:
         """The inverse of `state`.
@@ -95,9 +88,7 @@ class Critic:
         Raises:
             KeyError: state of another model.
         """
-        load_weights(self._tokens.model, tensors["critic"])
-        for name, parameter in self._head.named_parameters():
-            parameter.data.copy_(tensors["critic"][f"value_head.{name}"])
+        load_weights(self._learned, tensors["critic"])
         self._optimizer.load_state(tensors["critic-optimizer"])
 
     def _values(self, batch: Batch) -> Tensor:

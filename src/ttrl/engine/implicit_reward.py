@@ -8,7 +8,7 @@ from dataclasses import replace
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from ttrl.engine.optimizer import MasterAdamW
+from ttrl.engine.optimizer import MakeOptimizer
 from ttrl.engine.token_model import TokenModel
 from ttrl.engine.twin import load_weights, trained_weights
 from ttrl.types import Metrics, TrainingSample
@@ -20,6 +20,7 @@ class ImplicitReward:
     Args:
         tokens: the forward pass of phi (`ttrl.engine.twin`).
         reference: that of the base model.
+        adamw: makes the optimizer of named weights.
     """
 
     def __init__(
@@ -27,22 +28,15 @@ class ImplicitReward:
         tokens: TokenModel,
         reference: TokenModel,
         *,
+        adamw: MakeOptimizer,
         beta: float,
         learning_rate: float,
-        beta2: float,
-        weight_decay: float,
-        clip_norm: float,
     ) -> None:
         self._tokens = tokens
         self._reference = reference
         self._beta = beta
         self._learning_rate = learning_rate
-        self._optimizer = MasterAdamW(
-            tokens.model.named_parameters(),
-            beta2=beta2,
-            weight_decay=weight_decay,
-            clip_norm=clip_norm,
-        )
+        self._optimizer = adamw(tokens.model.named_parameters())
 
     def learn(
         self, samples: Sequence[TrainingSample], *, rate_share: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from torch import Tensor
@@ -128,11 +128,12 @@ def make_learner(
             without_adapter=without_adapter,
         )
 
-    optimizing: Mapping[str, float] = {
-        "beta2": config.adam_beta2,
-        "weight_decay": config.weight_decay,
-        "clip_norm": config.clip_norm,
-    }
+    adamw = partial(
+        MasterAdamW,
+        beta2=config.adam_beta2,
+        weight_decay=config.weight_decay,
+        clip_norm=config.clip_norm,
+    )
     reference = critic = implicit_reward = None
     if algorithm.needs_reference:
         adapted = hasattr(model, "peft_config")
@@ -143,22 +144,22 @@ def make_learner(
     if isinstance(algorithm, Ppo):
         critic = Critic(
             tokens(twin(model)),
+            adamw=adamw,
             learning_rate=algorithm.critic_learning_rate,
             value_clip=algorithm.value_clip,
-            **optimizing,
         )
     if isinstance(algorithm, Prime):
         assert reference is not None
         implicit_reward = ImplicitReward(
             tokens(twin(model)),
             reference,
+            adamw=adamw,
             beta=algorithm.prime_beta,
             learning_rate=algorithm.prime_learning_rate,
-            **optimizing,
         )
     policy = Policy(
         tokens(model),
-        optimizer=MasterAdamW(model.named_parameters(), **optimizing),
+        optimizer=adamw(model.named_parameters()),
         reference=reference,
         longest=config.max_tokens,
     )

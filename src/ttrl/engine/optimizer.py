@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import torch
@@ -115,3 +115,7 @@ class MasterAdamW:
                     self._adamw.state[master][key] = (
                         tensor.clone() if key == "step" else tensor.to(master.device, copy=True)
                     )
+
+
+MakeOptimizer = Callable[[Iterable[tuple[str, nn.Parameter]]], MasterAdamW]
+"""Makes the optimizer of named weights, with the settings of the run."""

@@ -55,7 +55,7 @@ class Policy:
         Raises:
             NumericsError: a loss or gradient that is not finite; the weights are as before.
         """
-        shares = token_shares(samples, algorithm.aggregation, longest=self._longest)
+        shares = token_shares(samples, algorithm.loss_aggregation, longest=self._longest)
         # A KL term or an entropy bonus teaches from every token; a surrogate without advantage nothing.
         every = algorithm.wants_reference or algorithm.wants_entropy
         live = [i for i, s in enumerate(samples) if every or any(s.advantages)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 
@@ -15,7 +15,7 @@ def twin(model: PreTrainedModel) -> PreTrainedModel:
     return made
 
 
-def trained_weights(model: PreTrainedModel) -> dict[str, Tensor]:
+def trained_weights(model: nn.Module) -> dict[str, Tensor]:
     """By name; what a checkpoint has to hold of a twin."""
     return {
         name: p.detach().clone().contiguous()
@@ -24,7 +24,7 @@ def trained_weights(model: PreTrainedModel) -> dict[str, Tensor]:
     }
 
 
-def load_weights(model: PreTrainedModel, tensors: dict[str, Tensor]) -> None:
+def load_weights(model: nn.Module, tensors: dict[str, Tensor]) -> None:
     """The inverse of `trained_weights`.
 
     Raises:

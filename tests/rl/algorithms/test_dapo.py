@@ -19,7 +19,7 @@ def test_the_upper_clip_is_higher_than_the_lower(
     samples, _ = algorithm.training_samples([two()], fake_models())
     # 1.28 + 1 + 0.5 and -0.8 - 4
     assert evaluate(algorithm, samples, RATIOS).loss == pytest.approx(expected, abs=1e-5)
-    assert make("dapo").aggregation == "token-mean"
+    assert make("dapo").loss_aggregation == "token-mean"
 
 
 def test_the_gradient_by_hand(make, fake_models, two, evaluate):

@@ -41,7 +41,7 @@ class Dpo:
         return True
 
     @property
-    def aggregation(self) -> Aggregation:
+    def loss_aggregation(self) -> Aggregation:
         """The pairs have weighed the completions already."""
         return "sum"
 

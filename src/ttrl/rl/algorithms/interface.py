@@ -67,7 +67,7 @@ class Algorithm(Protocol):
         ...
 
     @property
-    def aggregation(self) -> Aggregation:
+    def loss_aggregation(self) -> Aggregation:
         """How the losses of tokens become one."""
         ...
 

@@ -6,6 +6,7 @@ An algorithm is then its advantages, and sometimes another ratio.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
@@ -24,7 +25,7 @@ Groups = list[list[TrainingSample]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyGradient:
+class PolicyGradient(ABC):
     """The shared part. The old policy of the ratio is the sampler, unless `importance_cap` is set."""
 
     clip_low: float
@@ -52,11 +53,6 @@ class PolicyGradient:
         return self.kl_coefficient > 0
 
     @property
-    def aggregation(self) -> Aggregation:
-        """As configured."""
-        return self.loss_aggregation
-
-    @property
     def wants_entropy(self) -> bool:
         """For the bonus."""
         return self.entropy_coefficient > 0
@@ -70,9 +66,9 @@ class PolicyGradient:
         """Completions of a question are compared with each other."""
         return no_group_differs(scored)
 
+    @abstractmethod
     def credit(self, groups: Groups, models: Models) -> tuple[list[TrainingSample], Metrics]:
         """The samples with the advantages of their tokens, in the order of the groups."""
-        raise NotImplementedError
 
     def counts(self, scored: ScoredGroup) -> bool:
         """Whether a group counts in the loss: unless the reward rule has left it out."""
@@ -154,9 +150,9 @@ class GroupRelative(PolicyGradient):
 
     __slots__ = ()
 
+    @abstractmethod
     def compare(self, rewards: Sequence[float], weights: Sequence[float]) -> tuple[float, ...]:
         """Advantages of the distinct completions of one question.   [G]"""
-        raise NotImplementedError
 
     def credit(self, groups: Groups, models: Models) -> tuple[list[TrainingSample], Metrics]:
         """A KL penalty counts with its sum over the completion."""
