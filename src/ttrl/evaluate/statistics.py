@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ttrl.errors import ConfigError, DataError
+from ttrl.seeding import derive_seed
 
 _CELLS_AT_A_TIME = 2_000_000
 """Bounds the memory of a bootstrap over very many questions."""
@@ -51,26 +52,9 @@ def bootstrap_interval(
         ConfigError: a confidence not between 0 and 1, or no resamples.
         DataError: no questions.
     """
-    if not 0 < confidence < 1:
-        raise ConfigError(f"confidence={confidence}: wanted a share between 0 and 1, such as 0.95.")
-    if resamples < 1:
-        raise ConfigError(f"resamples={resamples}: wanted at least 1, such as 2000.")
-    values = np.asarray(per_question, dtype=np.float64)
-    if values.size == 0:
-        raise DataError("bootstrap: got no questions, wanted at least 1. Evaluate some questions.")
-    if np.all(values == values[0]):  # resampled means would differ in the last digit
-        return float(values[0]), float(values[0])
-    rng = np.random.default_rng(seed)
-    size = values.size
-    rows = max(1, _CELLS_AT_A_TIME // size)
-    means = np.concatenate(
-        [
-            values[rng.integers(size, size=(min(rows, resamples - done), size))].mean(axis=1)
-            for done in range(0, resamples, rows)
-        ]
-    )
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(means, (tail, 1 - tail))
+    tails = _tails(confidence)
+    means = _resampled_means(per_question, seed=seed, resamples=resamples)
+    low, high = np.quantile(means, tails)
     return float(low), float(high)
 
 
@@ -97,3 +81,55 @@ def difference_interval(
         )
     differences = [late - early for early, late in zip(before, after, strict=True)]
     return bootstrap_interval(differences, seed=seed, confidence=confidence, resamples=resamples)
+
+
+def independent_difference_interval(
+    first: Sequence[float],
+    second: Sequence[float],
+    *,
+    seed: int,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of mean(first) - mean(second), of different questions.
+
+    Each list is resampled on its own, so the lists may have different lengths.
+
+    Raises:
+        ConfigError: a confidence not between 0 and 1, or no resamples.
+        DataError: no questions in one of them.
+    """
+    means = [
+        _resampled_means(values, seed=derive_seed(seed, name), resamples=resamples)
+        for name, values in (("first", first), ("second", second))
+    ]
+    low, high = np.quantile(means[0] - means[1], _tails(confidence))
+    return float(low), float(high)
+
+
+def _resampled_means(
+    per_question: Sequence[float], *, seed: int, resamples: int
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Means of questions drawn with replacement, one per resample.   [resamples]"""
+    if resamples < 1:
+        raise ConfigError(f"resamples={resamples}: wanted at least 1, such as 2000.")
+    values = np.asarray(per_question, dtype=np.float64)
+    if values.size == 0:
+        raise DataError("bootstrap: got no questions, wanted at least 1. Evaluate some questions.")
+    if np.all(values == values[0]):  # resampled means would differ in the last digit
+        return np.full(resamples, values[0])
+    rng = np.random.default_rng(seed)
+    size = values.size
+    rows = max(1, _CELLS_AT_A_TIME // size)
+    return np.concatenate(
+        [
+            values[rng.integers(size, size=(min(rows, resamples - done), size))].mean(axis=1)
+            for done in range(0, resamples, rows)
+        ]
+    )
+
+
+def _tails(confidence: float) -> tuple[float, float]:
+    if not 0 < confidence < 1:
+        raise ConfigError(f"confidence={confidence}: wanted a share between 0 and 1, such as 0.95.")
+    return (1 - confidence) / 2, (1 + confidence) / 2

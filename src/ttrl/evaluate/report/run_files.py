@@ -23,7 +23,10 @@ class RunFiles:
     """Indented JSON, or as it was written if it is not JSON; empty if there is none."""
     records: tuple[Mapping[str, Any], ...]
     """Lines of metrics.jsonl, one per step (the last one of a step counts), in order."""
-    broken_lines: int
+    visits: tuple[Mapping[str, Any], ...]
+    """Lines of votes.jsonl, one per question and step (the last one counts), in order of steps."""
+    broken_lines: Mapping[str, tuple[int, ...]]
+    """By file: the numbers of the lines, from 1, that are no record; files without any are left out."""
     evaluations: Mapping[tuple[str, str], Mapping[str, Any]]
     """By (set, 'base' or 'final')."""
     unreadable: tuple[str, ...]
@@ -36,14 +39,17 @@ def read_run(run_directory: Path) -> RunFiles:
     Raises:
         CheckpointError: there is no readable result.json.
     """
-    records, broken_lines = _read_records(run_directory / "metrics.jsonl")
+    records, broken_records = _read_records(run_directory / "metrics.jsonl")
+    visits, broken_visits = _read_records(run_directory / "votes.jsonl", also_by="question")
+    broken = {"metrics.jsonl": broken_records, "votes.jsonl": broken_visits}
     evaluations, unreadable = _read_evaluations(run_directory / "evaluations")
     return RunFiles(
         result=_read_result(run_directory / "result.json"),
         config=_text(run_directory / "config.yaml"),
         manifest=_indented(_text(run_directory / "manifest.json")),
         records=records,
-        broken_lines=broken_lines,
+        visits=visits,
+        broken_lines={file: lines for file, lines in broken.items() if lines},
         evaluations=evaluations,
         unreadable=unreadable,
     )
@@ -62,19 +68,24 @@ def _read_result(path: Path) -> Mapping[str, Any]:
     return result
 
 
-def _read_records(path: Path) -> tuple[tuple[Mapping[str, Any], ...], int]:
-    by_step: dict[float, Mapping[str, Any]] = {}
-    broken = 0
-    for line in _text(path).split("\n"):
+def _read_records(
+    path: Path, *, also_by: str | None = None
+) -> tuple[tuple[Mapping[str, Any], ...], tuple[int, ...]]:
+    """Records by step, and by the text under `also_by` where one step has several."""
+    found: dict[tuple[float, str], Mapping[str, Any]] = {}
+    broken = []
+    for line_number, line in enumerate(_text(path).split("\n"), 1):
         if not line.strip():
             continue
         record = mapping(_parsed(line))
         step = finite(record.get("step"))
-        if step is None:
-            broken += 1
+        name = "" if also_by is None else record.get(also_by)
+        if step is None or not isinstance(name, str):
+            broken.append(line_number)
         else:
-            by_step[step] = record
-    return tuple(by_step[step] for step in sorted(by_step)), broken
+            found[step, name] = record
+    order = sorted(found, key=lambda place: place[0])
+    return tuple(found[place] for place in order), tuple(broken)
 
 
 def _read_evaluations(
