@@ -11,6 +11,7 @@ from ttrl.evaluate.report.paired import Evaluations, Record, by_id, completions,
 from ttrl.evaluate.report.quantities import entries, finite, mapping, number, percent
 from ttrl.evaluate.statistics import mean, pass_at_k
 
+_POWERS = tuple(2**exponent for exponent in range(11))
 _LABELS = {"pass": "pass@k", "maj": "maj@k"}
 
 
@@ -95,7 +96,7 @@ def _from_records(records: Sequence[Record]) -> dict[str, dict[int, float]]:
     graded = [record for record in records if number(record, "correct") is not None]
     sizes = {completions(record) for record in graded}
     samples = sizes.pop() if len(sizes) == 1 else 0
-    powers = [2**exponent for exponent in range(samples.bit_length()) if 2**exponent <= samples]
+    powers = [k for k in _POWERS if k <= samples]
     return {
         "pass": {
             k: round(100 * mean([pass_at_k(samples, correct(r), k) for r in graded]), 2)

@@ -71,7 +71,8 @@ class Pairs:
     def change_of(self, metric: str) -> Gain | None:
         """Change of 'avg@n', 'maj@n' or 'pass@k' as records tell it, else None."""
         prefix, _, size = metric.partition("@")
-        k, samples = int(size) if size.isascii() and size.isdigit() else 0, self.samples
+        k = int(size) if size.isascii() and size.isdigit() and len(size) < 5 else 0
+        samples = self.samples
         if prefix == "avg" and 0 < k == samples:
             return self.change(share_right)
         if prefix == "maj" and 0 < k == samples:

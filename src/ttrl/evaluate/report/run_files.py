@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ttrl.errors import CheckpointError
 from ttrl.evaluate.report.quantities import finite, mapping
+from ttrl.evaluate.report.visits import Visit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class RunFiles:
     """Indented JSON, or as it was written if it is not JSON; empty if there is none."""
     records: tuple[Mapping[str, Any], ...]
     """Lines of metrics.jsonl, one per step (the last one of a step counts), in order."""
-    visits: tuple[Mapping[str, Any], ...]
+    visits: tuple[Visit, ...]
     """Lines of votes.jsonl, one per question and step (the last one counts), in order of steps."""
     broken_lines: Mapping[str, tuple[int, ...]]
     """By file: the numbers of the lines, from 1, that are no record; files without any are left out."""
@@ -40,7 +41,7 @@ def read_run(run_directory: Path) -> RunFiles:
         CheckpointError: there is no readable result.json.
     """
     records, broken_records = _read_records(run_directory / "metrics.jsonl")
-    visits, broken_visits = _read_records(run_directory / "votes.jsonl", also_by="question")
+    visits, broken_visits = _read_visits(run_directory / "votes.jsonl")
     broken = {"metrics.jsonl": broken_records, "votes.jsonl": broken_visits}
     evaluations, unreadable = _read_evaluations(run_directory / "evaluations")
     return RunFiles(
@@ -68,24 +69,42 @@ def _read_result(path: Path) -> Mapping[str, Any]:
     return result
 
 
-def _read_records(
-    path: Path, *, also_by: str | None = None
-) -> tuple[tuple[Mapping[str, Any], ...], tuple[int, ...]]:
-    """Records by step, and by the text under `also_by` where one step has several."""
-    found: dict[tuple[float, str], Mapping[str, Any]] = {}
+def _read_records(path: Path) -> tuple[tuple[Mapping[str, Any], ...], tuple[int, ...]]:
+    """The records by step, and the numbers of broken lines."""
+    by_step: dict[float, Mapping[str, Any]] = {}
     broken = []
-    for line_number, line in enumerate(_text(path).split("\n"), 1):
-        if not line.strip():
-            continue
-        record = mapping(_parsed(line))
+    for line_number, record in _records(path):
         step = finite(record.get("step"))
-        name = "" if also_by is None else record.get(also_by)
-        if step is None or not isinstance(name, str):
+        if step is None:
             broken.append(line_number)
         else:
-            found[step, name] = record
+            by_step[step] = record
+    return tuple(by_step[step] for step in sorted(by_step)), tuple(broken)
+
+
+def _read_visits(path: Path) -> tuple[tuple[Visit, ...], tuple[int, ...]]:
+    """The visits by step and question, and the numbers of broken lines."""
+    found: dict[tuple[float, str], Visit] = {}
+    broken = []
+    for line_number, record in _records(path):
+        step, question = finite(record.get("step")), record.get("question")
+        if step is None or not isinstance(question, str):
+            broken.append(line_number)
+        else:
+            found[step, question] = Visit.of(record)
     order = sorted(found, key=lambda place: place[0])
     return tuple(found[place] for place in order), tuple(broken)
+
+
+def _records(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Line numbers and JSON objects; an empty one where a line is none. Blank lines are left out."""
+    try:
+        with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+            for line_number, line in enumerate(file, 1):
+                if line.strip():
+                    yield line_number, mapping(_parsed(line))
+    except OSError:
+        return
 
 
 def _read_evaluations(

@@ -23,7 +23,7 @@ from ttrl.evaluate.report.paired import (
 from ttrl.evaluate.report.quantities import entries, number
 from ttrl.evaluate.report.strings import Strings, line
 from ttrl.evaluate.report.texts import SHORT_TEXT, TextRoom
-from ttrl.evaluate.report.visits import TOP_CLASSES, Visit, visits_by_question
+from ttrl.evaluate.report.visits import TOP_CLASSES, Row, Visit, visits_by_question
 
 MAX_QUESTIONS = 512
 """Of the trained set."""
@@ -104,9 +104,7 @@ class QuestionVotes:
         """Gained and lost questions are what a reader looks for."""
         return self.fate in ("gained", "lost")
 
-    def as_row(
-        self, strings: Strings, room: TextRoom, visits: tuple[list[Visit], int]
-    ) -> list[Any]:
+    def as_row(self, strings: Strings, room: TextRoom, visits: tuple[list[Row], int]) -> list[Any]:
         """[id, prompt, answer, fate, changed, level, before, after, visits, how many visits there
         were, completion before, completion after]. A cut text is [text, characters left out].
         """
@@ -164,7 +162,7 @@ def set_votes(evaluations: Evaluations) -> tuple[SetVotes, ...]:
     return tuple(found)
 
 
-def cards_as_json(sets: Sequence[SetVotes], visits: Sequence[Record]) -> dict[str, Any]:
+def cards_as_json(sets: Sequence[SetVotes], visits: Sequence[Visit]) -> dict[str, Any]:
     """What questions.js reads: {"strings": [...], "sets": [[row of a question, ...], ...]}."""
     strings, room = Strings(), TextRoom()
     trained = [q.id for group in sets if group.name == "unlabeled" for q in group.questions]
