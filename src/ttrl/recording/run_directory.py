@@ -1,7 +1,7 @@
 """The folder of one run: what it was made of, what happened, what came out. Nothing is overwritten.
 
 config.yaml  manifest.json  metrics.jsonl  votes.jsonl  evaluations/  checkpoints/
-result.json  report.html
+result.json  report.html  figure.svg
 """
 
 from __future__ import annotations

@@ -313,6 +313,8 @@ def test_without_labels_the_page_says_what_needs_them(run: Run):
     assert "accuracy needs labels" in html
     assert "Label and reward accuracy: needs labels." in html
     assert "Entropy: not recorded." in html
+    assert "Whether a gain is memorised needs labels" in html and "Needs labels." in html
+    assert "pass@k and maj@k over the number of completions: needs labels" in html
     assert 'class="right' not in html and 'value="gained"' not in html
     assert [chart["unit"] for chart in embedded(html)["charts"]] == ["% of votes"]
 

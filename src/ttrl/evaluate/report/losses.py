@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ttrl.evaluate.contingency import mcnemar_p
-from ttrl.evaluate.memorisation import Gain
 from ttrl.evaluate.report.estimates import Sentence, in_order, set_title
 from ttrl.evaluate.report.paired import Evaluations, Pairs, correct, pairs
 from ttrl.evaluate.report.quantities import percent, plural
@@ -56,12 +55,13 @@ def _lost_votes(paired: Pairs) -> str | None:
 
 def _lost_reach(paired: Pairs) -> str | None:
     """pass@k, if it clearly fell. It falls as completions agree, even where most get better."""
-    k = min(LARGEST_K, paired.samples)
-    change: Gain | None = paired.change_of(f"pass@{k}")
+    samples = paired.samples
+    k = min(LARGEST_K, samples)
+    change = paired.change_of(f"pass@{k}")
     if change is None or k < 2 or change.high >= 0:
         return None
     before, after = (
-        mean([pass_at_k(paired.samples, correct(record), k) for record in side])
+        mean([pass_at_k(samples, correct(record), k) for record in side])
         for side in (paired.before, paired.after)
     )
     return (

@@ -42,7 +42,8 @@ def memorisation_findings(evaluations: Evaluations) -> tuple[MemorisationFinding
     names = in_order({name for name, _ in evaluations})
     others = [name for name in names if name == "heldout" or name.startswith(FRESH)]
     if not len(trained) and not any(len(pairs(evaluations, name)) for name in others):
-        return ()
+        needs = "Whether a gain is memorised needs labels with exact answers."
+        return (_unknown(needs),) if evaluations else ()
     if not others:
         return (
             _unknown(
