@@ -8,6 +8,7 @@ and loads nothing.
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import hashlib
 import importlib.resources
@@ -56,7 +57,8 @@ def write_page(target: Path, html: str) -> Path:
     except OSError as error:
         raise CheckpointError(f"{target} cannot be written: {error}.") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
     return target
 
 
