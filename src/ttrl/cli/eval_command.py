@@ -29,7 +29,7 @@ def run(arguments: Sequence[str]) -> int:
     from ttrl.recording.run_directory import refuse_existing
 
     if config.out is not None:
-        refuse_existing(Path(config.out), resumable=False)
+        refuse_existing(Path(config.out), command=None)
     session = open_session(config)
     if config.dry_run:
         if config.json_output:
@@ -43,7 +43,7 @@ def run(arguments: Sequence[str]) -> int:
 
     sets: dict[str, Any] = {}
     records: dict[str, Any] = {}
-    for each in session.sets:
+    for each in session.evaluated:
         done = evaluate_set(
             each, when="base", sampler=session.sampler, task=session.task, config=config
         )

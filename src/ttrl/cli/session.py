@@ -11,7 +11,7 @@ from ttrl.answers.tasks import make_task
 from ttrl.cli.plan import check_context, rendered
 from ttrl.config import RunConfig
 from ttrl.errors import ConfigError, ModelError
-from ttrl.evaluate.sets import QuestionSet, build_sets
+from ttrl.evaluate.sets import QuestionSet, build_sets, evaluated_sets
 from ttrl.train.votes import check_votes
 from ttrl.types import Task
 
@@ -29,6 +29,8 @@ class Session:
 
     config: RunConfig
     sets: Sequence[QuestionSet]
+    evaluated: Sequence[QuestionSet]
+    """Those of `sets` that are evaluated."""
     task: Task
     source: ModelSource
     model: PreTrainedModel
@@ -53,6 +55,7 @@ def open_session(config: RunConfig, *, weights: Path | None = None) -> Session:
         TtrlError: anything that would stop the run later is found here.
     """
     sets = build_sets(config)  # before torch is imported: a broken file is told at once
+    evaluated = evaluated_sets(sets, config)
     check_votes(sets[0].questions, config)
 
     from ttrl.data.prompts import Prompter
@@ -89,6 +92,7 @@ def open_session(config: RunConfig, *, weights: Path | None = None) -> Session:
     return Session(
         config=config,
         sets=sets,
+        evaluated=evaluated,
         task=task,
         source=source,
         model=model,

@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ttrl.cli.base_evaluations import borrow_base
 from ttrl.cli.interrupts import Interrupts
 from ttrl.cli.options import make_parser, parse
 from ttrl.cli.resume import check_same_inputs, resolve_resumed
@@ -120,6 +121,8 @@ class _Run:
         if directory is None:
             path = Path(str(config.out))
             directory = RunDirectory.create(path, config=resolved.as_yaml(), manifest=manifest)
+            if config.base_evaluations is not None:
+                borrow_base(config.base_evaluations, directory, resolved, self.session.evaluated)
         else:
             check_same_inputs(directory, manifest)
         from ttrl.rl.algorithms.registry import make_algorithm
@@ -247,7 +250,7 @@ class _Run:
         from ttrl.recording.console import say
 
         found = {}
-        for each in self.session.sets:
+        for each in self.session.evaluated:
             name = f"evaluations/{when}-{each.name}.json"
             done = self.directory.read_json(name)
             if done is None and when == "base" and self.progress.step:

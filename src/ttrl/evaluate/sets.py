@@ -46,7 +46,7 @@ def build_sets(config: RunConfig) -> list[QuestionSet]:
         return [QuestionSet(name="unlabeled", questions=tuple(questions), answers=answers)]
     share = _share(config.holdout)
     if share is not None:
-        train, held = split_holdout(questions, share, derive_seed(config.seed, "holdout"))
+        train, held = split_holdout(questions, share, derive_seed(config.data_seed, "holdout"))
         held_answers = answers
     else:
         held_table = read_rows(config.holdout)
@@ -58,6 +58,21 @@ def build_sets(config: RunConfig) -> list[QuestionSet]:
         QuestionSet(name="unlabeled", questions=tuple(train), answers=answers),
         QuestionSet(name="heldout", questions=tuple(held), answers=held_answers),
     ]
+
+
+def evaluated_sets(sets: Sequence[QuestionSet], config: RunConfig) -> list[QuestionSet]:
+    """Those that `eval_sets` names, or all.
+
+    Raises:
+        ConfigError: a name that no set has.
+    """
+    names = [each.name for each in sets]
+    unknown = [name for name in config.eval_sets if name not in names]
+    if unknown:
+        raise ConfigError(
+            f"eval_sets={unknown[0]!r}: there is no such set; there are {', '.join(names)}."
+        )
+    return [each for each in sets if not config.eval_sets or each.name in config.eval_sets]
 
 
 def _read(table: Table, config: RunConfig, *, limit: int | None) -> list[Question]:

@@ -32,7 +32,6 @@ def make_manifest(
     """
     return {
         "format": 1,
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "inputs": {
             "model": model_fingerprint,
             "questions": _hash([[q.id, q.prompt, *_asked(q)] for q in questions]),
@@ -40,6 +39,14 @@ def make_manifest(
             "true_labels": None if true_labels is None else _hash(dict(true_labels)),
         },
         "rewarded_by_true_labels": true_labels is not None,
+        **surroundings(),
+    }
+
+
+def surroundings() -> dict[str, Any]:
+    """When, with what and where."""
+    return {
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "versions": {"python": platform.python_version(), **_versions()},
         "machine": {
             "platform": platform.platform(),
