@@ -169,12 +169,19 @@ def test_without_answers_the_study_says_what_needs_them(call, tmp_path):
     assert not (out / "equal-tokens-seed-0").exists()
 
 
-def test_a_run_that_fails_is_named_and_the_others_are_reported(call, tiny, tmp_path):
-    """With such a rate the second step of TTRL is not finite; the control's too, unlike seeds' bases."""
-    out = tmp_path / "study"
-    outcome = call(
-        "study", *tiny, "--seeds", "0", "--arms", "ttrl", "--steps", "3", "--learning-rate", "1000",
-        "--out", out,
-    )  # fmt: skip
-    assert outcome.code in {4, 6} or read(out / "study.json")
+def test_a_run_that_fails_is_named_and_the_others_are_reported(study, call, tmp_path):
+    out, _ = study
+    copy = tmp_path / "study"
+    shutil.copytree(out, copy)
+    in_the_way = copy / "runs" / "random-seed-0"
+    shutil.rmtree(in_the_way)
+    in_the_way.mkdir()
+    (in_the_way / "notes.txt").write_text("mine", "utf-8")
+    outcome = call("study", "--resume", copy)
+    assert outcome.code == 2 and "never overwritten" in outcome.err
     assert "Traceback" not in outcome.err
+    result = read(copy / "study.json")
+    assert list(result["failed"]) == ["random-seed-0"]
+    assert {row["arm"] for row in result["rows"]} == {"ttrl"}
+    assert "random-seed-0 did not end" in (copy / "report.html").read_text("utf-8")
+    assert (in_the_way / "notes.txt").read_text("utf-8") == "mine"
