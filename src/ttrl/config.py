@@ -61,6 +61,7 @@ class RunConfig(BaseModel):
     data_seed: int = _key(0, "Questions", "decides which questions are held out and which fresh ones are made; apart from `seed`, so that runs of several seeds share their questions", ge=0)
     task_column: str | None = _key(None, "Questions", "column with the task of each question, where a file mixes several")
     options_column: str | None = _key(None, "Questions", "column with a list of options (choice) or labels (label); default: as listed in the question")
+    level_column: str | None = _key(None, "Questions", "column with how hard each question is, for tables by level; found by its name when left out")
 
     task: TaskName = _key("math", "Consensus", "how answers are asked for, extracted and compared: docs/answers.md")
     reward: str = _key("agreement", "Consensus", "agreement (majority; similarity for text and code), majority, soft, selective, confidence, similarity, medoid, threshold, the controls random and format, answer-key (TRUE LABELS, an upper bound that is not TTRL), or package.module:function: docs/rewards.md")

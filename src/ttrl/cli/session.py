@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ttrl.answers.tasks import make_task
 from ttrl.cli.plan import check_context, rendered
@@ -109,3 +110,23 @@ def open_session(config: RunConfig, *, weights: Path | None = None) -> Session:
             dtype=None if config.sampling_dtype == "model" else DTYPES[config.sampling_dtype],
         ),
     )
+
+
+def evaluate(session: Session, question_set: QuestionSet, *, when: str) -> dict[str, Any]:
+    """Evaluates a set with the weights as they are; also what it took.
+
+    What it returns is what `evaluations/<when>-<set>.json` holds.
+    """
+    from ttrl.evaluate.evaluator import evaluate_set
+
+    sampler, begin = session.sampler, time.perf_counter()
+    tokens, seconds = sampler.sampled_tokens, sampler.seconds
+    done = evaluate_set(
+        question_set, when=when, sampler=sampler, task=session.task, config=session.config
+    )
+    done["cost"] = {
+        "sampled_tokens": sampler.sampled_tokens - tokens,
+        "sampling_seconds": sampler.seconds - seconds,
+        "evaluation_seconds": time.perf_counter() - begin,
+    }
+    return done

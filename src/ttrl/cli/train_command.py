@@ -113,6 +113,7 @@ class _Run:
         check_room(self.session.model, config)
         rule = self._rule()
         manifest = make_manifest(
+            command="train",
             model_fingerprint=self.session.source.fingerprint(),
             questions=[q for s in self.session.sets for q in s.questions],
             prompts=self.session.prompts,
@@ -170,7 +171,7 @@ class _Run:
         report = write_report(self.directory.path)
         from ttrl.cli.summary import summary_lines
 
-        lines = [*summary_lines(result), f"report      {report}"]
+        lines = [*summary_lines(result, base, final), f"report      {report}"]
         print("\n".join(lines), file=sys.stderr if as_json else sys.stdout)
         if as_json:
             print(json.dumps(result))
@@ -245,8 +246,8 @@ class _Run:
 
     def _evaluations(self, when: str) -> dict[str, dict[str, Any]]:
         """What `evaluations/` holds of each set; what is there already is not made again."""
+        from ttrl.cli.session import evaluate
         from ttrl.cli.summary import set_line
-        from ttrl.evaluate.evaluator import evaluate_set
         from ttrl.recording.console import say
 
         found = {}
@@ -259,16 +260,7 @@ class _Run:
                     "base cannot be evaluated any more. Put the file back, or start a new run."
                 )
             if done is None:
-                sampler, begin = self.session.sampler, time.perf_counter()
-                tokens, seconds = sampler.sampled_tokens, sampler.seconds
-                done = evaluate_set(
-                    each, when=when, sampler=sampler, task=self.session.task, config=self.config
-                )
-                done["cost"] = {
-                    "sampled_tokens": sampler.sampled_tokens - tokens,
-                    "sampling_seconds": sampler.seconds - seconds,
-                    "evaluation_seconds": time.perf_counter() - begin,
-                }
+                done = evaluate(self.session, each, when=when)
                 self.directory.write_json(name, done)
             say(set_line(when, each.name, done["metrics"]))
             found[each.name] = done
