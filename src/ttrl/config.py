@@ -27,6 +27,7 @@ from ttrl.types import TaskName, TextMeasure
 Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, le=1)]
+ReportTo = Literal["tensorboard", "wandb", "trackio", "mlflow", "all", "none"]
 ENVIRONMENT_PREFIX = "TTRL_"
 
 
@@ -131,6 +132,7 @@ class RunConfig(BaseModel):
     checkpoint_every: Positive = _key(20, "Run", "steps between checkpoints")
     config: tuple[str, ...] = _key((), "Run", "YAML files, the later one wins; 'paper' is built in")
     resume: str | None = _key(None, "Run", "run directory to go on with, under its own config")
+    report_to: tuple[ReportTo, ...] = _key((), "Run", "experiment trackers that metrics are sent to as well: tensorboard, wandb, trackio, mlflow; all: those that are installed")
     dry_run: bool = _key(False, "Run", "say what would happen, then stop")
     json_output: bool = Field(default=False, alias="json", description="one JSON object as the last line of standard output", json_schema_extra={"group": "Run"})
     # fmt: on
@@ -142,7 +144,7 @@ class RunConfig(BaseModel):
         return given | {key: value for key, value in row.items() if given.get(key) is None}
 
 
-INVOCATION_KEYS = frozenset({"config", "resume", "dry_run", "json", "out"})
+INVOCATION_KEYS = frozenset({"config", "resume", "dry_run", "json", "out", "report_to"})
 """Keys that say how a command was called, not what the run is."""
 
 
@@ -225,6 +227,8 @@ def settle(layers: Layers, *, below: Mapping[str, Any] | None = None) -> Resolve
             raise ConfigError(f"{sources[key]}: {key}={value}: wanted a value, not yes or no.")
     if isinstance(merged.get("stop"), str):
         merged["stop"] = (merged["stop"],)
+    if "report_to" in merged:
+        merged["report_to"] = _separated(merged["report_to"])
     if isinstance(merged.get("holdout"), int | float):
         merged["holdout"] = str(merged["holdout"])
     try:
@@ -277,6 +281,14 @@ def read_layers(
     if files:
         merged["config"] = files
     return Layers(merged=merged, sources=sources, own=frozenset(own))
+
+
+def _separated(value: object) -> object:
+    """The names in `a,b`, or in a list of such texts; anything else as it is, to be refused later."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        return value
+    return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
 
 
 def _default_of(key: str, config: RunConfig) -> str:

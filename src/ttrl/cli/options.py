@@ -24,7 +24,14 @@ REWARD_KEYS = frozenset(
         "selective_entropy",
     }
 )
-NOT_FOR_EVAL = REWARD_KEYS | {"temperature", "top_p", "top_k", "resume", "checkpoint_every"}
+NOT_FOR_EVAL = REWARD_KEYS | {
+    "temperature",
+    "top_p",
+    "top_k",
+    "resume",
+    "report_to",
+    "checkpoint_every",
+}
 """Keys of those groups that only training reads."""
 
 
