@@ -28,6 +28,7 @@ from ttrl.types import TaskName, TextMeasure
 Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, le=1)]
+ReportTo = Literal["tensorboard", "wandb", "trackio", "mlflow", "all", "none"]
 ENVIRONMENT_PREFIX = "TTRL_"
 
 
@@ -137,6 +138,7 @@ class RunConfig(BaseModel):
     checkpoint_every: Positive = _key(20, "Run", "steps between checkpoints")
     config: tuple[str, ...] = _key((), "Run", "YAML files, the later one wins; 'paper' is built in")
     resume: str | None = _key(None, "Run", "run directory to go on with, under its own config")
+    report_to: tuple[ReportTo, ...] = _key((), "Run", "experiment trackers that metrics are sent to as well: tensorboard, wandb, trackio, mlflow; all: those that are installed")
     dry_run: bool = _key(False, "Run", "say what would happen, then stop")
     json_output: bool = Field(default=False, alias="json", description="one JSON object as the last line of standard output", json_schema_extra={"group": "Run"})
     # fmt: on
@@ -148,7 +150,9 @@ class RunConfig(BaseModel):
         return given | {key: value for key, value in row.items() if given.get(key) is None}
 
 
-INVOCATION_KEYS = frozenset({"config", "resume", "dry_run", "json", "out", "base_evaluations"})
+INVOCATION_KEYS = frozenset(
+    {"config", "resume", "dry_run", "json", "out", "report_to", "base_evaluations"}
+)
 """Keys that say how a command was called, not what the run is."""
 
 
@@ -243,9 +247,11 @@ def settle(layers: Layers, *, below: Mapping[str, Any] | None = None) -> Resolve
     for key, value in merged.items():
         if isinstance(value, bool) and key not in _SWITCHES:
             raise ConfigError(f"{sources[key]}: {key}={value}: wanted a value, not yes or no.")
-    for key in ("stop", "eval_sets"):
-        if isinstance(merged.get(key), str):
-            merged[key] = (merged[key],)
+    if isinstance(merged.get("stop"), str):
+        merged["stop"] = (merged["stop"],)
+    for key in ("report_to", "eval_sets"):
+        if key in merged:
+            merged[key] = _separated(merged[key])
     if isinstance(merged.get("holdout"), int | float):
         merged["holdout"] = str(merged["holdout"])
     try:
@@ -308,6 +314,14 @@ def read_layers(
     if files:
         merged["config"] = files
     return Layers(merged=merged, sources=sources, own=frozenset(own), beside=beside)
+
+
+def _separated(value: object) -> object:
+    """The names in `a,b`, or in a list of such texts; anything else as it is, to be refused later."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        return value
+    return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
 
 
 def _default_of(key: str, config: RunConfig) -> str:

@@ -13,14 +13,13 @@ from ttrl.cli.resume import stored_config
 from ttrl.cli.side_by_side import Failure, Job, run_side_by_side
 from ttrl.cli.study_settings import Settings, read_settings
 from ttrl.cli.summary import set_line
-from ttrl.config import Layers, ResolvedConfig
+from ttrl.config import Layers, ResolvedConfig, settle
 from ttrl.errors import CheckpointError, ConfigError
 from ttrl.recording.console import say
 from ttrl.recording.manifest import surroundings
 from ttrl.recording.run_directory import RunDirectory
 
-NEITHER_RUN_NOR_RESULT = frozenset({"resume", "json"})
-FREE_ON_RESUME = frozenset({"jobs"})
+FREE_ON_RESUME = frozenset({"resume", "json", "report_to", "jobs"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +27,8 @@ class Layout:
     """Where things are."""
 
     path: Path
+    report_to: tuple[str, ...] = ()
+    """Trackers of its training runs."""
 
     def job(
         self, name: str, arguments: Sequence[str], *, out: Path, config: Path | None = None
@@ -46,6 +47,8 @@ class Layout:
                 "--out",
                 str(out),
             ]
+        if command == "train" and self.report_to:
+            full += ["--report-to", *self.report_to]
         return Job(
             name=name,
             arguments=tuple(full),
@@ -73,7 +76,7 @@ def start_many(command: str, resolved: ResolvedConfig, settings: Settings) -> La
         path, config=resolved.as_yaml(), manifest=manifest, command=command, folders=()
     )
     say(f"{command}       {path}")
-    return Layout(path=path)
+    return Layout(path=path, report_to=resolved.values.report_to)
 
 
 def open_many(
@@ -97,7 +100,7 @@ def open_many(
                 else "."
             )
         )
-    changed = sorted({*layers.own, *layers.beside} - NEITHER_RUN_NOR_RESULT - FREE_ON_RESUME)
+    changed = sorted({*layers.own, *layers.beside} - FREE_ON_RESUME)
     if changed:
         raise ConfigError(
             f"--resume {path}: it goes on under its own settings, and {changed[0]} was given. Leave it "
@@ -106,7 +109,8 @@ def open_many(
     stored = manifest.get("settings")
     given = {key: layers.beside[key] for key in FREE_ON_RESUME & layers.beside.keys()}
     settings = read_settings(kind, {**(stored if isinstance(stored, dict) else {}), **given})
-    return Layout(path=path), settings, stored_config(directory)
+    trackers = settle(layers).values.report_to
+    return Layout(path=path, report_to=trackers), settings, stored_config(directory)
 
 
 def run_phase(jobs: Sequence[Job], at_once: int) -> list[Failure]:

@@ -25,8 +25,14 @@ REWARD_KEYS = frozenset(
     }
 )
 NOT_FOR_EVAL = REWARD_KEYS | {
-    "temperature", "top_p", "top_k", "resume", "checkpoint_every", "base_evaluations",
-}  # fmt: skip
+    "temperature",
+    "top_p",
+    "top_k",
+    "resume",
+    "report_to",
+    "checkpoint_every",
+    "base_evaluations",
+}
 """Keys of those groups that only training reads."""
 
 

@@ -27,6 +27,8 @@ from ttrl.errors import (
 )
 from ttrl.evaluate.leakage import AnswerKeyReward
 from ttrl.recording.run_directory import RunDirectory, refuse_existing
+from ttrl.recording.trackers.fan_out import Trackers
+from ttrl.recording.trackers.registry import wanted
 
 if TYPE_CHECKING:
     from ttrl.cli.session import Session
@@ -53,13 +55,15 @@ def run(arguments: Sequence[str]) -> int:
     else:
         resolved = _with_out(settle(layers))
     check_rule(resolved.values)  # before minutes go into loading a model
+    report_to = wanted(resolved.values.report_to)
     if named is None:
         refuse_existing(Path(str(resolved.values.out)))
     as_json = resolved.values.json_output
     if resolved.values.dry_run:
         return _dry_run(resolved, as_json=as_json)
-    with Interrupts() as interrupts:
-        return _Run(resolved, run_directory, interrupts, started).go(as_json=as_json)
+    with Interrupts() as interrupts, Trackers(report_to) as trackers:
+        run = _Run(resolved, run_directory, interrupts, trackers, started)
+        return run.go(as_json=as_json)
 
 
 def _with_out(resolved: ResolvedConfig) -> ResolvedConfig:
@@ -101,6 +105,7 @@ class _Run:
         resolved: ResolvedConfig,
         directory: RunDirectory | None,
         interrupts: Interrupts,
+        trackers: Trackers,
         started: float,
     ) -> None:
         from ttrl.cli.session import open_session
@@ -138,6 +143,8 @@ class _Run:
             self.progress = Progress(**found.state["progress"])
             self.spent = _Spent(**found.state["spent"])
         self.directory.forget_after(self.progress.step)
+        self.trackers = trackers
+        trackers.start(directory, resolved.as_dict(invocation=False), step=self.progress.step)
 
     def go(self, *, as_json: bool) -> int:
         from ttrl.cli.plan import plan_lines
@@ -169,6 +176,7 @@ class _Run:
         result = self._result(base, final, stopped)
         self.directory.write_json("result.json", result)
         report = write_report(self.directory.path)
+        self.trackers.finish(result)
         from ttrl.cli.summary import summary_lines
 
         lines = [*summary_lines(result, base, final), f"report      {report}"]
@@ -193,6 +201,7 @@ class _Run:
                         row["skipped"] = report.result.skipped
                     self.directory.append("metrics.jsonl", [row])
                     self.directory.append("votes.jsonl", report.votes)
+                    self.trackers.log(step, metrics)
                     console.step(step, metrics, skipped=report.result.skipped)
                     if step % self.config.checkpoint_every == 0:
                         self._save(report.progress)
