@@ -46,18 +46,10 @@ def run(arguments: Sequence[str]) -> int:
 
     sets: dict[str, Any] = {}
     records: dict[str, Any] = {}
-<<<<<<< HEAD
     for each in session.evaluated:
-        done = evaluate_set(
-            each, when="base", sampler=session.sampler, task=session.task, config=config
-        )
-        sets[each.name] = {"base": done["metrics"]}
-=======
-    for each in session.sets:
         done = evaluate(session, each, when="base")
         levels = done.get("by_level", [])
         sets[each.name] = {"base": done["metrics"], **({"by_level": levels} if levels else {})}
->>>>>>> stats
         records[each.name] = done
         lines = [set_line("eval", each.name, done["metrics"]), *level_lines(levels)]
         stream = sys.stderr if config.json_output else sys.stdout

@@ -54,13 +54,8 @@ def build_sets(config: RunConfig) -> list[QuestionSet]:
         ]
     share = _share(config.holdout)
     if share is not None:
-<<<<<<< HEAD
         train, held = split_holdout(questions, share, derive_seed(config.data_seed, "holdout"))
-        held_answers = answers
-=======
-        train, held = split_holdout(questions, share, derive_seed(config.seed, "holdout"))
         held_answers, held_levels = answers, levels
->>>>>>> stats
     else:
         held_table = read_rows(config.holdout)
         train = questions
