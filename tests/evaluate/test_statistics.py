@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ttrl.errors import ConfigError, DataError
-from ttrl.evaluate.statistics import bootstrap_interval, difference_interval, mean, pass_at_k
+from ttrl.evaluate.statistics import bootstrap_interval, difference_interval, mean
 
 
 def test_pass_at_k_is_the_share_of_draws_with_a_correct_one() -> None:
