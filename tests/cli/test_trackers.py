@@ -1,8 +1,10 @@
 """A run with trackers is the run without them, whatever they do."""
 
+import atexit
 import shutil
 import sys
 import threading
+from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
 
 import pytest
@@ -15,6 +17,7 @@ class Broken(ModuleType):
 
     def __init__(self, log):
         super().__init__("wandb")
+        self.__spec__ = ModuleSpec("wandb", None)  # others look for the package too
         self.steps = []
         self.summary = {}
         run = SimpleNamespace(
@@ -71,13 +74,39 @@ def test_a_tracker_that_raises_changes_nothing_but_one_line_on_standard_error(tr
 def test_a_tracker_that_hangs_changes_nothing_but_one_line_on_standard_error(
     tracked, plain, same, monkeypatch
 ):
+    ends = []
+    monkeypatch.setattr(atexit, "register", lambda *given: ends.append(given[1:]))
     monkeypatch.setattr(fan_out, "FINISH_SECONDS", 0.2)
     released = threading.Event()
     package, done, run = tracked(lambda: released.wait(60))
     assert done.code == 0 and run.same_bits(plain) == same
-    assert package.steps == [1]
+    assert package.steps == [1] and ends == [(0,)]
     assert done.err.count("tracker wandb: not finished in time") == 1
     released.set()
+
+
+STUCK = """
+import atexit, importlib.machinery, sys, time, types
+from ttrl.recording.trackers import fan_out
+
+def wait(**named):
+    atexit.register(lambda: (time.sleep(600), print('late')))
+    time.sleep(600)
+
+fan_out.FINISH_SECONDS = 0.2
+sys.modules['wandb'] = types.ModuleType('wandb')
+sys.modules['wandb'].init = wait
+sys.modules['wandb'].__spec__ = importlib.machinery.ModuleSpec('wandb', None)
+"""
+
+
+def test_a_library_that_waits_for_its_hanging_tracker_does_not_keep_the_process(
+    start, tiny, tmp_path
+):
+    options = ("--out", str(tmp_path / "run"), "--report-to", "wandb", "--json")
+    done = start("train", *tiny, *options, patch=STUCK).end()
+    assert done.code == 0, done.err
+    assert done.json["steps"] == 4 and "late" not in done.out
 
 
 def test_trackers_are_no_part_of_the_config_of_a_run(tracked, plain):

@@ -27,7 +27,7 @@ from ttrl.errors import (
 )
 from ttrl.evaluate.leakage import AnswerKeyReward
 from ttrl.recording.run_directory import RunDirectory, refuse_existing
-from ttrl.recording.trackers.fan_out import Trackers
+from ttrl.recording.trackers.fan_out import Trackers, end_with
 from ttrl.recording.trackers.registry import wanted
 
 if TYPE_CHECKING:
@@ -63,7 +63,10 @@ def run(arguments: Sequence[str]) -> int:
         return _dry_run(resolved, as_json=as_json)
     with Interrupts() as interrupts, Trackers(report_to) as trackers:
         run = _Run(resolved, run_directory, interrupts, trackers, started)
-        return run.go(as_json=as_json)
+        code = run.go(as_json=as_json)
+    if trackers.stuck:
+        end_with(code)
+    return code
 
 
 def _with_out(resolved: ResolvedConfig) -> ResolvedConfig:

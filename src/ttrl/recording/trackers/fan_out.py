@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
+import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -26,6 +30,8 @@ class Trackers:
     def __init__(self, names: Sequence[str]) -> None:
         self._names = names
         self._workers: list[Worker] = []
+        self.stuck = False
+        """One of them did not end in time, so its library may keep the process from ending too."""
 
     def __enter__(self) -> Trackers:
         return self
@@ -64,15 +70,32 @@ class Trackers:
     def finish(self, result: Mapping[str, Any] | None) -> None:
         """Closes them, with the numbers of a finished run's result. Does nothing the second time."""
         workers, self._workers = self._workers, []
+        if not workers:
+            return
         summary = None if result is None else flat_summary(result)
         for worker in workers:
             worker.finish(summary)
         until = time.monotonic() + FINISH_SECONDS
         try:
-            for worker in workers:
-                worker.wait(until)
+            self.stuck = not all([worker.wait(until) for worker in workers])
         except KeyboardInterrupt:  # the run itself is over and saved
+            self.stuck = True
             say("interrupted: no longer waiting for trackers.")
+
+
+def end_with(code: int) -> None:
+    """Makes this process end with that code, although libraries would wait for a stuck tracker.
+
+    They register to be called at the end; this is registered after them, and so is called before.
+    """
+    atexit.register(_end, code)
+
+
+def _end(code: int) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # its reader is gone, or it is closed
+            stream.flush()
+    os._exit(code)
 
 
 def _id_of(directory: RunDirectory) -> str:

@@ -46,14 +46,20 @@ class Worker:
         self._calls.put(partial(self._tracker.finish, summary))
         self._calls.put(None)
 
-    def wait(self, until: float) -> None:
-        """Waits for the end, to a time of `time.monotonic`, and tells what did not get through."""
+    def wait(self, until: float) -> bool:
+        """Waits for the end, to a time of `time.monotonic`, and tells what did not get through.
+
+        Returns:
+            Whether it came to an end.
+        """
         self._thread.join(max(0.0, until - time.monotonic()))
-        if self._thread.is_alive():
+        ended = not self._thread.is_alive()
+        if not ended:
             self._off = True
             say(f"tracker {self._name}: not finished in time; what it has not sent may be lost.")
         if self._dropped:
             say(f"tracker {self._name}: too slow for the run; {self._dropped} steps were dropped.")
+        return ended
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:
