@@ -67,7 +67,8 @@ def _alone(path: Path, out: Path | None) -> Path:
             )
         from ttrl.evaluate.study.page import write_study_report
 
-        return Path(write_study_report(path))
+        write_study_report(path)
+        return path / "report.html"
     from ttrl.evaluate.report.build import render_report, write_report
     from ttrl.evaluate.report.comparison_report import refuse_other_files
     from ttrl.evaluate.report.page import write_page

@@ -77,12 +77,14 @@ class Column:
     """Ends of the line that the column's whiskers are drawn on, in percent or percentage points."""
 
     @property
-    def marks(self) -> tuple[str, str, str]:
-        """What stands at the ends and in the middle of the line; with signs if it goes below 0."""
+    def marks(self) -> tuple[tuple[float, str], ...]:
+        """Place on the line in percent, and the number there: both ends, and 0 or else the middle."""
         low, high = self.scale
-        if low < 0:
-            return signed(low, 0), signed((low + high) / 2, 0), signed(high, 0)
-        return f"{low:g}", f"{(low + high) / 2:g}", f"{high:g}"
+        between = 0.0 if low < 0 < high else (low + high) / 2
+        place = 100 * (between - low) / ((high - low) or 1)
+        told = signed_number if low < 0 else plain_number
+        middle = ((place, told(between)),) if 12 < place < 88 else ()
+        return ((0.0, told(low)), *middle, (100.0, told(high)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +162,16 @@ class Fold:
     title: str
     body: Table | str
     """A string is shown as it was written."""
+
+
+def plain_number(value: float) -> str:
+    """At most one digit behind the point."""
+    return f"{round(value, 1):g}"
+
+
+def signed_number(value: float) -> str:
+    """The same with its sign."""
+    return signed(value, 0 if float(f"{value:.0f}") == round(value, 1) else 1)
 
 
 def scalar(value: object) -> str:

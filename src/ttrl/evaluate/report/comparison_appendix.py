@@ -20,6 +20,7 @@ COSTS: dict[str, tuple[str, Callable[[float], str]]] = {
     "training_seconds": ("of it training", duration),
     "evaluation_seconds": ("of it evaluation", duration),
     "peak_rss_bytes": ("peak memory", memory),
+    "energy_joules": ("energy, J", "{:,.0f}".format),
 }
 
 

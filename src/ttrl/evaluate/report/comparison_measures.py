@@ -1,18 +1,19 @@
-"""What a group of runs reached on a set: the mean over its seeds, with intervals over questions."""
+"""What a group of runs reached on a set, with intervals over questions and seeds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ttrl.evaluate.pooling import Pooled, pooled_mean
 from ttrl.evaluate.report.comparison import Arm, set_metrics
 from ttrl.evaluate.report.comparison_fates import QuestionKey, questions_of, right_share
 from ttrl.evaluate.report.estimates import Direction, Estimate, estimate, in_order, sample_sizes
 from ttrl.evaluate.report.run_files import RunFiles
-from ttrl.evaluate.statistics import bootstrap_interval, difference_interval, mean
+from ttrl.evaluate.statistics import mean
 
-SEED = 0
-"""Of every bootstrap of a comparison, so that the same files give the same page."""
+Shares = dict[QuestionKey, float]
+"""Share of right completions by question."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,14 +26,21 @@ class Measure:
     after: Estimate | None
     change: Estimate | None
     """Of the same questions before and after, so its interval is paired; in shares, signed."""
+    over: str
+    """What the intervals speak of: 'questions', or 'questions and seeds'."""
     seeds: tuple[float, ...]
     """`after` of each run, in order."""
-    seed_changes: tuple[float, ...]
+    changes: tuple[float, ...]
     """Change of each run that was measured before and after."""
     questions: int
-    """How many the intervals are taken over."""
-    shares: dict[QuestionKey, float]
-    """Share of right completions after training by question, mean over the runs that have it."""
+    """How many every run has."""
+    runs: tuple[tuple[str, Shares], ...] = ()
+    """Seed and shares after training of each run that recorded single questions."""
+
+    @property
+    def keys(self) -> set[QuestionKey]:
+        """The questions that all its runs were measured on after training."""
+        return set(_common([shares for _, shares in self.runs]))
 
 
 def sets_of(arms: Sequence[Arm]) -> list[str]:
@@ -52,108 +60,78 @@ def measure(arm: Arm, name: str) -> Measure | None:
     From the records of single questions where they are there; else from result.json, whose figures
     can be told but not paired.
     """
-    before, after = (_shares(arm, name, when) for when in ("base", "final"))
-    if not after and not before:
+    before = [shares_of(run, name, "base") for run in arm.runs]
+    after = [shares_of(run, name, "final") for run in arm.runs]
+    if not any(before) and not any(after):
         return _from_results(arm, name)
-    both = [key for key in before if key in after]
-    change = None
-    if both:
-        early, late = [before[key] for key in both], [after[key] for key in both]
-        change = Estimate(
-            value=mean(late) - mean(early), interval=difference_interval(early, late, seed=SEED)
-        )
+    both = [(early, late) for early, late in zip(before, after, strict=True) if early and late]
     return Measure(
         metric=f"avg@{_samples(arm, name)}",
-        before=_estimate(list(before.values())),
-        after=_estimate(list(after.values())),
-        change=change,
-        seeds=tuple(
-            mean(list(shares.values()))
-            for run in arm.runs
-            if (shares := _of_run(run, name, "final"))
+        before=_mean([each for each in before if each]),
+        after=_mean([each for each in after if each]),
+        change=_mean([_changes(early, late) for early, late in both]),
+        over="questions and seeds" if len(both) > 1 else "questions",
+        seeds=tuple(mean(list(each.values())) for each in after if each),
+        changes=tuple(mean(list(_changes(*pair).values())) for pair in both if _changes(*pair)),
+        questions=len(_common([each for each in (*before, *after) if each])),
+        runs=tuple(
+            (str(run.result.get("seed")), shares)
+            for run, shares in zip(arm.runs, after, strict=True)
+            if shares
         ),
-        seed_changes=_changes(arm, name),
-        questions=len(after or before),
-        shares=after,
     )
 
 
-def difference(first: Measure, second: Measure) -> Estimate | None:
-    """`second` - `first` after training on the same questions, or None if they are not the same."""
-    if not first.shares or first.shares.keys() != second.shares.keys():
-        return None
-    early = list(first.shares.values())
-    late = [second.shares[key] for key in first.shares]
-    return Estimate(
-        value=mean(late) - mean(early), interval=difference_interval(early, late, seed=SEED)
-    )
+def difference(first: Measure, second: Measure) -> Pooled | None:
+    """`second` - `first` after training on the same questions, or None if they are not the same.
 
-
-def seed_interval(first: Measure, second: Measure) -> tuple[float, float] | None:
-    """95 % interval over seeds of the difference of two groups after training; None below two runs.
-
-    Welch's: the runs of each group are draws of their own, with a variance of their own.
+    Runs of one seed are paired where both groups have it; with no seed in common, runs in order.
     """
-    if min(len(first.seeds), len(second.seeds)) < 2:
+    if not first.runs or not second.runs or first.keys != second.keys:
         return None
-    from scipy.stats import ttest_ind
+    keys = _common([shares for _, shares in first.runs])
+    early, late = dict(first.runs), dict(second.runs)
+    shared = [seed for seed in early if seed in late]
+    pairs = (
+        [(early[seed], late[seed]) for seed in shared]
+        if shared
+        else [(a, b) for (_, a), (_, b) in zip(first.runs, second.runs, strict=False)]
+    )
+    return pooled_mean([[b[key] - a[key] for key in keys] for a, b in pairs]) if keys else None
 
-    if len({*first.seeds}) == len({*second.seeds}) == 1:  # no variance to speak of
-        return None
-    test = ttest_ind(second.seeds, first.seeds, equal_var=False)
-    interval = test.confidence_interval(0.95)
-    return float(interval.low), float(interval.high)
 
-
-def change_direction(each: Measure) -> Direction:
-    """'rose' or 'fell' only if the interval over questions does and no run went the other way."""
-    if each.change is None:
+def direction_of(interval: tuple[float, float] | None) -> Direction:
+    """'rose' or 'fell' only if the interval of a difference does not reach 0."""
+    if interval is None or interval[0] <= 0 <= interval[1]:
         return "unclear"
-    judged = direction_of(each.change.interval)
-    wanted = 1 if judged == "rose" else -1
-    return judged if all(wanted * change > 0 for change in each.seed_changes) else "unclear"
+    return "rose" if interval[0] > 0 else "fell"
 
 
-def direction_of(*intervals: tuple[float, float] | None) -> Direction:
-    """'rose' or 'fell' only if no interval of a difference reaches 0, and the first is known."""
-    known = [each for each in intervals if each is not None]
-    if not known or intervals[0] is None:
-        return "unclear"
-    if all(low > 0 for low, _ in known):
-        return "rose"
-    return "fell" if all(high < 0 for _, high in known) else "unclear"
-
-
-def _shares(arm: Arm, name: str, when: str) -> dict[QuestionKey, float]:
-    """By question, mean over the runs that have it."""
-    found: dict[QuestionKey, list[float]] = {}
-    for run in arm.runs:
-        for key, share in _of_run(run, name, when).items():
-            found.setdefault(key, []).append(share)
-    return {key: mean(shares) for key, shares in found.items()}
-
-
-def _of_run(run: RunFiles, name: str, when: str) -> dict[QuestionKey, float]:
+def shares_of(run: RunFiles, name: str, when: str) -> Shares:
+    """By labeled question of an evaluation; empty if it recorded none."""
     records = questions_of(run, name, when)
     return {
         key: share for key, record in records.items() if (share := right_share(record)) is not None
     }
 
 
-def _changes(arm: Arm, name: str) -> tuple[float, ...]:
-    found = []
-    for run in arm.runs:
-        before, after = _of_run(run, name, "base"), _of_run(run, name, "final")
-        both = [key for key in before if key in after]
-        if both:
-            found.append(mean([after[key] - before[key] for key in both]))
-    return tuple(found)
+def _changes(early: Shares, late: Shares) -> Shares:
+    return {key: late[key] - early[key] for key in early if key in late}
 
 
-def _estimate(values: Sequence[float]) -> Estimate | None:
-    if not values:
-        return None
-    return Estimate(value=mean(values), interval=bootstrap_interval(values, seed=SEED))
+def _common(runs: Sequence[Shares]) -> list[QuestionKey]:
+    """Questions that all runs have, in the order of the first."""
+    return [key for key in runs[0] if all(key in run for run in runs)] if runs else []
+
+
+def _mean(runs: Sequence[Shares]) -> Estimate | None:
+    """Over runs and questions. Runs with no question in common have a mean but no interval."""
+    keys = _common(runs)
+    if keys:
+        pooled = pooled_mean([[run[key] for key in keys] for run in runs])
+        return Estimate(value=pooled.value, interval=(pooled.low, pooled.high))
+    means = [mean(list(run.values())) for run in runs if run]
+    return Estimate(value=mean(means), interval=None) if means else None
 
 
 def _samples(arm: Arm, name: str) -> str:
@@ -173,29 +151,22 @@ def _from_results(arm: Arm, name: str) -> Measure | None:
     sizes = [set(sample_sizes(metrics, "avg")) for pair in pairs for metrics in pair if metrics]
     shared = set.intersection(*sizes) if sizes else set()
     metric = f"avg@{max(shared)}" if shared else "similarity"
-    before = [e for base, _ in pairs if (e := estimate(base, metric)) is not None]
-    after = [e for _, final in pairs if (e := estimate(final, metric)) is not None]
+    found = [(estimate(base, metric), estimate(final, metric)) for base, final in pairs]
+    before = [early for early, _ in found if early is not None]
+    after = [late for _, late in found if late is not None]
     if not before and not after:
         return None
-    first, last = _joined(before), _joined(after)
-    change = None
-    if first is not None and last is not None and len(before) == len(after):
-        change = Estimate(value=last.value - first.value, interval=None)
+    changes = [b.value - a.value for a, b in found if a is not None and b is not None]
+    counts = [m["labeled"] for pair in pairs for m in pair if isinstance(m.get("labeled"), int)]
     return Measure(
         metric=metric,
-        before=first,
-        after=last,
-        change=change,
+        before=_joined(before),
+        after=_joined(after),
+        change=Estimate(value=mean(changes), interval=None) if changes else None,
+        over="questions",
         seeds=tuple(each.value for each in after),
-        seed_changes=tuple(
-            late.value - early.value
-            for base, final in pairs
-            if (early := estimate(base, metric)) and (late := estimate(final, metric))
-        ),
-        questions=int(
-            next((m["labeled"] for p in pairs for m in p if _is_count(m.get("labeled"))), 0)
-        ),
-        shares={},
+        changes=tuple(changes),
+        questions=int(counts[0]) if counts else 0,
     )
 
 
@@ -203,7 +174,3 @@ def _joined(found: Sequence[Estimate]) -> Estimate | None:
     if len(found) <= 1:
         return found[0] if found else None
     return Estimate(value=mean([each.value for each in found]), interval=None)
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

@@ -43,7 +43,7 @@ def render_comparison(
     Args:
         quote: the verdict in one paragraph that can stand alone, with its intervals.
         notes: what the reader has to know about the comparison as a whole.
-        figure: trusted SVG of our own, shown above the curves.
+        figure: trusted SVG of our own, folded below the curves.
         figure_link: relative address of the same figure as a file.
     """
     found = comparison_curves.curves(arms)

@@ -10,10 +10,12 @@ from urllib.parse import quote as quoted
 from ttrl.errors import CheckpointError
 from ttrl.evaluate.report.comparison import Arm, scalar
 from ttrl.evaluate.report.comparison_fates import question_fates, questions_of
-from ttrl.evaluate.report.comparison_findings import findings, measured_sets, quote, tables
+from ttrl.evaluate.report.comparison_findings import findings, quote
 from ttrl.evaluate.report.comparison_groups import arms_of, inputs_of
 from ttrl.evaluate.report.comparison_measures import sets_of
 from ttrl.evaluate.report.comparison_page import render_comparison
+from ttrl.evaluate.report.comparison_pairs import measured_sets
+from ttrl.evaluate.report.comparison_tables import tables
 from ttrl.evaluate.report.page import is_page, write_page
 from ttrl.evaluate.report.quantities import number
 from ttrl.evaluate.report.run_files import RunFiles, read_run
@@ -45,7 +47,7 @@ def render_runs(runs: Sequence[tuple[Path, RunFiles, str]], *, notes: Sequence[s
     fates = (question_fates(arms, name) for name in sets_of(arms))
     count = sum(len(arm.runs) for arm in arms)
     return render_comparison(
-        kicker="comparison of runs",
+        kicker="Test-time reinforcement learning · comparison of runs",
         title=_title(arms),
         facts=_facts(arms, count),
         quote=quote(arms, sets),
