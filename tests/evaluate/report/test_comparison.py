@@ -197,7 +197,9 @@ def test_hostile_text_stays_text_wherever_it_stands(run: Run):
     assert "<script>alert" not in html and "<img" not in html
     assert page.tags.count("script") == harmless.tags.count("script") and not page.handlers
     assert HOSTILE in page.text
-    assert embedded(html, "fates")["questions"][0][:3] == [HOSTILE] * 3
+    assert all(
+        text.startswith(HOSTILE[:39]) for text in embedded(html, "fates")["questions"][0][:4]
+    )
     assert embedded(html, "curves")["arms"][0]["name"] == HOSTILE
 
 

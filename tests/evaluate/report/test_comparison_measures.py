@@ -148,9 +148,27 @@ def test_a_difference_is_paired_by_question_and_by_seed():
         "unlabeled",
     )
     assert first is not None and second is not None
-    between = difference(first, second)
-    assert between is not None and between.over == "questions and seeds" and between.questions == 2
-    assert between.value == pytest.approx(((3 - 2) + (5 - 4) + (3 - 0) + (5 - 2)) / 4 / 8)
+    paired = difference(first, second)
+    assert paired is not None and paired[1] == "questions and seeds" and paired[0].questions == 2
+    assert paired[0].value == pytest.approx(((3 - 2) + (5 - 4) + (3 - 0) + (5 - 2)) / 4 / 8)
+
+
+def test_runs_without_a_counterpart_do_not_count_in_a_difference_and_this_is_said():
+    first = measure(
+        arm(run_files({}, {"x": 2}, seed=1), run_files({}, {"x": 8}, seed=2)), "unlabeled"
+    )
+    second = measure(arm(run_files({}, {"x": 3}, seed=1)), "unlabeled")
+    assert first is not None and second is not None
+    paired = difference(first, second)
+    assert paired is not None and paired[0].value == 1 / 8
+    assert paired[1] == "questions, of one seed alone"
+
+
+def test_an_interval_of_shares_ends_at_0_and_1():
+    runs = [run_files(spread(0), spread(low), seed=low) for low in (1, 6)]
+    found = measure(arm(*runs), "unlabeled")  # two seeds far apart: t with 1 degree of freedom
+    assert found is not None and found.after is not None and found.change is not None
+    assert found.after.interval == (0.0, 1.0) and found.change.interval == (-1.0, 1.0)
 
 
 @pytest.mark.parametrize("other", [{"x": 3}, {"x": 3, "z": 4}, {"x": 3, "y": 4, "z": 4}])

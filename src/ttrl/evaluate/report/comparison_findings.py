@@ -114,7 +114,7 @@ def _pair_sentences(pairs: Sequence[Pair]) -> list[Sentence]:
 
 def _pair_sentence(pair: Pair) -> Sentence:
     interval = f"{LEVEL} interval {signed_span(pair.interval)} over {pair.over}"
-    if pair.over == "questions":
+    if "seeds" not in pair.over:
         interval += "; one seed does not tell about others"
     if pair.tone == "unclear":
         text = (

@@ -15,6 +15,8 @@ from ttrl.evaluate.statistics import mean
 Shares = dict[QuestionKey, float]
 """Share of right completions by question."""
 
+ONE_OF_EACH = "questions, of one seed alone"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
@@ -67,9 +69,9 @@ def measure(arm: Arm, name: str) -> Measure | None:
     both = [(early, late) for early, late in zip(before, after, strict=True) if early and late]
     return Measure(
         metric=f"avg@{_samples(arm, name)}",
-        before=_mean([each for each in before if each]),
-        after=_mean([each for each in after if each]),
-        change=_mean([_changes(early, late) for early, late in both]),
+        before=_mean([each for each in before if each], least=0.0),
+        after=_mean([each for each in after if each], least=0.0),
+        change=_mean([_changes(early, late) for early, late in both], least=-1.0),
         over="questions and seeds" if len(both) > 1 else "questions",
         seeds=tuple(mean(list(each.values())) for each in after if each),
         changes=tuple(mean(list(_changes(*pair).values())) for pair in both if _changes(*pair)),
@@ -82,12 +84,13 @@ def measure(arm: Arm, name: str) -> Measure | None:
     )
 
 
-def difference(first: Measure, second: Measure) -> Pooled | None:
-    """`second` - `first` after training on the same questions, or None if they are not the same.
+def difference(first: Measure, second: Measure) -> tuple[Pooled, str] | None:
+    """`second` - `first` after training, and what it is taken over; None for other questions.
 
-    Runs of one seed are paired where both groups have it; with no seed in common, runs in order.
+    Runs of one seed are paired where both groups have it; with no seed in common, runs in order. Runs
+    that are left over do not count, which the text says.
     """
-    if not first.runs or not second.runs or first.keys != second.keys:
+    if not first.keys or first.keys != second.keys:
         return None
     keys = _common([shares for _, shares in first.runs])
     early, late = dict(first.runs), dict(second.runs)
@@ -97,7 +100,10 @@ def difference(first: Measure, second: Measure) -> Pooled | None:
         if shared
         else [(a, b) for (_, a), (_, b) in zip(first.runs, second.runs, strict=False)]
     )
-    return pooled_mean([[b[key] - a[key] for key in keys] for a, b in pairs]) if keys else None
+    pooled = pooled_mean([[b[key] - a[key] for key in keys] for a, b in pairs])
+    if len(pairs) == len(first.runs) == len(second.runs):
+        return pooled, pooled.over
+    return pooled, f"questions and {len(pairs)} seeds of each" if len(pairs) > 1 else ONE_OF_EACH
 
 
 def direction_of(interval: tuple[float, float] | None) -> Direction:
@@ -124,12 +130,17 @@ def _common(runs: Sequence[Shares]) -> list[QuestionKey]:
     return [key for key in runs[0] if all(key in run for run in runs)] if runs else []
 
 
-def _mean(runs: Sequence[Shares]) -> Estimate | None:
-    """Over runs and questions. Runs with no question in common have a mean but no interval."""
+def _mean(runs: Sequence[Shares], *, least: float) -> Estimate | None:
+    """Over runs and questions; the interval ends where values can be no smaller or larger.
+
+    Runs with no question in common have a mean but no interval.
+    """
     keys = _common(runs)
     if keys:
         pooled = pooled_mean([[run[key] for key in keys] for run in runs])
-        return Estimate(value=pooled.value, interval=(pooled.low, pooled.high))
+        return Estimate(
+            value=pooled.value, interval=(max(least, pooled.low), min(1.0, pooled.high))
+        )
     means = [mean(list(run.values())) for run in runs if run]
     return Estimate(value=mean(means), interval=None) if means else None
 

@@ -34,7 +34,7 @@ class Pair:
     """Of `higher` minus `lower`, in shares."""
     interval: tuple[float, float]
     over: str
-    """'questions', or 'questions and seeds'."""
+    """What the interval speaks of."""
 
     @property
     def tone(self) -> Direction:
@@ -59,9 +59,10 @@ def differences(groups: Measured) -> list[Pair]:
         chosen = [(groups[0], other) for other in groups[1:]]
     found = []
     for (first, before), (second, after) in chosen:
-        between = difference(before, after)
-        if between is None:
+        paired = difference(before, after)
+        if paired is None:
             continue
+        between, over = paired
         turned = between.value < 0
         low, high = (-between.high, -between.low) if turned else (between.low, between.high)
         found.append(
@@ -70,7 +71,7 @@ def differences(groups: Measured) -> list[Pair]:
                 higher=first if turned else second,
                 value=abs(between.value),
                 interval=(low, high),
-                over=between.over,
+                over=over,
             )
         )
     return found
