@@ -15,7 +15,6 @@ from typing import IO, Any
 
 from ttrl.errors import CheckpointError, ConfigError
 
-
 LOCK = ".lock"
 
 
