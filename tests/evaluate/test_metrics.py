@@ -252,3 +252,50 @@ def test_curves_are_over_the_labeled_questions() -> None:
     assert curves["pass"] == pytest.approx([(2 / 4 + 1 / 4) / 2, (5 / 6 + 3 / 6) / 2, 1.0])
     assert curves["pass"][0] == pytest.approx(curves["maj"][0])
     assert curves["maj"][-1] == 1 / 2 and curves["maj_ci"][-1] == [0.0, 1.0]
+
+
+def test_levels_by_hand_in_natural_order() -> None:
+    groups = [
+        group("a", "=X", "none", "=x", "=y"),  # right vote, 2 of 4
+        group("b", "=y", "=y", "=x", "=z"),  # wrong vote, 1 of 4
+        group("c", "=y", "=y", "=y", "=y"),  # unlabeled
+        group("d", "=x", "=x", "=x", "=x"),  # no level
+        group("e", "=x", "=x", "=x", "none"),  # right vote, 3 of 4
+    ]
+    sheet = AnswerSheet(answers=dict.fromkeys("abde", "x"))
+    levels = {"a": "Level 10", "b": "Level 2", "c": "Level 2", "e": "Level 10", "other": "Level 1"}
+    found = evaluate_groups(EqualsTask(), groups, sheet, seed=0, levels=levels)
+    assert found["by_level"] == [
+        {
+            "level": "Level 2",
+            "questions": 2,
+            "labeled": 1,
+            "avg@k": 1 / 4,
+            "avg@k_ci": [1 / 4, 1 / 4],
+            "maj@n": 0.0,
+            "maj@n_ci": [0.0, 0.0],
+            "majority_ratio": (2 / 4 + 1) / 2,
+        },
+        {
+            "level": "Level 10",
+            "questions": 2,
+            "labeled": 2,
+            "avg@k": (2 / 4 + 3 / 4) / 2,
+            "avg@k_ci": [2 / 4, 3 / 4],
+            "maj@n": 1.0,
+            "maj@n_ci": [1.0, 1.0],
+            "majority_ratio": (2 / 4 + 3 / 4) / 2,
+        },
+    ]
+
+
+def test_levels_of_texts_have_agreement_and_no_accuracy() -> None:
+    texts = ["the cat sat on the mat", "the cat sat on the rug"]
+    groups = [
+        Group(question=Question(id="q", prompt="?"), completions=tuple(map(completion, texts)))
+    ]
+    sheet = AnswerSheet(answers={"q": texts[0]})
+    found = evaluate_groups(get_task("text"), groups, sheet, seed=0, levels={"q": "1"})
+    assert [set(row) for row in found["by_level"]] == [
+        {"level", "questions", "labeled", "majority_ratio"}
+    ]

@@ -26,9 +26,15 @@ FREE_ON_RESUME = frozenset({"resume", "json", "report_to", "jobs"})
 class Layout:
     """Where things are."""
 
-    path: Path
+    directory: RunDirectory
+    """Locked."""
     report_to: tuple[str, ...] = ()
     """Trackers of its training runs."""
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self.directory.path
 
     def job(
         self, name: str, arguments: Sequence[str], *, out: Path, config: Path | None = None
@@ -72,11 +78,12 @@ def start_many(command: str, resolved: ResolvedConfig, settings: Settings) -> La
         "settings": settings.model_dump(mode="json"),
         **surroundings(),
     }
-    RunDirectory.create(
+    directory = RunDirectory.create(
         path, config=resolved.as_yaml(), manifest=manifest, command=command, folders=()
     )
+    directory.lock()
     say(f"{command}       {path}")
-    return Layout(path=path, report_to=resolved.values.report_to)
+    return Layout(directory=directory, report_to=resolved.values.report_to)
 
 
 def open_many(
@@ -110,7 +117,8 @@ def open_many(
     given = {key: layers.beside[key] for key in FREE_ON_RESUME & layers.beside.keys()}
     settings = read_settings(kind, {**(stored if isinstance(stored, dict) else {}), **given})
     trackers = settle(layers).values.report_to
-    return Layout(path=path, report_to=trackers), settings, stored_config(directory)
+    directory.lock()
+    return Layout(directory=directory, report_to=trackers), settings, stored_config(directory)
 
 
 def run_phase(jobs: Sequence[Job], at_once: int) -> list[Failure]:

@@ -80,7 +80,7 @@ def stored_inputs(directory: RunDirectory) -> dict[str, Any]:
     """
     manifest = directory.read_json("manifest.json") or {}
     command, inputs = manifest.get("command", "train"), manifest.get("inputs")
-    if command != "train":  # versions before 0.5 did not write it
+    if command != "train":  # older folders lack the entry: those with inputs are of train
         raise CheckpointError(
             f"{directory.path}: not a training run, says its manifest.json, but made by another command "
             f"({str(command)[:40]!r}; `ttrl eval` makes such folders too). Give the folder of a `ttrl train`."

@@ -54,6 +54,8 @@ def run(arguments: Sequence[str]) -> int:
         except KeyboardInterrupt:
             say(f"\ninterrupted; nothing is lost. Go on with: ttrl study --resume {study.path}")
             return EXIT_INTERRUPTED
+        finally:
+            study.directory.unlock()
     from ttrl.evaluate.study.page import write_study_report
 
     result = write_study_report(study.path, failed={each.name: each.said for each in failures})

@@ -48,6 +48,8 @@ def run(arguments: Sequence[str]) -> int:
         except KeyboardInterrupt:
             say(f"\ninterrupted; nothing is lost. Go on with: ttrl sweep --resume {sweep.path}")
             return EXIT_INTERRUPTED
+        finally:
+            sweep.directory.unlock()
     from ttrl.evaluate.study.sweep_page import write_sweep_report
 
     result = write_sweep_report(

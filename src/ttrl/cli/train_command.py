@@ -63,7 +63,10 @@ def run(arguments: Sequence[str]) -> int:
         return _dry_run(resolved, as_json=as_json)
     with Interrupts() as interrupts, Trackers(report_to) as trackers:
         run = _Run(resolved, run_directory, interrupts, trackers, started)
-        code = run.go(as_json=as_json)
+        try:
+            code = run.go(as_json=as_json)
+        finally:
+            run.directory.unlock()
     if trackers.stuck:
         end_with(code)
     return code
@@ -116,6 +119,8 @@ class _Run:
 
         config = resolved.values
         self.config, self.interrupts, self.started = config, interrupts, started
+        if directory is not None:
+            directory.lock()  # before its checkpoint is read
         found = _latest(directory)
         self.session: Session = open_session(config, weights=found.weights if found else None)
         check_room(self.session.model, config)
@@ -130,6 +135,7 @@ class _Run:
         if directory is None:
             path = Path(str(config.out))
             directory = RunDirectory.create(path, config=resolved.as_yaml(), manifest=manifest)
+            directory.lock()
             if config.base_evaluations is not None:
                 borrow_base(config.base_evaluations, directory, resolved, self.session.evaluated)
         else:

@@ -11,9 +11,11 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ttrl.errors import CheckpointError, ConfigError
+
+LOCK = ".lock"
 
 
 class RunDirectory:
@@ -22,6 +24,7 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.checkpoints = path / "checkpoints"
+        self._lock: IO[bytes] | None = None
 
     @classmethod
     def create(
@@ -69,6 +72,35 @@ class RunDirectory:
                 "Give the folder that `ttrl train --out` made."
             )
         return cls(path)
+
+    def lock(self) -> None:
+        """Keeps other processes out until `unlock`, or until this one ends, however it ends.
+
+        Raises:
+            CheckpointError: another process has it.
+        """
+        try:
+            import fcntl
+        except ImportError:  # not on Windows
+            return
+        file = (self.path / LOCK).open("wb")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise CheckpointError(
+                f"{self.path}: another process is working in it. Wait for it to end, or stop it."
+            ) from None
+        except OSError:  # a file system without locks
+            file.close()
+            return
+        self._lock = file
+
+    def unlock(self) -> None:
+        """Lets others in."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def append(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Adds lines to a .jsonl file."""
