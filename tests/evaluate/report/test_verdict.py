@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from ttrl.evaluate.report.estimates import Sentence
+from ttrl.evaluate.report.paired import Pairs, pairs
 from ttrl.evaluate.report.quantities import NO_BREAK_SPACE
-from ttrl.evaluate.report.verdict import Sentence, set_sentence, verdict, voting_sentence
+from ttrl.evaluate.report.verdict import ONE_RUN, set_sentence, verdict, voting_sentence
 
 
 def measured(
@@ -24,6 +26,11 @@ def measured(
 
 def voted(value: float, low: float, high: float) -> dict[str, Any]:
     return {"maj@64": value, "maj@64_ci": [low, high]}
+
+
+def sentences(result: dict[str, Any]) -> tuple[Sentence, ...]:
+    found = verdict(result, {})
+    return (*found.opening, *found.findings)
 
 
 def text(sentence: Sentence | None) -> str:
@@ -141,15 +148,15 @@ def test_the_vote_before_without_an_interval_or_without_labels():
 
 def test_findings_come_in_the_order_of_the_sets_and_missing_sets_are_left_out():
     moved = {"base": measured(0.2, 0.1, 0.3), "final": measured(0.7, 0.6, 0.8)}
-    findings = verdict({"sets": {"out_of_prior": moved, "unlabeled": moved, "heldout": {}}})
+    findings = sentences({"sets": {"out_of_prior": moved, "unlabeled": moved, "heldout": {}}})
     assert ["unlabeled" in s.text for s in findings] == [True, False]
     with_vote = {"base": moved["base"] | voted(0.5, 0.4, 0.6), "final": moved["final"]}
-    assert [s.tone for s in verdict({"sets": {"unlabeled": with_vote}})] == ["rose", "rose"]
+    assert [s.tone for s in sentences({"sets": {"unlabeled": with_vote}})] == ["rose", "rose"]
 
 
 @pytest.mark.parametrize("result", [{}, {"sets": None}, {"sets": {"unlabeled": "broken"}}])
 def test_no_evaluation_is_no_verdict(result: dict[str, Any]):
-    assert [s.text for s in verdict(result)] == [
+    assert [s.text for s in sentences(result)] == [
         "The run has no evaluation, so there is no verdict."
     ]
 
@@ -175,3 +182,73 @@ def test_texts_without_true_answers_agree_by_their_similarity_to_each_other():
     sentence = set_sentence("unlabeled", base, base | {"self_similarity": 0.5})
     assert "similarity of the answers to each other went from 30.0 % to 50.0 %" in text(sentence)
     assert "majority" not in text(sentence)
+
+
+def graded(correct: list[int], *, samples: int = 4) -> dict[str, Any]:
+    """An evaluation whose vote is right where most completions are."""
+    return {
+        "questions": [
+            {
+                "id": f"q{at}",
+                "correct": right,
+                "counts": [right, samples - right],
+                "vote_right": 2 * right > samples,
+            }
+            for at, right in enumerate(correct)
+        ]
+    }
+
+
+def paired(before: list[int], after: list[int]) -> Pairs:
+    evaluations = {("x", "base"): graded(before), ("x", "final"): graded(after)}
+    return pairs(evaluations, "x")
+
+
+def test_a_paired_interval_judges_where_records_tell_it():
+    base, final = measured(0.25, 0.0, 0.6, k=4), measured(0.5, 0.3, 0.8, k=4)
+    every_one_gains = paired([1] * 12, [2] * 12)
+    sentence = set_sentence("heldout", base, final, every_one_gains)
+    assert sentence.tone == "rose"
+    assert text(sentence).endswith(
+        "rose from 25.0 % to 50.0 %: +25.0 points (95 % interval 25.0 to 25.0)."
+    )
+    assert set_sentence("heldout", base, final).tone == "unclear"
+
+
+def test_a_paired_interval_that_holds_0_is_no_clear_change():
+    base, final = measured(0.5, 0.4, 0.5, k=4), measured(0.5, 0.51, 0.6, k=4)
+    sentence = set_sentence("heldout", base, final, paired([2, 3] * 6, [3, 2] * 6))
+    assert sentence.tone == "unclear" and "0.0 points (95 % interval" in text(sentence)
+
+
+def test_a_few_questions_or_another_k_have_no_paired_interval():
+    base, final = measured(0.25, 0.2, 0.3, k=4), measured(0.5, 0.4, 0.6, k=4)
+    few = paired([1] * 9, [2] * 9)
+    assert "intervals 20.0 to 30.0 and 40.0" in text(set_sentence("heldout", base, final, few))
+    assert paired([1] * 12, [2] * 12).change_of("avg@2") is None
+
+
+def test_the_paragraph_says_of_which_run_what_moved_what_is_memorised_and_what_was_lost():
+    lost = {"base": measured(0.75, 0.7, 0.8, k=4), "final": measured(0.25, 0.2, 0.3, k=4)}
+    evaluations = {
+        (name, when): graded([3 if when == "base" else 1] * 12)
+        for name in ("unlabeled", "heldout")
+        for when in ("base", "final")
+    }
+    result = {
+        "steps": 60, "algorithm": "grpo", "model": "ttrl-tiny", "reward": "majority", "seed": 3,
+        "sets": {"unlabeled": lost, "heldout": lost},
+    }  # fmt: skip
+    found = verdict(result, evaluations)
+    paragraph = found.paragraph.replace(NO_BREAK_SPACE, " ")
+    assert paragraph.startswith("60 steps of grpo on ttrl-tiny with the reward majority, seed 3. ")
+    assert "unlabeled questions, avg@4 at temperature 0.6 fell from 75.0 % to 25.0 %" in paragraph
+    assert "held-out questions, avg@4" in paragraph and paragraph.endswith(ONE_RUN)
+    assert "cannot be told against the held-out questions" in paragraph
+    assert "What got worse on the unlabeled questions: the vote lost 12 of the 12" in paragraph
+    assert any("What got worse on the held-out questions" in s.text for s in found.findings)
+
+
+def test_a_run_on_true_labels_says_so_where_it_is_quoted():
+    found = verdict({"reward": "answer-key", "sets": {}}, {})
+    assert "with the reward answer-key, which is true labels and not TTRL." in found.paragraph

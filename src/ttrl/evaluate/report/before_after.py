@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ttrl.evaluate.memorisation import Gain
 from ttrl.evaluate.report.estimates import (
     Direction,
     Estimate,
     direction,
     estimate,
+    gain_direction,
+    heading,
     in_order,
     sample_sizes,
-    set_title,
     short_span,
 )
+from ttrl.evaluate.report.paired import Evaluations, Pairs, pairs
 from ttrl.evaluate.report.quantities import NOTHING, mapping, number, percent, plain, signed
 
 SHARES = {
@@ -55,6 +58,8 @@ class Row:
     before: Cell
     after: Cell
     change: str
+    change_interval: str = ""
+    """95 %, paired by question; empty where records of the questions do not tell it."""
     direction: Direction | None
     """None where there is no interval to judge by."""
 
@@ -64,49 +69,66 @@ class SetRows:
     """One question set."""
 
     title: str
+    name: str
+    """As in result.json."""
     conditions: str
     """How many questions, how many labels, how it was sampled."""
     accuracies: tuple[Row, ...]
     behaviour: tuple[Row, ...]
 
+    @property
+    def headline(self) -> Row | None:
+        """The accuracy that stands for the set: the first, which is of one completion."""
+        return next(iter(self.accuracies), None)
 
-def before_after(result: Mapping[str, Any]) -> tuple[SetRows, ...]:
-    """The table of a result; sets without any evaluation are left out."""
+
+def before_after(result: Mapping[str, Any], evaluations: Evaluations) -> tuple[SetRows, ...]:
+    """The table of a result; sets without any evaluation are left out.
+
+    Records of questions, if there are any, allow paired intervals of the changes.
+    """
     sets = {name: mapping(value) for name, value in mapping(result.get("sets")).items()}
     blocks = []
     for name in in_order(set(sets)):
         base, final = mapping(sets[name].get("base")), mapping(sets[name].get("final"))
         if base or final:
-            blocks.append(set_rows(name, base, final))
+            blocks.append(set_rows(name, base, final, pairs(evaluations, name)))
     return tuple(blocks)
 
 
-def set_rows(name: str, base: Mapping[str, Any], final: Mapping[str, Any]) -> SetRows:
+def set_rows(
+    name: str, base: Mapping[str, Any], final: Mapping[str, Any], paired: Pairs
+) -> SetRows:
     """The rows of one set: accuracies need labels, the rest does not."""
     accuracies = [
-        _accuracy_row(f"{prefix}@{k}", base, final)
+        _accuracy_row(f"{prefix}@{k}", base, final, paired)
         for prefix in ("avg", "maj", "pass")
         for k in sorted({*sample_sizes(base, prefix), *sample_sizes(final, prefix)})
     ]
     if number(base or final, "similarity") is not None:
-        accuracies.append(_accuracy_row("similarity", base, final))
+        accuracies.append(_accuracy_row("similarity", base, final, paired))
     behaviour = [_share_row(key, label, base, final) for key, label in SHARES.items()]
     behaviour += [_amount_row(key, *words, base, final) for key, words in AMOUNTS.items()]
-    title = set_title(name)
     return SetRows(
-        title=title[:1].upper() + title[1:],
+        title=heading(name),
+        name=name,
         conditions=_conditions(base, final),
         accuracies=tuple(accuracies),
         behaviour=tuple(row for row in behaviour if row is not None),
     )
 
 
-def _accuracy_row(name: str, base: Mapping[str, Any], final: Mapping[str, Any]) -> Row:
+def _accuracy_row(
+    name: str, base: Mapping[str, Any], final: Mapping[str, Any], paired: Pairs
+) -> Row:
     before, after = estimate(base, name), estimate(final, name)
-    change, judged = "", None
+    change, judged, interval = "", None, ""
     if before is not None and after is not None:
         change = signed(100 * (after.value - before.value))
-        if before.interval is not None and after.interval is not None:
+        gain = paired.change_of(name)
+        if gain is not None:
+            judged, interval = gain_direction(gain), _signed_span(gain)
+        elif before.interval is not None and after.interval is not None:
             judged = direction(before, after)
     return Row(
         name=name,
@@ -114,8 +136,14 @@ def _accuracy_row(name: str, base: Mapping[str, Any], final: Mapping[str, Any]) 
         before=_accuracy_cell(before),
         after=_accuracy_cell(after),
         change=change,
+        change_interval=interval,
         direction=judged,
     )
+
+
+def _signed_span(gain: Gain) -> str:
+    low, high = signed(100 * gain.low), signed(100 * gain.high)
+    return f"{low} to {high}"
 
 
 def _accuracy_cell(measured: Estimate | None) -> Cell:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ttrl.evaluate.report.before_after import Whisker
 from ttrl.evaluate.report.estimates import Direction
+from ttrl.evaluate.report.figure import CurveGroup
 from ttrl.evaluate.report.quantities import signed
 from ttrl.evaluate.report.run_files import RunFiles
 
@@ -66,6 +67,18 @@ def inks(arms: Sequence[Arm]) -> tuple[Ink, ...]:
             found.append(Ink(colour=colour, dashed=strong >= STRONG_INKS))
             strong += 1
     return tuple(found)
+
+
+def curve_groups(arms: Sequence[Arm]) -> list[CurveGroup]:
+    """The arms as the figure draws them."""
+    return [
+        CurveGroup(
+            name=arm.name,
+            role="control" if arm.role == "control" else "main",
+            runs=[run.records for run in arm.runs],
+        )
+        for arm in arms
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

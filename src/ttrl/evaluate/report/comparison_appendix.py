@@ -97,12 +97,10 @@ def reading_notes(arms: Sequence[Arm]) -> tuple[str, ...]:
     notes = []
     for arm in arms:
         for name, run in zip(arm.run_names, arm.runs, strict=True):
-            if run.broken_lines:
-                lines = "1 line" if run.broken_lines == 1 else f"{run.broken_lines} lines"
-                verb = "was" if run.broken_lines == 1 else "were"
-                notes.append(
-                    f"{name}: {lines} of metrics.jsonl could not be read and {verb} skipped."
-                )
+            for file, broken in run.broken_lines.items():
+                lines = "1 line" if len(broken) == 1 else f"{len(broken)} lines"
+                verb = "was" if len(broken) == 1 else "were"
+                notes.append(f"{name}: {lines} of {file} could not be read and {verb} skipped.")
             notes += [
                 f"{name}: evaluations/{file} could not be read and was skipped."
                 for file in run.unreadable

@@ -16,9 +16,8 @@ from ttrl.evaluate.report.comparison_pairs import (
     role_told,
     signed_span,
 )
-from ttrl.evaluate.report.estimates import Direction, set_title, span
+from ttrl.evaluate.report.estimates import Direction, Sentence, set_title, span
 from ttrl.evaluate.report.quantities import NO_BREAK_SPACE, NOTHING, number, percent
-from ttrl.evaluate.report.verdict import Sentence
 from ttrl.evaluate.statistics import mean
 
 SENTENCES = 6

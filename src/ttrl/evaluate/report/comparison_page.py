@@ -16,8 +16,8 @@ from ttrl.evaluate.report.comparison_appendix import (
     run_table,
     version_table,
 )
+from ttrl.evaluate.report.estimates import Sentence
 from ttrl.evaluate.report.page import render_page, write_page
-from ttrl.evaluate.report.verdict import Sentence
 
 SCRIPTS = ("vendor/uPlot.iife.min.js", "comparison.js", "comparison_fates.js")
 STYLES = ("vendor/uPlot.min.css", "style.css", "comparison.css")

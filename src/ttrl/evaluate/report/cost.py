@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ttrl.evaluate.report.quantities import duration, memory, number
+from ttrl.evaluate.report.quantities import duration, energy_told, memory, number
 
 TIMES = {
     "wall_seconds": "wall-clock time",
@@ -30,4 +30,7 @@ def cost_rows(result: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     peak = number(result, "peak_rss_bytes")
     if peak is not None:
         rows.append(("peak memory of the process", memory(peak)))
+    energy = number(result, "energy_joules")
+    if energy is not None:
+        rows.append(("energy", energy_told(energy)))
     return tuple(rows)

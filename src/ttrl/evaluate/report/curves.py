@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,16 +11,33 @@ from ttrl.evaluate.report.quantities import finite, number, percent, plain
 MAX_POINTS = 1500
 
 
+Quantity = Callable[[Mapping[str, Any]], float | None]
+
+
+def right_label_right_reward(record: Mapping[str, Any]) -> float | None:
+    """Share of completions that are rewarded as the true answer would, under a right label."""
+    right, lucky = number(record, "labels/reward_accuracy"), number(record, "labels/lucky_rate")
+    return None if right is None or lucky is None else max(0.0, right - lucky)
+
+
+def wrong_reward(record: Mapping[str, Any]) -> float | None:
+    """Share of completions that are rewarded as the true answer would not."""
+    right, lucky = number(record, "labels/reward_accuracy"), number(record, "labels/lucky_rate")
+    return None if right is None or lucky is None else 1 - right
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartKind:
     """A chart before it has data."""
 
     title: str
     unit: str
-    lines: tuple[tuple[str, str], ...]
-    """(label, key in metrics.jsonl), the most important one first."""
+    lines: tuple[tuple[str, str | Quantity], ...]
+    """(label, key in metrics.jsonl or what is computed from a record), the most important first."""
     share: bool = False
     """Recorded in [0, 1], drawn in percent from 0 to 100."""
+    stacked: bool = False
+    """The lines are parts of a whole, drawn as areas one on the other."""
     needs_labels: bool = False
     optional: bool = False
     """Of some tasks, settings or algorithms; no word about it in other runs."""
@@ -45,6 +62,18 @@ CHARTS = (
         needs_labels=True,
     ),
     ChartKind(
+        title="Where rewards come from",
+        unit="% of completions",
+        lines=(
+            ("right label", right_label_right_reward),
+            ("lucky hit", "labels/lucky_rate"),
+            ("wrong reward", wrong_reward),
+        ),
+        share=True,
+        stacked=True,
+        needs_labels=True,
+    ),
+    ChartKind(
         title="Majority ratio",
         unit="% of votes",
         lines=(
@@ -52,6 +81,13 @@ CHARTS = (
             ("no answer", "consensus/no_answer_rate"),
         ),
         share=True,
+    ),
+    ChartKind(
+        title="Labels that changed since the last visit",
+        unit="% of questions",
+        lines=(("changed", "consensus/flip_rate"),),
+        share=True,
+        optional=True,
     ),
     ChartKind(
         title="Similarity of the answers to each other",
@@ -119,6 +155,7 @@ class Chart:
     title: str
     unit: str
     share: bool
+    stacked: bool
     lines: tuple[Line, ...]
     summary: str
     """First and last values: what the chart says where it cannot be drawn."""
@@ -145,6 +182,7 @@ class Curves:
                 {
                     "unit": chart.unit,
                     "share": chart.share,
+                    "stacked": chart.stacked,
                     "lines": [{"label": e.label, "values": e.values} for e in chart.lines],
                 }
                 for chart in self.charts
@@ -162,7 +200,8 @@ def curves(records: Sequence[Mapping[str, Any]]) -> Curves:
         if chart is None and kind.optional:
             continue
         if chart is None:
-            reason = "needs labels" if kind.needs_labels else "not recorded"
+            needs_labels = kind.needs_labels and not any(map(_has_labels, records))
+            reason = "needs labels" if needs_labels else "not recorded"
             left_out.append(f"{kind.title}: {reason}.")
         else:
             charts.append(chart)
@@ -178,19 +217,28 @@ def curves(records: Sequence[Mapping[str, Any]]) -> Curves:
 
 def _chart(kind: ChartKind, records: Sequence[Mapping[str, Any]]) -> Chart | None:
     lines = []
-    for label, key in kind.lines:
-        values = tuple(_drawn(number(record, key), kind.share) for record in records)
+    for label, source in kind.lines:
+        found = (
+            number(record, source) if isinstance(source, str) else source(record)
+            for record in records
+        )
+        values = tuple(_drawn(value, kind.share) for value in found)
         if any(value is not None for value in values):
             lines.append(Line(label=label, values=values))
-    if not lines:
+    if not lines or (kind.stacked and len(lines) < len(kind.lines)):
         return None
     return Chart(
         title=kind.title,
         unit=kind.unit,
         share=kind.share,
+        stacked=kind.stacked,
         lines=tuple(lines),
         summary="; ".join(_summary(kind, line, alone=len(kind.lines) == 1) for line in lines),
     )
+
+
+def _has_labels(record: Mapping[str, Any]) -> bool:
+    return number(record, "labels/label_accuracy") is not None
 
 
 def _summary(kind: ChartKind, line: Line, *, alone: bool) -> str:

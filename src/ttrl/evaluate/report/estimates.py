@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ttrl.evaluate.memorisation import Gain
 from ttrl.evaluate.report.quantities import EN_DASH, NO_BREAK_SPACE, finite, number
 
 Direction = Literal["rose", "fell", "unclear"]
@@ -14,8 +15,12 @@ Direction = Literal["rose", "fell", "unclear"]
 SET_TITLES = {
     "unlabeled": "unlabeled questions",
     "heldout": "held-out questions",
+    "fresh_generated": "newly generated questions",
+    "fresh_perturbed": "perturbed questions",
     "out_of_prior": "out-of-prior questions",
 }
+FRESH = "fresh_"
+TRANSFER = "transfer_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +29,14 @@ class Estimate:
 
     value: float
     interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sentence:
+    """One finding. `tone` picks the sign before it; 'unknown' means that labels are missing."""
+
+    text: str
+    tone: Direction | Literal["unknown"]
 
 
 def estimate(metrics: Mapping[str, Any], name: str) -> Estimate | None:
@@ -71,11 +84,28 @@ def short_span(interval: tuple[float, float]) -> str:
 
 
 def set_title(name: str) -> str:
-    """What a question set is called in the report."""
-    return SET_TITLES.get(name, name.replace("_", " ") + " questions")
+    """What a question set is called in the report, in the plural."""
+    if name in SET_TITLES:
+        return SET_TITLES[name]
+    if name.startswith(TRANSFER):
+        return f"{name.removeprefix(TRANSFER)} transfer questions"
+    return name.replace("_", " ") + " questions"
+
+
+def heading(name: str) -> str:
+    """As `set_title`, to begin a line with."""
+    title = set_title(name)
+    return title[:1].upper() + title[1:]
 
 
 def in_order(names: set[str]) -> list[str]:
     """Known sets first, in the order of the report."""
     known = [name for name in SET_TITLES if name in names]
     return known + sorted(names - SET_TITLES.keys())
+
+
+def gain_direction(gain: Gain) -> Direction:
+    """'rose' or 'fell' only if the interval of the change leaves out 0."""
+    if gain.is_clear:
+        return "rose"
+    return "fell" if gain.high < 0 else "unclear"

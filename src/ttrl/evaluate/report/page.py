@@ -1,8 +1,8 @@
 """What the pages have in common: one file that needs no network and trusts no text.
 
-Model output reaches a page through jinja2's autoescape, or as JSON that a script writes as text.
-As a second wall, the page's own policy runs no script but those of this package, by their hashes,
-and loads nothing.
+Model output reaches a page through jinja2's autoescape and `tojson` only, which write < > & and '
+in a way that ends no element, and scripts show it as text, never as markup. As a second wall, the
+page's own policy runs no script but those of this package, by their hashes, and loads nothing.
 """
 
 from __future__ import annotations
@@ -74,13 +74,15 @@ def is_page(path: Path) -> bool:
 
 @functools.cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("ttrl.evaluate.report", ""),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
+    return environment
 
 
 def _asset(name: str) -> str:

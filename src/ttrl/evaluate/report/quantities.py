@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
@@ -67,3 +67,24 @@ def memory(size: float) -> str:
     if size < 2**30:
         return f"{size / 2**20:.0f}{NO_BREAK_SPACE}MiB"
     return f"{size / 2**30:.2f}{NO_BREAK_SPACE}GiB"
+
+
+def energy_told(joules: float) -> str:
+    """Joules, with watt-hours beside them where these say more."""
+    told = f"{joules:,.0f}{NO_BREAK_SPACE}J"
+    return told if joules < 3600 else f"{told} ({joules / 3600:,.1f}{NO_BREAK_SPACE}Wh)"
+
+
+def entries(value: object) -> Sequence[Any]:
+    """The value if it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def p_value(p: float) -> str:
+    """'p = 0.031', or 'p < 0.001' where more digits would say nothing."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def plural(amount: float, thing: str) -> str:
+    """'1 question', '12 questions'."""
+    return f"{amount:,.0f} {thing}{'' if amount == 1 else 's'}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ttrl.errors import CheckpointError
 from ttrl.evaluate.report.quantities import finite, mapping
+from ttrl.evaluate.report.visits import Visit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,10 @@ class RunFiles:
     """Indented JSON, or as it was written if it is not JSON; empty if there is none."""
     records: tuple[Mapping[str, Any], ...]
     """Lines of metrics.jsonl, one per step (the last one of a step counts), in order."""
-    broken_lines: int
+    visits: tuple[Visit, ...]
+    """Lines of votes.jsonl, one per question and step (the last one counts), in order of steps."""
+    broken_lines: Mapping[str, tuple[int, ...]]
+    """By file: the numbers of the lines, from 1, that are no record; files without any are left out."""
     evaluations: Mapping[tuple[str, str], Mapping[str, Any]]
     """By (set, 'base' or 'final')."""
     unreadable: tuple[str, ...]
@@ -36,14 +40,17 @@ def read_run(run_directory: Path) -> RunFiles:
     Raises:
         CheckpointError: there is no readable result.json.
     """
-    records, broken_lines = _read_records(run_directory / "metrics.jsonl")
+    records, broken_records = _read_records(run_directory / "metrics.jsonl")
+    visits, broken_visits = _read_visits(run_directory / "votes.jsonl")
+    broken = {"metrics.jsonl": broken_records, "votes.jsonl": broken_visits}
     evaluations, unreadable = _read_evaluations(run_directory / "evaluations")
     return RunFiles(
         result=_read_result(run_directory / "result.json"),
         config=_text(run_directory / "config.yaml"),
         manifest=_indented(_text(run_directory / "manifest.json")),
         records=records,
-        broken_lines=broken_lines,
+        visits=visits,
+        broken_lines={file: lines for file, lines in broken.items() if lines},
         evaluations=evaluations,
         unreadable=unreadable,
     )
@@ -62,19 +69,42 @@ def _read_result(path: Path) -> Mapping[str, Any]:
     return result
 
 
-def _read_records(path: Path) -> tuple[tuple[Mapping[str, Any], ...], int]:
+def _read_records(path: Path) -> tuple[tuple[Mapping[str, Any], ...], tuple[int, ...]]:
+    """The records by step, and the numbers of broken lines."""
     by_step: dict[float, Mapping[str, Any]] = {}
-    broken = 0
-    for line in _text(path).split("\n"):
-        if not line.strip():
-            continue
-        record = mapping(_parsed(line))
+    broken = []
+    for line_number, record in _records(path):
         step = finite(record.get("step"))
         if step is None:
-            broken += 1
+            broken.append(line_number)
         else:
             by_step[step] = record
-    return tuple(by_step[step] for step in sorted(by_step)), broken
+    return tuple(by_step[step] for step in sorted(by_step)), tuple(broken)
+
+
+def _read_visits(path: Path) -> tuple[tuple[Visit, ...], tuple[int, ...]]:
+    """The visits by step and question, and the numbers of broken lines."""
+    found: dict[tuple[float, str], Visit] = {}
+    broken = []
+    for line_number, record in _records(path):
+        step, question = finite(record.get("step")), record.get("question")
+        if step is None or not isinstance(question, str):
+            broken.append(line_number)
+        else:
+            found[step, question] = Visit.of(record)
+    order = sorted(found, key=lambda place: place[0])
+    return tuple(found[place] for place in order), tuple(broken)
+
+
+def _records(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Line numbers and JSON objects; an empty one where a line is none. Blank lines are left out."""
+    try:
+        with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+            for line_number, line in enumerate(file, 1):
+                if line.strip():
+                    yield line_number, mapping(_parsed(line))
+    except OSError:
+        return
 
 
 def _read_evaluations(

@@ -1,57 +1,108 @@
 """What the run showed, in sentences computed from its numbers.
 
-'Rose' and 'fell' are said only where the 95 % intervals before and after are apart.
+'Rose' and 'fell' are said only where the 95 % interval of the paired change leaves out 0. Without
+records of the questions, only where the 95 % intervals before and after are apart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from ttrl.evaluate.memorisation import Gain
 from ttrl.evaluate.report.estimates import (
-    Direction,
     Estimate,
+    Sentence,
     direction,
     estimate,
+    gain_direction,
     in_order,
     sample_sizes,
     set_title,
     span,
 )
+from ttrl.evaluate.report.losses import losses
+from ttrl.evaluate.report.memorised import memorisation_findings
+from ttrl.evaluate.report.paired import Evaluations, Pairs, pairs
 from ttrl.evaluate.report.quantities import NO_BREAK_SPACE, mapping, number, percent, plain
 
 Metrics = Mapping[str, Any]
 _LEVEL = f"95{NO_BREAK_SPACE}%"
+ONE_RUN = (
+    "One run, one seed: the intervals tell how the result varies over questions, not over seeds."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sentence:
-    """One finding. `tone` picks the sign before it; 'unknown' means that labels are missing."""
+class Verdict:
+    """What can be said of a run."""
 
-    text: str
-    tone: Direction | Literal["unknown"]
+    opening: tuple[Sentence, ...]
+    """How the trained and the held-out questions fared, whether that is memorised, what was lost."""
+    findings: tuple[Sentence, ...]
+    """The rest, the most important one first."""
+    setup: str
+    """Of which run this is said."""
+
+    @property
+    def paragraph(self) -> str:
+        """The opening as one text that may be quoted alone."""
+        return " ".join([self.setup, *(sentence.text for sentence in self.opening), ONE_RUN])
 
 
-def verdict(result: Mapping[str, Any]) -> tuple[Sentence, ...]:
-    """The findings, the most important one first."""
+def verdict(result: Mapping[str, Any], evaluations: Evaluations) -> Verdict:
+    """The findings of a run. Records of questions, if there are any, allow paired intervals."""
     sets = {name: mapping(value) for name, value in mapping(result.get("sets")).items()}
-    findings = []
-    for name in in_order(set(sets)):
-        base, final = mapping(sets[name].get("base")), mapping(sets[name].get("final"))
+    sides = {
+        name: (mapping(sets[name].get("base")), mapping(sets[name].get("final")))
+        for name in in_order(set(sets))
+    }
+    opening: list[Sentence] = []
+    findings: list[Sentence] = []
+    for name, (base, final) in sides.items():
         if not base and not final:
             continue
-        findings.append(set_sentence(name, base, final))
-        against_voting = voting_sentence(base, final) if name == "unlabeled" else None
-        if against_voting is not None:
-            findings.append(against_voting)
-    return tuple(findings) or (
-        Sentence(text="The run has no evaluation, so there is no verdict.", tone="unknown"),
+        sentence = set_sentence(name, base, final, pairs(evaluations, name))
+        (opening if name in ("unlabeled", "heldout") else findings).append(sentence)
+    if not opening and not findings:
+        nothing = "The run has no evaluation, so there is no verdict."
+        return Verdict(
+            opening=(Sentence(text=nothing, tone="unknown"),), findings=(), setup=_setup(result)
+        )
+    against_voting = voting_sentence(*sides.get("unlabeled", ({}, {})))
+    memorised, lost = memorisation_findings(evaluations), losses(evaluations)
+    return Verdict(
+        opening=(*opening, *(finding.short for finding in memorised[:1]), *lost[:1]),
+        findings=(
+            *([against_voting] if against_voting is not None else []),
+            *(finding.full for finding in memorised[:1] if finding.full is not None),
+            *(finding.full or finding.short for finding in memorised[1:]),
+            *lost[1:],
+            *findings,
+        ),
+        setup=_setup(result),
     )
 
 
-def set_sentence(name: str, base: Metrics, final: Metrics) -> Sentence:
-    """How one set fared. avg@k is compared at the smallest k that both evaluations have."""
+def _setup(result: Mapping[str, Any]) -> str:
+    """'60 steps of grpo on ttrl-tiny with the reward majority, seed 0.'"""
+    steps, seed = number(result, "steps"), number(result, "seed")
+    model, algorithm = result.get("model"), result.get("algorithm")
+    text = "A run" if steps is None else f"{steps:,.0f} {'step' if steps == 1 else 'steps'}"
+    text += f" of {algorithm}" if algorithm else ""
+    text += f" on {model}" if model else ""
+    text += f" with the reward {reward}" if (reward := result.get("reward")) else ""
+    if reward == "answer-key":
+        text += ", which is true labels and not TTRL"
+    return text + (f", seed {seed:.0f}." if seed is not None else ".")
+
+
+def set_sentence(name: str, base: Metrics, final: Metrics, paired: Pairs | None = None) -> Sentence:
+    """How one set fared. avg@k is compared at the smallest k that both evaluations have.
+
+    With records of the questions, the change is judged by its own interval, paired by question.
+    """
     before_ks, after_ks = sample_sizes(base, "avg"), sample_sizes(final, "avg")
     if not before_ks and not after_ks:
         return _of_similarity(name, base, final) or _without_labels(name, base, final)
@@ -65,7 +116,8 @@ def set_sentence(name: str, base: Metrics, final: Metrics) -> Sentence:
     before, after = estimate(base, metric), estimate(final, metric)
     assert before is not None and after is not None  # sample_sizes lists measured metrics only
     where = f"On {_questions(name, base)}, {metric}{_temperature(base, final)}"
-    return _movement(where, before, after)
+    change = None if paired is None else paired.change_of(metric)
+    return _movement(where, before, after, change)
 
 
 def voting_sentence(base: Metrics, final: Metrics) -> Sentence | None:
@@ -92,8 +144,15 @@ def voting_sentence(base: Metrics, final: Metrics) -> Sentence | None:
     return Sentence(text=f"{subject} within the interval of what {reference}", tone="unclear")
 
 
-def _movement(where: str, before: Estimate, after: Estimate) -> Sentence:
+def _movement(where: str, before: Estimate, after: Estimate, change: Gain | None) -> Sentence:
     old, new = percent(before.value), percent(after.value)
+    if change is not None:
+        tone = gain_direction(change)
+        if tone == "unclear":
+            text = f"{where} shows no clear change: {old} before, {new} after, {change}."
+        else:
+            text = f"{where} {tone} from {old} to {new}: {change}."
+        return Sentence(text=text, tone=tone)
     if before.interval is None or after.interval is None:
         text = f"{where} went from {old} to {new}; without intervals this supports no claim."
         return Sentence(text=text, tone="unclear")
@@ -129,7 +188,7 @@ def _of_similarity(name: str, base: Metrics, final: Metrics) -> Sentence | None:
     if before is None or after is None:
         return None
     where = f"On {_questions(name, base)}, similarity to the true answer{_temperature(base, final)}"
-    return _movement(where, before, after)
+    return _movement(where, before, after, None)
 
 
 def _without_labels(name: str, base: Metrics, final: Metrics) -> Sentence:

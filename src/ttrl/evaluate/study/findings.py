@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 
 from ttrl.evaluate.contingency import Contingency, clustered_mcnemar_p
-from ttrl.evaluate.memorisation import Gain, Kind, Memorisation
+from ttrl.evaluate.memorisation import Gain, Memorisation
 from ttrl.evaluate.pooling import Pooled, pooled_difference, pooled_mean
-from ttrl.evaluate.report.estimates import set_title
+from ttrl.evaluate.report.estimates import Sentence, set_title
+from ttrl.evaluate.report.memorised import TONES
 from ttrl.evaluate.report.quantities import number, percent, signed
-from ttrl.evaluate.report.verdict import Sentence
 from ttrl.evaluate.statistics import mean
 from ttrl.evaluate.study.arms import TITLES, Arm, ArmName, Outcome, outcome
 
@@ -220,14 +220,6 @@ def _upper_bound(evidence: Evidence, main: Outcome) -> list[Sentence]:
         f"{points(behind)} from there{share}."
     )
     return [Sentence(text=text, tone="unclear")]
-
-
-TONES: dict[Kind, Tone] = {
-    "shared": "rose",
-    "partly": "unclear",
-    "memorised": "fell",
-    "unclear": "unclear",
-}
 
 
 def _memorised(evidence: Evidence, main: Outcome) -> list[Sentence]:

@@ -14,11 +14,11 @@ from ttrl.errors import CheckpointError
 from ttrl.evaluate.pooling import Pooled
 from ttrl.evaluate.report.before_after import Whisker
 from ttrl.evaluate.report.comparison import Arm as Drawn
-from ttrl.evaluate.report.comparison import Cell, Column, Fold, Table
+from ttrl.evaluate.report.comparison import Cell, Column, Fold, Table, curve_groups
 from ttrl.evaluate.report.comparison_fates import question_fates
 from ttrl.evaluate.report.comparison_page import render_comparison
 from ttrl.evaluate.report.estimates import set_title, short_span
-from ttrl.evaluate.report.figure import CurveGroup, figure_svg
+from ttrl.evaluate.report.figure import figure_svg
 from ttrl.evaluate.report.page import write_page
 from ttrl.evaluate.report.quantities import mapping, percent, plain, signed
 from ttrl.evaluate.study.arms import (
@@ -76,7 +76,7 @@ def write_study_report(study: Path, *, failed: Mapping[str, str] | None = None) 
         "told": [quote(evidence), *(f"- {sentence.text}" for sentence in found)],
     }
     drawn = [_drawn(arm, study) for arm in arms.values()]
-    figure = figure_svg([CurveGroup.of(arm) for arm in drawn])
+    figure = figure_svg(curve_groups(drawn))
     write_page(study / FIGURE, figure)
     write_page(study / "results.md", f"{quote(evidence)}\n\n{markdown(table)}")
     write_page(study / "study.json", json.dumps(result, indent=2, ensure_ascii=False) + "\n")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ttrl.evaluate.pooling import Pooled, pooled_mean
+from ttrl.evaluate.report.estimates import Sentence
 from ttrl.evaluate.report.quantities import number, percent
-from ttrl.evaluate.report.verdict import Sentence
 from ttrl.evaluate.statistics import mean
 from ttrl.evaluate.study.arms import Arm, outcome, read_arm
 from ttrl.evaluate.study.findings import TRAINED, points, tone_of

@@ -13,10 +13,10 @@ from ttrl.errors import CheckpointError
 from ttrl.evaluate.pooling import Pooled
 from ttrl.evaluate.report.before_after import Whisker
 from ttrl.evaluate.report.comparison import Arm as Drawn
-from ttrl.evaluate.report.comparison import Cell, Column, Table
+from ttrl.evaluate.report.comparison import Cell, Column, Table, curve_groups
 from ttrl.evaluate.report.comparison_page import render_comparison
 from ttrl.evaluate.report.estimates import short_span
-from ttrl.evaluate.report.figure import CurveGroup, figure_svg
+from ttrl.evaluate.report.figure import figure_svg
 from ttrl.evaluate.report.page import write_page
 from ttrl.evaluate.report.quantities import NOTHING, percent, plain, signed
 from ttrl.evaluate.study.findings import tone_of
@@ -66,7 +66,7 @@ def write_sweep_report(
         )
         for row in found
     ]
-    figure = figure_svg([CurveGroup.of(arm) for arm in drawn])
+    figure = figure_svg(curve_groups(drawn))
     write_page(sweep / FIGURE, figure)
     write_page(sweep / "results.md", _markdown(found))
     write_page(sweep / "sweep.json", json.dumps(result, indent=2, ensure_ascii=False) + "\n")

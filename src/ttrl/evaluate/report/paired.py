@@ -1,0 +1,153 @@
+"""One set before and after training, question by question: what pairing lets us say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ttrl.evaluate.contingency import Contingency
+from ttrl.evaluate.estimators import pass_at_k
+from ttrl.evaluate.memorisation import Gain
+from ttrl.evaluate.pooling import pooled_difference
+from ttrl.evaluate.report.quantities import entries, finite, mapping, number
+from ttrl.evaluate.statistics import difference_interval, mean
+
+Record = Mapping[str, Any]
+Evaluations = Mapping[tuple[str, str], Mapping[str, Any]]
+
+FEWEST_QUESTIONS = 10
+"""Below it, questions that agree by chance make a bootstrap interval far too narrow."""
+_SEED = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs:
+    """The labeled questions with exact answers that were asked before and after."""
+
+    before: tuple[Record, ...]
+    after: tuple[Record, ...]
+
+    def __len__(self) -> int:
+        return len(self.before)
+
+    @property
+    def samples(self) -> int:
+        """Completions per question; 0 if they differ."""
+        counts = {completions(record) for record in (*self.before, *self.after)}
+        return counts.pop() if len(counts) == 1 else 0
+
+    def at_level(self, level: str) -> Pairs:
+        """Those of one level of difficulty."""
+        kept = [at for at, record in enumerate(self.before) if record.get("level") == level]
+        return Pairs(
+            before=tuple(self.before[at] for at in kept), after=tuple(self.after[at] for at in kept)
+        )
+
+    def contingency(self) -> Contingency | None:
+        """Gained, kept, lost, never; None where no vote was graded."""
+        known = [
+            (right_before, right_after)
+            for early, late in zip(self.before, self.after, strict=True)
+            if (right_before := vote_right(early)) is not None
+            and (right_after := vote_right(late)) is not None
+        ]
+        if not known:
+            return None
+        return Contingency.of([early for early, _ in known], [late for _, late in known])
+
+    def change(self, value: Callable[[Record], float]) -> Gain | None:
+        """Mean change of a value per question, with the interval of the paired difference."""
+        if len(self) < FEWEST_QUESTIONS:
+            return None
+        before = [value(record) for record in self.before]
+        after = [value(record) for record in self.after]
+        low, high = difference_interval(before, after, seed=_SEED)
+        return Gain(value=mean(after) - mean(before), low=low, high=high)
+
+    def change_of(self, metric: str) -> Gain | None:
+        """Change of 'avg@n', 'maj@n' or 'pass@k' as records tell it, else None."""
+        prefix, _, size = metric.partition("@")
+        k = int(size) if size.isascii() and size.isdigit() and len(size) < 5 else 0
+        samples = self.samples
+        if prefix == "avg" and 0 < k == samples:
+            return self.change(share_right)
+        if prefix == "maj" and 0 < k == samples:
+            return self.change(lambda record: float(vote_right(record) is True))
+        if prefix == "pass" and 0 < k <= samples:
+            return self.change(lambda record: pass_at_k(samples, correct(record), k))
+        return None
+
+
+def pairs(evaluations: Evaluations, name: str) -> Pairs:
+    """Pairs the questions of a set by id. Questions without a label on either side are left out."""
+    base, final = (by_id(evaluations.get((name, when), {})) for when in ("base", "final"))
+    shared = [id for id in base if id in final and _is_graded(base[id]) and _is_graded(final[id])]
+    return Pairs(before=tuple(base[id] for id in shared), after=tuple(final[id] for id in shared))
+
+
+def difference(trained: Pairs, other: Pairs) -> Gain | None:
+    """Gain in the share of right completions on the trained questions, minus that on others."""
+    if min(len(trained), len(other)) < FEWEST_QUESTIONS:
+        return None
+    apart = pooled_difference([_gains(trained)], [_gains(other)], seed=_SEED)
+    return Gain(value=apart.value, low=apart.low, high=apart.high)
+
+
+def by_id(evaluation: Mapping[str, Any]) -> dict[str, Record]:
+    """The records of an evaluation; what is no record is left out."""
+    questions = [mapping(entry) for entry in entries(evaluation.get("questions"))]
+    return {str(question.get("id")): question for question in questions if question}
+
+
+def correct(record: Record) -> int:
+    """Correct completions, never more than there are."""
+    return min(count(record.get("correct")), completions(record))
+
+
+def share_right(record: Record) -> float:
+    """Of the completions; 0 without any."""
+    total = completions(record)
+    return correct(record) / total if total else 0.0
+
+
+def vote_right(record: Record) -> bool | None:
+    """Whether the elected class is right; None if unlabeled, or of free text or code.
+
+    Files of older versions do not say it: there it is read off the elected label.
+    """
+    told = record.get("vote_right")
+    if isinstance(told, bool):
+        return told
+    if finite(record.get("correct")) is None:
+        return None
+    elected = winner(record)
+    return elected is not None and elected == record.get("right_class")
+
+
+def winner(record: Record) -> int | None:
+    """Index of the elected class among the recorded labels. In a tie it need not be the first."""
+    labels, label = entries(record.get("labels")), record.get("pseudo_label")
+    return labels.index(label) if label is not None and label in labels else None
+
+
+def count(value: object) -> int:
+    """A count that was read, 0 for what is none."""
+    return max(0, int(finite(value) or 0))
+
+
+def completions(record: Record) -> int:
+    """Completions of the question, those without an answer included."""
+    voted = sum(count(value) for value in entries(record.get("counts")))
+    return voted + count(record.get("other")) + count(record.get("abstained"))
+
+
+def _is_graded(record: Record) -> bool:
+    return number(record, "correct") is not None
+
+
+def _gains(of: Pairs) -> Sequence[float]:
+    return [
+        share_right(late) - share_right(early)
+        for early, late in zip(of.before, of.after, strict=True)
+    ]
