@@ -66,6 +66,26 @@ def test_a_resolved_config_runs_again(tmp_path):
     assert again.as_dict(invocation=False) == resolved.as_dict(invocation=False)
 
 
+@pytest.mark.parametrize(
+    "given", ["wandb,tensorboard", ["wandb", "tensorboard"], ["wandb, tensorboard"]]
+)
+def test_trackers_are_named_by_a_list_or_between_commas_in_every_layer(given, tmp_path):
+    file = write(tmp_path / "c.yaml", f"report_to: {given}\n")
+    expected = ("wandb", "tensorboard")
+    assert resolve({"report_to": given}, environment={}).values.report_to == expected
+    assert resolve({"config": [file]}, environment={}).values.report_to == expected
+    if isinstance(given, str):
+        environment = {"TTRL_REPORT_TO": given}
+        assert resolve({}, environment=environment).values.report_to == expected
+
+
+@pytest.mark.parametrize("given", ["comet", 3, [1], {"wandb": 1}])
+def test_a_tracker_that_there_is_not_is_refused_with_those_that_there_are(given, tmp_path):
+    file = write(tmp_path / "c.yaml", f"report_to: {given}\n")
+    with pytest.raises(ConfigError, match="report_to="):
+        resolve({"config": [file]}, environment={})
+
+
 def test_yaml_that_is_no_mapping_is_told(tmp_path):
     with pytest.raises(ConfigError, match="holds a list"):
         resolve({"config": [write(tmp_path / "a.yaml", "- 1\n")]}, environment={})

@@ -116,9 +116,19 @@ def test_every_key_of_votes_result_and_evaluations_is_documented(run: Path) -> N
         assert spelled in documented(), key
 
 
-def test_every_reference_of_the_algorithm_page_exists() -> None:
-    references = REFERENCE.findall(ALGORITHM)
-    assert len(references) > 20
+def test_every_key_of_an_evaluation_is_documented(run: Path) -> None:
+    files = sorted((run / "evaluations").glob("*.json"))
+    assert len(files) == 6
+    for file in files:
+        found = json.loads(file.read_text("utf-8"))
+        keys = set(found).union(found["curves"], *found["questions"], found["cost"])
+        assert keys - documented() == set()
+
+
+@pytest.mark.parametrize(("page", "least"), [(ALGORITHM, 20), (METRICS, 4)])
+def test_every_reference_of_the_algorithm_and_metrics_pages_exists(page: str, least: int) -> None:
+    references = REFERENCE.findall(page)
+    assert len(references) >= least
     for file, name in references:
         body: list[ast.stmt] = ast.parse((SOURCE / file).read_text("utf-8")).body
         for part in name.split("."):

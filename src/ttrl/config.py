@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import importlib.resources
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 
 from ttrl.algorithm_settings import ALGORITHM_KEYS, ALGORITHM_SETTINGS, AlgorithmName
 from ttrl.config_checks import check_together
@@ -27,6 +28,7 @@ from ttrl.types import TaskName, TextMeasure
 Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, le=1)]
+ReportTo = Literal["tensorboard", "wandb", "trackio", "mlflow", "all", "none"]
 ENVIRONMENT_PREFIX = "TTRL_"
 
 
@@ -57,8 +59,10 @@ class RunConfig(BaseModel):
     holdout: str | None = _key(None, "Questions", "share in (0, 1) of the questions, or a file, kept for evaluation only")
     limit: int | None = _key(None, "Questions", "use the first N questions", ge=1)
     difficulty: int = _key(4, "Questions", "days in each embedded word problem", ge=1, le=7)
+    data_seed: int = _key(0, "Questions", "decides which questions are held out and which fresh ones are made; apart from `seed`, so that runs of several seeds share their questions", ge=0)
     task_column: str | None = _key(None, "Questions", "column with the task of each question, where a file mixes several")
     options_column: str | None = _key(None, "Questions", "column with a list of options (choice) or labels (label); default: as listed in the question")
+    level_column: str | None = _key(None, "Questions", "column with how hard each question is, for tables by level; found by its name when left out")
 
     task: TaskName = _key("math", "Consensus", "how answers are asked for, extracted and compared: docs/answers.md")
     reward: str = _key("agreement", "Consensus", "agreement (majority; similarity for text and code), majority, soft, selective, confidence, similarity, medoid, threshold, the controls random and format, answer-key (TRUE LABELS, an upper bound that is not TTRL), or package.module:function: docs/rewards.md")
@@ -126,11 +130,15 @@ class RunConfig(BaseModel):
     eval_top_p: Share = _key(0.95, "Evaluation", "top-p of evaluation")
     eval_limit: int | None = _key(None, "Evaluation", "evaluate on the first N questions of each set", ge=1)
 
-    seed: int = _key(0, "Run", "every random decision derives from it", ge=0)
+    eval_sets: tuple[str, ...] = _key((), "Evaluation", "evaluate these sets only, such as unlabeled and heldout; default: all there are")
+
+    seed: int = _key(0, "Run", "every random decision but the choice of questions derives from it", ge=0)
+    base_evaluations: str | None = _key(None, "Run", "folder of a `ttrl eval` of the same model, questions and settings whose figures stand for those before training")
     out: str | None = _key(None, "Run", "run directory; default: runs/<model>-<time>")
     checkpoint_every: Positive = _key(20, "Run", "steps between checkpoints")
     config: tuple[str, ...] = _key((), "Run", "YAML files, the later one wins; 'paper' is built in")
     resume: str | None = _key(None, "Run", "run directory to go on with, under its own config")
+    report_to: tuple[ReportTo, ...] = _key((), "Run", "experiment trackers that metrics are sent to as well: tensorboard, wandb, trackio, mlflow; all: those that are installed")
     dry_run: bool = _key(False, "Run", "say what would happen, then stop")
     json_output: bool = Field(default=False, alias="json", description="one JSON object as the last line of standard output", json_schema_extra={"group": "Run"})
     # fmt: on
@@ -142,7 +150,9 @@ class RunConfig(BaseModel):
         return given | {key: value for key, value in row.items() if given.get(key) is None}
 
 
-INVOCATION_KEYS = frozenset({"config", "resume", "dry_run", "json", "out"})
+INVOCATION_KEYS = frozenset(
+    {"config", "resume", "dry_run", "json", "out", "report_to", "base_evaluations"}
+)
 """Keys that say how a command was called, not what the run is."""
 
 
@@ -154,6 +164,18 @@ _SWITCHES = frozenset(
 def key_names() -> list[str]:
     """Every key as it is written in YAML."""
     return [field.alias or name for name, field in RunConfig.model_fields.items()]
+
+
+def group_of(field: FieldInfo) -> str:
+    """The heading under which a key is listed."""
+    extra = field.json_schema_extra
+    return str(extra["group"]) if isinstance(extra, dict) else ""
+
+
+def keys_of_groups(groups: Collection[str]) -> list[str]:
+    """The keys under these headings, as they are written in YAML."""
+    fields = RunConfig.model_fields.items()
+    return [field.alias or name for name, field in fields if group_of(field) in groups]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +208,8 @@ class Layers:
     """Of the keys in `merged`."""
     own: frozenset[str]
     """Keys that somebody set, and not only a preset."""
+    beside: Mapping[str, Any]
+    """Keys of the command that are none of a run's."""
 
 
 def resolve(
@@ -225,6 +249,9 @@ def settle(layers: Layers, *, below: Mapping[str, Any] | None = None) -> Resolve
             raise ConfigError(f"{sources[key]}: {key}={value}: wanted a value, not yes or no.")
     if isinstance(merged.get("stop"), str):
         merged["stop"] = (merged["stop"],)
+    for key in ("report_to", "eval_sets"):
+        if key in merged:
+            merged[key] = _separated(merged[key])
     if isinstance(merged.get("holdout"), int | float):
         merged["holdout"] = str(merged["holdout"])
     try:
@@ -240,20 +267,30 @@ def settle(layers: Layers, *, below: Mapping[str, Any] | None = None) -> Resolve
 
 
 def read_layers(
-    command_line: Mapping[str, Any], *, environment: Mapping[str, str] | None = None
+    command_line: Mapping[str, Any],
+    *,
+    environment: Mapping[str, str] | None = None,
+    command_keys: Collection[str] = (),
 ) -> Layers:
     """YAML files, environment and command line, each file read once: it may be a pipe.
+
+    Args:
+        command_keys: further keys that the command reads itself, by the same precedence.
 
     Raises:
         ConfigError: an unknown key, or a bad file.
     """
     environment = os.environ if environment is None else environment
     merged: dict[str, Any] = {}
+    beside: dict[str, Any] = {}
     sources: dict[str, str] = {}
     own: set[str] = set()
 
     def lay(values: Mapping[str, Any], source: str, *, preset: bool = False) -> None:
         for key, value in values.items():
+            if key in command_keys:
+                beside[key] = value
+                continue
             if key not in key_names():
                 raise ConfigError(_unknown(key, source))
             merged[key] = value
@@ -276,7 +313,15 @@ def read_layers(
     lay(command_line, "command line")
     if files:
         merged["config"] = files
-    return Layers(merged=merged, sources=sources, own=frozenset(own))
+    return Layers(merged=merged, sources=sources, own=frozenset(own), beside=beside)
+
+
+def _separated(value: object) -> object:
+    """The names in `a,b`, or in a list of such texts; anything else as it is, to be refused later."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        return value
+    return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
 
 
 def _default_of(key: str, config: RunConfig) -> str:

@@ -48,7 +48,7 @@ def test_every_key_is_told_once_with_its_source(call):
     sources = {line.partition("# ")[2] for line in lines}
     assert sources == {"default", "default of grpo", "not read by grpo"}
     told = {line.partition(":")[0] for line in lines}
-    assert told == set(key_names()) - {"config", "resume", "dry_run", "json", "out"}
+    assert told == set(key_names()) - {"config", "resume", "dry_run", "json", "out", "report_to"}
 
 
 def test_included_files_lie_under_the_file_that_names_them(call, yaml_file):
@@ -94,7 +94,7 @@ def test_the_output_is_a_config_file_that_gives_the_same_settings(call, yaml_fil
     printed = call("config", *given, "--stop", "}", "# end", "--mask-truncated").out
     again = call("config", "--config", yaml_file("again.yaml", printed), "--json").json
     direct = call("config", *given, "--stop", "}", "# end", "--mask-truncated", "--json").json
-    invocation = {"config", "resume", "dry_run", "json", "out"}
+    invocation = {"config", "resume", "dry_run", "json", "out", "report_to"}
     assert {k: v["value"] for k, v in again.items() if k not in invocation} == {
         k: v["value"] for k, v in direct.items() if k not in invocation
     }

@@ -156,3 +156,69 @@ def test_a_temperature_is_obeyed_or_refused_but_not_ignored(call):
 
 def test_resume_is_told_to_be_for_training(call, refused, tmp_path):
     refused(call("eval", "--resume", tmp_path), 2, "--resume", "ttrl train")
+
+
+def test_levels_are_told_after_their_set_and_under_it_in_json(call, tmp_path, write_rows, problems):
+    rows = [{**row, "level": f"Level {9 + i % 2}"} for i, row in enumerate(problems)]
+    file = write_rows(tmp_path / "q.jsonl", *rows)
+    options = ("--questions", file, "--answers", "answer", "--samples", "4")
+    outcome = call("eval", *options, "--out", tmp_path / "out", "--json")
+    assert outcome.code == 0
+    levels = outcome.json["sets"]["unlabeled"]["by_level"]
+    assert [row["level"] for row in levels] == ["Level 9", "Level 10"]
+    assert [row["questions"] for row in levels] == [4, 4]
+    stored = json.loads((tmp_path / "out" / "evaluations" / "base-unlabeled.json").read_text())
+    assert stored["by_level"] == levels and stored["cost"]["sampled_tokens"] > 0
+    assert [record["level"] for record in stored["questions"]] == [row["level"] for row in rows]
+    lines = outcome.err.splitlines()
+    table = lines[lines.index(next(line for line in lines if line.startswith("eval"))) + 1 :][:3]
+    assert table[0].split() == ["level", "questions", "avg@k", "maj@n", "agree"]
+    assert len({line.index("[") for line in table[1:]}) == 1  # aligned
+    assert f"{levels[0]['avg@k']:.3f} [" in table[1] and "Level 10" in table[2]
+
+
+def test_half_the_answers_give_curves_over_those_and_levels_over_all(
+    call, tmp_path, write_rows, problems
+):
+    rows = [{**row, "level": 1 + i // 4} for i, row in enumerate(problems)]
+    for row in rows[4:]:
+        row["answer"] = None
+    file, out = write_rows(tmp_path / "q.jsonl", *rows), tmp_path / "out"
+    options = ("--questions", file, "--answers", "answer", "--samples", "4", "--out", out)
+    outcome = call("eval", *options)
+    assert outcome.code == 0
+    stored = json.loads((out / "evaluations" / "base-unlabeled.json").read_text())
+    curves = stored["curves"]
+    assert curves["k"] == [1, 2, 4] and len(curves["maj_ci"]) == len(curves["pass_ci"]) == 3
+    assert curves["maj"][-1] == stored["metrics"]["maj@4"]
+    assert curves["pass"][-1] == stored["metrics"]["pass@4"]
+    assert [row["labeled"] for row in stored["by_level"]] == [4, 0]
+    assert "avg@k" not in stored["by_level"][1]
+    assert [record["vote_right"] is None for record in stored["questions"]] == [False] * 4 + [
+        True
+    ] * 4
+    assert outcome.out.splitlines()[3].split()[:4] == ["2", "4", "-", "-"]
+
+
+def test_without_answers_there_are_levels_and_no_curves(call, tmp_path, write_rows, problems):
+    rows = [{"question": row["question"], "difficulty": "easy"} for row in problems]
+    file, out = write_rows(tmp_path / "q.jsonl", *rows), tmp_path / "out"
+    assert call("eval", "--questions", file, "--samples", "2", "--out", out).code == 0
+    stored = json.loads((out / "evaluations" / "base-unlabeled.json").read_text())
+    assert "curves" not in stored and [row["level"] for row in stored["by_level"]] == ["easy"]
+
+
+def test_a_level_column_that_is_not_there_is_refused(call, refused, tmp_path, write_rows, problems):
+    file = write_rows(tmp_path / "q.jsonl", *problems)
+    outcome = call("eval", "--questions", file, "--level-column", "grade")
+    refused(outcome, 3, "'grade'", "--level-column", "answer")
+
+
+def test_out_says_what_the_evaluation_stood_on(call, tmp_path):
+    options = ("--limit", "2", "--samples", "1", "--out")
+    for name in ("a", "b"):
+        assert call("eval", *options, tmp_path / name).code == 0
+    one, two = (json.loads((tmp_path / name / "manifest.json").read_text()) for name in ("a", "b"))
+    assert one["command"] == "eval" and one["inputs"] == two["inputs"]
+    assert one["inputs"]["questions"] and one["rewarded_by_true_labels"] is False
+    assert "torch" in one["versions"]

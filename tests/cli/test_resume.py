@@ -511,3 +511,21 @@ def test_a_dry_run_of_a_resume_changes_nothing(call, unfinished, snapshot):
     before = snapshot(unfinished.path)
     assert call("train", "--resume", unfinished.path, "--dry-run").code == 0
     assert snapshot(unfinished.path) == before
+
+
+def test_the_folder_of_an_evaluation_is_no_run_to_go_on_with(call, refused, tmp_path):
+    options = ("--limit", "2", "--samples", "1", "--eval-limit", "1", "--out", tmp_path / "out")
+    assert call("eval", *options).code == 0
+    outcome = call("train", "--resume", tmp_path / "out")
+    refused(outcome, 4, str(tmp_path / "out"), "not a training run")
+    manifest = tmp_path / "out" / "manifest.json"
+    manifest.write_text('{"format": 1}', "utf-8")  # as an older version wrote it
+    refused(call("train", "--resume", tmp_path / "out"), 4, "not a training run")
+
+
+def test_a_run_of_a_version_that_did_not_name_its_command_goes_on(call, unfinished):
+    file = unfinished.path / "manifest.json"
+    manifest = json.loads(file.read_text())
+    assert manifest.pop("command") == "train"
+    file.write_text(json.dumps(manifest), "utf-8")
+    assert call("train", "--resume", unfinished.path).code == 0

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 
 import pytest
@@ -117,6 +118,28 @@ def test_without_json_the_summary_on_standard_output_names_each_set_and_its_temp
             line = next(x for x in outcome.out.splitlines() if x.startswith(when) and name in x)
             assert "avg@4" in line and "(temperature 0.6)" in line
     assert str(tmp_path / "run" / "report.html") in outcome.out
+
+
+def test_the_summary_tells_each_level_before_and_after(call, tiny, tmp_path, write_rows, problems):
+    rows = [{**row, "level": 1 + i % 2} for i, row in enumerate(problems)]
+    file = write_rows(tmp_path / "q.jsonl", *rows)
+    options = (
+        "--questions",
+        file,
+        "--answers",
+        "answer",
+        "--steps",
+        "1",
+        "--out",
+        tmp_path / "run",
+    )
+    outcome = call("train", *tiny, *options)
+    assert outcome.code == 0
+    lines = outcome.out.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.split()[:2] == ["level", "questions"])
+    assert [line.split()[:2] for line in lines[start + 1 : start + 3]] == [["1", "1"], ["2", "1"]]
+    for line in lines[start + 1 : start + 3]:
+        assert len(re.findall(r"\d\.\d{3} \[[^]]+\] -> \d\.\d{3} \[", line)) == 2
 
 
 def test_a_file_without_answers_trains_and_says_that_there_is_no_accuracy(

@@ -46,6 +46,7 @@ def test_diagnostics_by_hand() -> None:
     assert metrics == {
         "labels/label_accuracy": 1 / 3,
         "labels/reward_accuracy": (4 + 0 + 4) / 12,
+        "labels/lucky_rate": 4 / 12,  # those of c
         "labels/ground_truth_ratio": pytest.approx((2 / 4 + 1 / 4 + 0) / 3),
         "labels/pass_at_votes": 2 / 3,
     }
@@ -55,6 +56,15 @@ def test_a_wrong_label_still_rewards_rightly_where_all_are_wrong() -> None:
     """The "lucky hit": the completions that differ from the wrong label earn the 0 they deserve."""
     metrics = diagnose({"a": "9"}, group("a", "1", "1", "2", "3"))
     assert metrics["labels/label_accuracy"] == 0 and metrics["labels/reward_accuracy"] == 2 / 4
+    assert metrics["labels/lucky_rate"] == 2 / 4
+
+
+def test_right_rewards_of_a_right_label_are_no_luck() -> None:
+    metrics = diagnose(
+        {"a": "1", "b": "9"}, group("a", "1", "1", "2", None), group("b", "7", "7", "9", "8")
+    )
+    assert metrics["labels/reward_accuracy"] == (4 + 1) / 8
+    assert metrics["labels/lucky_rate"] == 1 / 8  # the 8: no reward, and none is deserved
 
 
 @pytest.mark.parametrize("label", ["\\frac{3}{4}", "(3, \\frac{\\pi}{2})", "\\text{Evelyn}", "-2"])

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -69,8 +70,13 @@ GROUPS = [
 SHEET = AnswerSheet(answers={"a": "x", "b": "X"})
 
 
+def measured(*arguments: Any, **options: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    found = evaluate_groups(*arguments, **options)
+    return found["metrics"], found["questions"]
+
+
 def test_accuracies_by_hand_over_labeled_questions() -> None:
-    metrics, _ = evaluate_groups(EqualsTask(), GROUPS, SHEET, seed=0)
+    metrics, _ = measured(EqualsTask(), GROUPS, SHEET, seed=0)
     assert metrics["avg@4"] == (2 / 4 + 1 / 4) / 2
     assert metrics["maj@4"] == 1 / 2
     assert metrics["pass@4"] == 1.0
@@ -84,7 +90,7 @@ def test_accuracies_by_hand_over_labeled_questions() -> None:
 
 def test_k_is_16_where_there_are_more_completions() -> None:
     texts = ["=x"] * 4 + ["=y"] * 12 + ["=x"] * 14 + ["=y"] * 2
-    metrics, _ = evaluate_groups(EqualsTask(), [group("a", *texts)], SHEET, seed=0)
+    metrics, _ = measured(EqualsTask(), [group("a", *texts)], SHEET, seed=0)
     assert metrics["avg@16"] == 4 / 16 and metrics["avg@32"] == 18 / 32
     assert metrics["maj@32"] == 1.0
     assert metrics["pass@16"] == 1.0  # only 14 of 32 are wrong
@@ -93,7 +99,7 @@ def test_k_is_16_where_there_are_more_completions() -> None:
 
 def test_pass_at_k_uses_all_completions() -> None:
     texts = ["=y"] * 31 + ["=x"]
-    metrics, _ = evaluate_groups(EqualsTask(), [group("a", *texts)], SHEET, seed=0)
+    metrics, _ = measured(EqualsTask(), [group("a", *texts)], SHEET, seed=0)
     assert metrics["avg@16"] == 0.0 and metrics["pass@16"] == 0.5
 
 
@@ -109,7 +115,7 @@ def test_measures_without_labels_by_hand() -> None:
         group("b", "=x", "=x"),
     ]
     for sheet in (None, AnswerSheet(answers={"other": "x"})):
-        metrics, records = evaluate_groups(EqualsTask(), groups, sheet, seed=0)
+        metrics, records = measured(EqualsTask(), groups, sheet, seed=0)
         assert metrics == {
             "entropy": (1 + 2 + 3 + 2 + 4) / 8,  # over tokens, not over completions
             "no_answer_rate": 1 / 4,
@@ -123,10 +129,11 @@ def test_measures_without_labels_by_hand() -> None:
 
 
 def test_records_say_what_was_voted_and_what_was_right() -> None:
-    _, records = evaluate_groups(EqualsTask(), GROUPS, SHEET, seed=0)
+    _, records = measured(EqualsTask(), GROUPS, SHEET, seed=0)
     assert records[0] == {
         "id": "a",
         "prompt": "prompt of a",
+        "level": None,
         "pseudo_label": "X",
         "tied": False,
         "counts": [2, 1],
@@ -135,19 +142,21 @@ def test_records_say_what_was_voted_and_what_was_right() -> None:
         "abstained": 1,
         "answer": "x",
         "correct": 2,
+        "vote_right": True,
         "right_class": 0,
         "example": "=X",
     }
     assert records[1]["right_class"] in (1, 2) and records[1]["correct"] == 1
     assert records[1]["example"] == "=y"
-    assert (records[2]["answer"], records[2]["correct"]) == (None, None)
+    assert records[1]["vote_right"] is False
+    assert (records[2]["answer"], records[2]["correct"], records[2]["vote_right"]) == (None,) * 3
     json.dumps(records)
 
 
 def test_records_keep_the_largest_classes_and_a_bounded_example() -> None:
     texts = [f"={i}" for i in range(14)] + ["=0"] * 6 + ["=X" + "y" * 5000]
     groups = [group("a", *texts), group("b", *["z" * 5000] * 21)]
-    _, records = evaluate_groups(EqualsTask(), groups, None, seed=0)
+    _, records = measured(EqualsTask(), groups, None, seed=0)
     assert records[0]["counts"] == [7] + [1] * 11 and records[0]["other"] == 3
     assert len(records[0]["labels"]) == 12
     assert records[1]["counts"] == [] and records[1]["pseudo_label"] is None
@@ -157,7 +166,7 @@ def test_records_keep_the_largest_classes_and_a_bounded_example() -> None:
 def test_a_right_class_out_of_sight_has_no_index_but_counts() -> None:
     answers = [AnswerSheet(answers={"a": str(i)}) for i in range(14)]
     groups = [group("a", *(f"={i}" for i in range(14)))]
-    records = [evaluate_groups(EqualsTask(), groups, sheet, seed=0)[1][0] for sheet in answers]
+    records = [measured(EqualsTask(), groups, sheet, seed=0)[1][0] for sheet in answers]
     assert all(record["correct"] == 1 for record in records)
     indices = [record["right_class"] for record in records]
     assert indices.count(None) == 2 and {i for i in indices if i is not None} == set(range(12))
@@ -165,18 +174,21 @@ def test_a_right_class_out_of_sight_has_no_index_but_counts() -> None:
 
 def test_a_tie_counts_as_its_elected_class_does() -> None:
     groups = [group("a", "=x", "=y")]
-    metrics, records = evaluate_groups(EqualsTask(), groups, SHEET, seed=0)
+    metrics, records = measured(EqualsTask(), groups, SHEET, seed=0)
     assert records[0]["tied"] and metrics["maj@2"] == float(records[0]["pseudo_label"] == "x")
 
 
 def test_nobody_answering_is_wrong() -> None:
-    metrics, _ = evaluate_groups(EqualsTask(), [group("a", "none", "none")], SHEET, seed=0)
+    metrics, _ = measured(EqualsTask(), [group("a", "none", "none")], SHEET, seed=0)
     assert (metrics["avg@2"], metrics["maj@2"], metrics["pass@2"]) == (0.0, 0.0, 0.0)
+    found = evaluate_groups(EqualsTask(), [group("a", "none", "none")], SHEET, seed=0)
+    assert found["questions"][0]["vote_right"] is False
+    assert found["curves"]["maj"] == found["curves"]["pass"] == [0.0, 0.0]
 
 
 def test_a_label_that_says_nothing_leaves_its_question_unlabeled() -> None:
     sheet = AnswerSheet(answers={"a": "?"})
-    metrics, records = evaluate_groups(EqualsTask(), [group("a", "=x")], sheet, seed=0)
+    metrics, records = measured(EqualsTask(), [group("a", "=x")], sheet, seed=0)
     assert metrics["labeled"] == 0 and "avg@1" not in metrics
     assert (records[0]["answer"], records[0]["correct"]) == ("?", None)
 
@@ -192,14 +204,15 @@ def test_texts_are_measured_by_their_similarity_to_the_true_one() -> None:
     completions = tuple(completion(text) for text in texts)
     groups = [Group(question=Question(id="q", prompt="?"), completions=completions)]
     sheet = AnswerSheet(answers={"q": "the cat sat on the mat"})
-    metrics, records = evaluate_groups(get_task("text"), groups, sheet, seed=0)
+    metrics, records = measured(get_task("text"), groups, sheet, seed=0)
     # 1, 5/6, nothing (abstains) and nothing in common
     assert metrics["similarity"] == pytest.approx((1 + 5 / 6) / 4)
     assert metrics["consensus_similarity"] in (pytest.approx(1), pytest.approx(5 / 6))
     assert metrics["self_similarity"] == pytest.approx(2 * 5 / 6 / 3 / 4)
     assert metrics["labeled"] == 1 and "avg@4" not in metrics
-    assert records[0]["correct"] is None
-    assert "similarity" not in evaluate_groups(get_task("text"), groups, None, seed=0)[0]
+    assert records[0]["correct"] is None and records[0]["vote_right"] is None
+    assert "curves" not in evaluate_groups(get_task("text"), groups, sheet, seed=0)
+    assert "similarity" not in measured(get_task("text"), groups, None, seed=0)[0]
 
 
 def test_texts_of_a_question_where_everybody_abstains_count_as_not_similar() -> None:
@@ -209,7 +222,7 @@ def test_texts_of_a_question_where_everybody_abstains_count_as_not_similar() -> 
         for id, texts in (("a", same), ("b", ["", ""]))
     ]
     sheet = AnswerSheet(answers={"a": same[0], "b": same[0]})
-    metrics, _ = evaluate_groups(get_task("text"), groups, sheet, seed=0)
+    metrics, _ = measured(get_task("text"), groups, sheet, seed=0)
     assert metrics["similarity"] == metrics["consensus_similarity"] == 0.5
     assert metrics["self_similarity"] == 0.5 and "avg@2" not in metrics
 
@@ -220,5 +233,69 @@ def test_an_answer_that_leaves_the_unit_out_is_right_too() -> None:
         Group(question=Question(id="q", prompt="?"), completions=tuple(map(completion, texts)))
     ]
     sheet = AnswerSheet(answers={"q": r"5\text{ cm}"})
-    metrics, _ = evaluate_groups(get_task("math"), groups, sheet, seed=0)
+    metrics, _ = measured(get_task("math"), groups, sheet, seed=0)
     assert metrics["avg@4"] == 2 / 4
+
+
+def test_curves_and_levels_are_absent_where_nothing_is_known() -> None:
+    assert set(evaluate_groups(EqualsTask(), GROUPS, None, seed=0)) == {"metrics", "questions"}
+    found = evaluate_groups(EqualsTask(), GROUPS, None, seed=0, levels={"b": "3"})
+    assert found["by_level"] == [
+        {"level": "3", "questions": 1, "labeled": 0, "majority_ratio": 2 / 4}
+    ]
+    assert [record["level"] for record in found["questions"]] == [None, "3", None]
+
+
+def test_curves_are_over_the_labeled_questions() -> None:
+    curves = evaluate_groups(EqualsTask(), GROUPS, SHEET, seed=0)["curves"]
+    assert curves["k"] == [1, 2, 4]
+    assert curves["pass"] == pytest.approx([(2 / 4 + 1 / 4) / 2, (5 / 6 + 3 / 6) / 2, 1.0])
+    assert curves["pass"][0] == pytest.approx(curves["maj"][0])
+    assert curves["maj"][-1] == 1 / 2 and curves["maj_ci"][-1] == [0.0, 1.0]
+
+
+def test_levels_by_hand_in_natural_order() -> None:
+    groups = [
+        group("a", "=X", "none", "=x", "=y"),  # right vote, 2 of 4
+        group("b", "=y", "=y", "=x", "=z"),  # wrong vote, 1 of 4
+        group("c", "=y", "=y", "=y", "=y"),  # unlabeled
+        group("d", "=x", "=x", "=x", "=x"),  # no level
+        group("e", "=x", "=x", "=x", "none"),  # right vote, 3 of 4
+    ]
+    sheet = AnswerSheet(answers=dict.fromkeys("abde", "x"))
+    levels = {"a": "Level 10", "b": "Level 2", "c": "Level 2", "e": "Level 10", "other": "Level 1"}
+    found = evaluate_groups(EqualsTask(), groups, sheet, seed=0, levels=levels)
+    assert found["by_level"] == [
+        {
+            "level": "Level 2",
+            "questions": 2,
+            "labeled": 1,
+            "avg@k": 1 / 4,
+            "avg@k_ci": [1 / 4, 1 / 4],
+            "maj@n": 0.0,
+            "maj@n_ci": [0.0, 0.0],
+            "majority_ratio": (2 / 4 + 1) / 2,
+        },
+        {
+            "level": "Level 10",
+            "questions": 2,
+            "labeled": 2,
+            "avg@k": (2 / 4 + 3 / 4) / 2,
+            "avg@k_ci": [2 / 4, 3 / 4],
+            "maj@n": 1.0,
+            "maj@n_ci": [1.0, 1.0],
+            "majority_ratio": (2 / 4 + 3 / 4) / 2,
+        },
+    ]
+
+
+def test_levels_of_texts_have_agreement_and_no_accuracy() -> None:
+    texts = ["the cat sat on the mat", "the cat sat on the rug"]
+    groups = [
+        Group(question=Question(id="q", prompt="?"), completions=tuple(map(completion, texts)))
+    ]
+    sheet = AnswerSheet(answers={"q": texts[0]})
+    found = evaluate_groups(get_task("text"), groups, sheet, seed=0, levels={"q": "1"})
+    assert [set(row) for row in found["by_level"]] == [
+        {"level", "questions", "labeled", "majority_ratio"}
+    ]

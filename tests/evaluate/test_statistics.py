@@ -1,43 +1,10 @@
-from itertools import combinations, product
+from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ttrl.errors import ConfigError, DataError
-from ttrl.evaluate.statistics import bootstrap_interval, difference_interval, mean, pass_at_k
-
-
-def test_pass_at_k_is_the_share_of_draws_with_a_correct_one() -> None:
-    for n in range(1, 8):
-        for correct in range(n + 1):
-            outcomes = [True] * correct + [False] * (n - correct)
-            for k in range(1, n + 1):
-                draws = [any(draw) for draw in combinations(outcomes, k)]
-                assert pass_at_k(n, correct, k) == pytest.approx(sum(draws) / len(draws))
-
-
-def test_pass_at_k_by_hand() -> None:
-    assert pass_at_k(4, 1, 2) == 0.5  # 3 of the 6 pairs hold it
-    assert pass_at_k(4, 3, 2) == 1.0
-    assert pass_at_k(64, 1, 16) == 0.25
-    assert pass_at_k(10, 3, 1) == 0.3
-
-
-@given(n=st.integers(1, 400), data=st.data())
-def test_pass_at_k_agrees_with_the_published_product(n: int, data: st.DataObject) -> None:
-    correct, k = data.draw(st.integers(0, n)), data.draw(st.integers(1, n))
-    published = (
-        1.0 if n - correct < k else 1.0 - np.prod(1.0 - k / np.arange(n - correct + 1, n + 1))
-    )
-    assert pass_at_k(n, correct, k) == pytest.approx(published, abs=1e-9)
-
-
-@pytest.mark.parametrize(("n", "correct", "k"), [(4, 1, 5), (4, 1, 0), (4, 5, 1), (4, -1, 1)])
-def test_impossible_counts_are_refused(n: int, correct: int, k: int) -> None:
-    with pytest.raises(ConfigError, match="pass@"):
-        pass_at_k(n, correct, k)
+from ttrl.evaluate.statistics import bootstrap_interval, difference_interval, mean
 
 
 def test_the_interval_agrees_with_all_possible_resamples() -> None:
@@ -62,6 +29,65 @@ def test_the_interval_agrees_with_scipy() -> None:
         ).confidence_interval
         ours = bootstrap_interval(list(values), seed=2, confidence=confidence, resamples=8000)
         assert ours == pytest.approx((oracle.low, oracle.high), abs=0.01)
+
+
+def test_the_interval_is_that_of_scipy_where_both_draw_the_same_questions() -> None:
+    """scipy draws indices by the same call, [resamples, questions] from one generator."""
+    stats = pytest.importorskip("scipy.stats")
+    values = np.random.default_rng(3).random(50)
+    oracle = stats.bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=2000,
+        method="percentile",
+        rng=np.random.default_rng(11),
+        vectorized=True,
+    ).confidence_interval
+    assert bootstrap_interval(list(values), seed=11) == pytest.approx((oracle.low, oracle.high))
+
+
+def test_a_bias_correction_would_change_little() -> None:
+    """BCa moves an interval of a skewed mean by a small part of its width."""
+    stats = pytest.importorskip("scipy.stats")
+    values = np.random.default_rng(4).beta(0.3, 0.9, size=128)
+    low, high = bootstrap_interval(list(values), seed=1)
+    oracle = stats.bootstrap(
+        (values,), np.mean, n_resamples=4000, method="BCa", rng=np.random.default_rng(1)
+    ).confidence_interval
+    assert (low, high) == pytest.approx((oracle.low, oracle.high), abs=0.1 * (high - low))
+
+
+def accuracies(
+    rng: np.random.Generator, *, questions: int, trials: int
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Two evaluations with 16 samples of the same questions, [trials, questions] each, and the mean gain.
+
+    Question abilities pile up near 0 and 1, as they do.
+    """
+    before = rng.beta(0.5, 0.7, size=(trials, questions))
+    after = before + 0.3 * before * (1 - before)
+    gain = 0.3 * (0.5 / 1.2 - 0.5 * 1.5 / (1.2 * 2.2))  # 0.3 (E p - E p^2)
+    return rng.binomial(16, before) / 16, rng.binomial(16, after) / 16, gain
+
+
+@pytest.mark.parametrize("questions", [100, 300])
+def test_intervals_cover_what_other_questions_would_give_in_92_to_98_percent(
+    questions: int,
+) -> None:
+    rng = np.random.default_rng(questions)
+    trials = 500
+    before, after, gain = accuracies(rng, questions=questions, trials=trials)
+    votes = rng.random((trials, questions)) < 0.3
+    hits = {"accuracy": 0, "vote": 0, "difference": 0}
+    for trial in range(trials):
+        rows = before[trial].tolist(), after[trial].tolist()
+        for name, truth, (low, high) in (
+            ("accuracy", 0.5 / 1.2, bootstrap_interval(rows[0], seed=trial, resamples=500)),
+            ("vote", 0.3, bootstrap_interval(votes[trial].tolist(), seed=trial, resamples=500)),
+            ("difference", gain, difference_interval(*rows, seed=trial, resamples=500)),
+        ):
+            hits[name] += low <= truth <= high
+    assert all(0.92 <= count / trials <= 0.98 for count in hits.values()), hits
 
 
 def test_the_interval_covers_the_true_mean_about_as_often_as_it_says() -> None:

@@ -1,4 +1,7 @@
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -47,3 +50,25 @@ def test_broken_json_is_told_and_missing_is_none(run):
     (run.path / "bad.json").write_text("{")
     with pytest.raises(CheckpointError, match=r"bad\.json: not valid JSON"):
         run.read_json("bad.json")
+
+
+def test_a_locked_run_lets_nobody_else_in_until_it_is_unlocked(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", config="", manifest={})
+    other = RunDirectory.open(tmp_path / "run")
+    run.lock()
+    with pytest.raises(CheckpointError, match="another process is working in it"):
+        other.lock()
+    run.unlock()
+    other.lock()
+
+
+def test_a_process_that_dies_leaves_no_lock_behind(tmp_path: Path) -> None:
+    RunDirectory.create(tmp_path / "run", config="", manifest={})
+    script = (
+        "import os, sys; from pathlib import Path\n"
+        "from ttrl.recording.run_directory import RunDirectory\n"
+        "RunDirectory.open(Path(sys.argv[1])).lock(); os._exit(9)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, tmp_path / "run"], check=False)
+    assert done.returncode == 9
+    RunDirectory.open(tmp_path / "run").lock()

@@ -14,6 +14,9 @@ from ttrl.errors import EXIT_CONFIG, EXIT_DONE, EXIT_INTERRUPTED, TtrlError
 COMMANDS = {
     "train": "improve a model on questions without labels",
     "eval": "evaluate a model on questions",
+    "study": "is the gain real? TTRL beside its upper bound and controls, over seeds",
+    "sweep": "how fragile is a setting? a grid of runs in one table",
+    "report": "write the report of a run again, or compare several runs on one page",
     "export": "write what a run has trained as a folder for transformers or peft",
     "vote": "vote on completions of a file, without a model",
     "config": "show the resolved settings and where each came from",

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NoReturn, get_args, get_origin
 
 from ttrl.algorithm_settings import ALGORITHM_SETTINGS, readers_of
-from ttrl.config import RunConfig, key_names
+from ttrl.config import RunConfig, group_of, key_names
 from ttrl.errors import ConfigError
 
 EVAL_GROUPS = ("Model", "Questions", "Consensus", "Sampling", "Evaluation", "Run")
@@ -24,7 +24,15 @@ REWARD_KEYS = frozenset(
         "selective_entropy",
     }
 )
-NOT_FOR_EVAL = REWARD_KEYS | {"temperature", "top_p", "top_k", "resume", "checkpoint_every"}
+NOT_FOR_EVAL = REWARD_KEYS | {
+    "temperature",
+    "top_p",
+    "top_k",
+    "resume",
+    "report_to",
+    "checkpoint_every",
+    "base_evaluations",
+}
 """Keys of those groups that only training reads."""
 
 
@@ -54,10 +62,10 @@ def make_parser(
     )
     sections: dict[Any, Any] = {}
     for name, field in RunConfig.model_fields.items():
-        group = dict(field.json_schema_extra or {})["group"]  # type: ignore[arg-type]
+        group = group_of(field)
         if name in without or (groups is not None and group not in groups):
             continue
-        section = sections.setdefault(group, parser.add_argument_group(str(group)))
+        section = sections.setdefault(group, parser.add_argument_group(group))
         key = field.alias or name
         flag = "--" + key.replace("_", "-")
         text = str(field.description).replace("%", "%%")

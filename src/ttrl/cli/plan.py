@@ -9,7 +9,7 @@ from ttrl.algorithm_settings import COMPANIONS
 from ttrl.cli.room import standing_memory
 from ttrl.config import RunConfig
 from ttrl.errors import DataError, ModelError
-from ttrl.evaluate.sets import QuestionSet
+from ttrl.evaluate.sets import QuestionSet, evaluated_sets
 from ttrl.types import Question
 
 if TYPE_CHECKING:
@@ -117,7 +117,8 @@ def plan_lines(
     per_step = min(config.questions_per_step, count)
     rounds, adaptive = 1 + (config.refill_rounds or 0), config.votes == "adaptive"
     votes = config.steps * per_step * config.votes_per_question * rounds
-    evaluations = 2 * sum(len(s.questions[: config.eval_limit]) for s in sets) * config.samples
+    looked_at = evaluated_sets(sets, config)
+    evaluations = 2 * sum(len(s.questions[: config.eval_limit]) for s in looked_at) * config.samples
     memory = memory_estimate(model, config, prompt_tokens)
     names = ", ".join(f"{len(s.questions)} {s.name}" for s in sets)
     labeled = [s.name for s in sets if s.answers is not None]

@@ -78,11 +78,17 @@ def stored_inputs(directory: RunDirectory) -> dict[str, Any]:
     Raises:
         CheckpointError: the folder is not that of a training run.
     """
-    inputs = (directory.read_json("manifest.json") or {}).get("inputs")
+    manifest = directory.read_json("manifest.json") or {}
+    command, inputs = manifest.get("command", "train"), manifest.get("inputs")
+    if command != "train":  # older folders lack the entry: those with inputs are of train
+        raise CheckpointError(
+            f"{directory.path}: not a training run, says its manifest.json, but made by another command "
+            f"({str(command)[:40]!r}; `ttrl eval` makes such folders too). Give the folder of a `ttrl train`."
+        )
     if not isinstance(inputs, dict):
         raise CheckpointError(
-            f"{directory.path}: its manifest.json names no inputs, so it is not a training run "
-            "(`ttrl eval` makes such folders too). Give the folder of a `ttrl train`."
+            f"{directory.path}: its manifest.json names no inputs, so it is not a training run. Give the "
+            "folder of a `ttrl train`."
         )
     return inputs
 

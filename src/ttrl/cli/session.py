@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ttrl.answers.tasks import make_task
 from ttrl.cli.plan import check_context, rendered
 from ttrl.config import RunConfig
 from ttrl.errors import ConfigError, ModelError
-from ttrl.evaluate.sets import QuestionSet, build_sets
+from ttrl.evaluate.sets import QuestionSet, build_sets, evaluated_sets
 from ttrl.train.votes import check_votes
 from ttrl.types import Task
 
@@ -29,6 +30,8 @@ class Session:
 
     config: RunConfig
     sets: Sequence[QuestionSet]
+    evaluated: Sequence[QuestionSet]
+    """Those of `sets` that are evaluated."""
     task: Task
     source: ModelSource
     model: PreTrainedModel
@@ -53,6 +56,7 @@ def open_session(config: RunConfig, *, weights: Path | None = None) -> Session:
         TtrlError: anything that would stop the run later is found here.
     """
     sets = build_sets(config)  # before torch is imported: a broken file is told at once
+    evaluated = evaluated_sets(sets, config)
     check_votes(sets[0].questions, config)
 
     from ttrl.data.prompts import Prompter
@@ -89,6 +93,7 @@ def open_session(config: RunConfig, *, weights: Path | None = None) -> Session:
     return Session(
         config=config,
         sets=sets,
+        evaluated=evaluated,
         task=task,
         source=source,
         model=model,
@@ -105,3 +110,23 @@ def open_session(config: RunConfig, *, weights: Path | None = None) -> Session:
             dtype=None if config.sampling_dtype == "model" else DTYPES[config.sampling_dtype],
         ),
     )
+
+
+def evaluate(session: Session, question_set: QuestionSet, *, when: str) -> dict[str, Any]:
+    """Evaluates a set with the weights as they are; also what it took.
+
+    What it returns is what `evaluations/<when>-<set>.json` holds.
+    """
+    from ttrl.evaluate.evaluator import evaluate_set
+
+    sampler, begin = session.sampler, time.perf_counter()
+    tokens, seconds = sampler.sampled_tokens, sampler.seconds
+    done = evaluate_set(
+        question_set, when=when, sampler=sampler, task=session.task, config=session.config
+    )
+    done["cost"] = {
+        "sampled_tokens": sampler.sampled_tokens - tokens,
+        "sampling_seconds": sampler.seconds - seconds,
+        "evaluation_seconds": time.perf_counter() - begin,
+    }
+    return done

@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ttrl.cli.base_evaluations import borrow_base
 from ttrl.cli.interrupts import Interrupts
 from ttrl.cli.options import make_parser, parse
 from ttrl.cli.resume import check_same_inputs, resolve_resumed
@@ -26,6 +27,8 @@ from ttrl.errors import (
 )
 from ttrl.evaluate.leakage import AnswerKeyReward
 from ttrl.recording.run_directory import RunDirectory, refuse_existing
+from ttrl.recording.trackers.fan_out import Trackers, end_with
+from ttrl.recording.trackers.registry import wanted
 
 if TYPE_CHECKING:
     from ttrl.cli.session import Session
@@ -52,13 +55,21 @@ def run(arguments: Sequence[str]) -> int:
     else:
         resolved = _with_out(settle(layers))
     check_rule(resolved.values)  # before minutes go into loading a model
+    report_to = wanted(resolved.values.report_to)
     if named is None:
         refuse_existing(Path(str(resolved.values.out)))
     as_json = resolved.values.json_output
     if resolved.values.dry_run:
         return _dry_run(resolved, as_json=as_json)
-    with Interrupts() as interrupts:
-        return _Run(resolved, run_directory, interrupts, started).go(as_json=as_json)
+    with Interrupts() as interrupts, Trackers(report_to) as trackers:
+        run = _Run(resolved, run_directory, interrupts, trackers, started)
+        try:
+            code = run.go(as_json=as_json)
+        finally:
+            run.directory.unlock()
+    if trackers.stuck:
+        end_with(code)
+    return code
 
 
 def _with_out(resolved: ResolvedConfig) -> ResolvedConfig:
@@ -100,6 +111,7 @@ class _Run:
         resolved: ResolvedConfig,
         directory: RunDirectory | None,
         interrupts: Interrupts,
+        trackers: Trackers,
         started: float,
     ) -> None:
         from ttrl.cli.session import open_session
@@ -107,11 +119,14 @@ class _Run:
 
         config = resolved.values
         self.config, self.interrupts, self.started = config, interrupts, started
+        if directory is not None:
+            directory.lock()  # before its checkpoint is read
         found = _latest(directory)
         self.session: Session = open_session(config, weights=found.weights if found else None)
         check_room(self.session.model, config)
         rule = self._rule()
         manifest = make_manifest(
+            command="train",
             model_fingerprint=self.session.source.fingerprint(),
             questions=[q for s in self.session.sets for q in s.questions],
             prompts=self.session.prompts,
@@ -120,6 +135,9 @@ class _Run:
         if directory is None:
             path = Path(str(config.out))
             directory = RunDirectory.create(path, config=resolved.as_yaml(), manifest=manifest)
+            directory.lock()
+            if config.base_evaluations is not None:
+                borrow_base(config.base_evaluations, directory, resolved, self.session.evaluated)
         else:
             check_same_inputs(directory, manifest)
         from ttrl.rl.algorithms.registry import make_algorithm
@@ -134,6 +152,8 @@ class _Run:
             self.progress = Progress(**found.state["progress"])
             self.spent = _Spent(**found.state["spent"])
         self.directory.forget_after(self.progress.step)
+        self.trackers = trackers
+        trackers.start(directory, resolved.as_dict(invocation=False), step=self.progress.step)
 
     def go(self, *, as_json: bool) -> int:
         from ttrl.cli.plan import plan_lines
@@ -165,9 +185,10 @@ class _Run:
         result = self._result(base, final, stopped)
         self.directory.write_json("result.json", result)
         report = write_report(self.directory.path)
+        self.trackers.finish(result)
         from ttrl.cli.summary import summary_lines
 
-        lines = [*summary_lines(result), f"report      {report}"]
+        lines = [*summary_lines(result, base, final), f"report      {report}"]
         print("\n".join(lines), file=sys.stderr if as_json else sys.stdout)
         if as_json:
             print(json.dumps(result))
@@ -189,6 +210,7 @@ class _Run:
                         row["skipped"] = report.result.skipped
                     self.directory.append("metrics.jsonl", [row])
                     self.directory.append("votes.jsonl", report.votes)
+                    self.trackers.log(step, metrics)
                     console.step(step, metrics, skipped=report.result.skipped)
                     if step % self.config.checkpoint_every == 0:
                         self._save(report.progress)
@@ -242,12 +264,12 @@ class _Run:
 
     def _evaluations(self, when: str) -> dict[str, dict[str, Any]]:
         """What `evaluations/` holds of each set; what is there already is not made again."""
+        from ttrl.cli.session import evaluate
         from ttrl.cli.summary import set_line
-        from ttrl.evaluate.evaluator import evaluate_set
         from ttrl.recording.console import say
 
         found = {}
-        for each in self.session.sets:
+        for each in self.session.evaluated:
             name = f"evaluations/{when}-{each.name}.json"
             done = self.directory.read_json(name)
             if done is None and when == "base" and self.progress.step:
@@ -256,16 +278,7 @@ class _Run:
                     "base cannot be evaluated any more. Put the file back, or start a new run."
                 )
             if done is None:
-                sampler, begin = self.session.sampler, time.perf_counter()
-                tokens, seconds = sampler.sampled_tokens, sampler.seconds
-                done = evaluate_set(
-                    each, when=when, sampler=sampler, task=self.session.task, config=self.config
-                )
-                done["cost"] = {
-                    "sampled_tokens": sampler.sampled_tokens - tokens,
-                    "sampling_seconds": sampler.seconds - seconds,
-                    "evaluation_seconds": time.perf_counter() - begin,
-                }
+                done = evaluate(self.session, each, when=when)
                 self.directory.write_json(name, done)
             say(set_line(when, each.name, done["metrics"]))
             found[each.name] = done

@@ -78,6 +78,16 @@ def elect(
     return _consensus(spellings, keyed, classes, ranked[:1], tied=tied, ties=ties)
 
 
+def tie_order(keys: Sequence[AnswerKey], *, question_id: str, tie_seed: int) -> tuple[int, ...]:
+    """Places of distinct keys in the order in which they win ties in a vote on the question.
+
+    Args:
+        tie_seed: that of `vote_on_group`.
+    """
+    seed = derive_seed(tie_seed, "vote", question_id)
+    return tuple(sorted(range(len(keys)), key=lambda place: _tie(seed, keys[place])))
+
+
 def elect_medoid(
     spellings: Sequence[str | None],
     keyed: KeyedAnswers,

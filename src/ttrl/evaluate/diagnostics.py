@@ -28,11 +28,14 @@ class LabelDiagnostics:
         labels/label_accuracy: share of questions whose pseudo-label is right; none at all is wrong.
         labels/reward_accuracy: share of completions that are rewarded exactly if correct, where
             rewarded means more than 0 and at least the mean of the group.
+        labels/lucky_rate: share of completions whose reward is right in that sense although the
+            pseudo-label is wrong: wrong ones, mostly, that differ from it.
         labels/ground_truth_ratio: share of correct completions, mean over questions.
         labels/pass_at_votes: share of questions with a correct completion among the votes.
         """
         labels: list[float] = []
         rewards: list[float] = []
+        lucky: list[bool] = []
         ratios: list[float] = []
         for scored in result.scored:
             truth = self.answers.key(self.task, scored.group.question)
@@ -42,16 +45,19 @@ class LabelDiagnostics:
             correct = correctness(scored.consensus, right)
             labels.append(scored.consensus.winner in right)
             average = mean(scored.rewards)
-            rewards += [
+            deserved = [
                 (0 < reward >= average - 1e-12) == is_correct
                 for reward, is_correct in zip(scored.rewards, correct, strict=True)
             ]
+            rewards += deserved
+            lucky += [hit and not labels[-1] for hit in deserved]
             ratios.append(mean(correct))
         if not labels:
             return {}
         return {
             "labels/label_accuracy": mean(labels),
             "labels/reward_accuracy": mean(rewards),
+            "labels/lucky_rate": mean(lucky),
             "labels/ground_truth_ratio": mean(ratios),
             "labels/pass_at_votes": mean([ratio > 0 for ratio in ratios]),
         }

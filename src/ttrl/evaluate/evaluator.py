@@ -36,20 +36,23 @@ def evaluate_set(
         params=params,
         seed=derive_seed(config.seed, "evaluate", question_set.name),
     )
-    metrics, records = evaluate_groups(
-        task, groups, question_set.answers, seed=derive_seed(config.seed, "statistics")
+    found = evaluate_groups(
+        task,
+        groups,
+        question_set.answers,
+        seed=derive_seed(config.seed, "statistics"),
+        levels=question_set.levels,
     )
-    metrics |= {"temperature": params.temperature, "top_p": params.top_p}
+    found["metrics"] |= {"temperature": params.temperature, "top_p": params.top_p}
     return {
         "set": question_set.name,
         "when": when,
-        "labeled": bool(metrics.get("labeled")),
+        "labeled": bool(found["metrics"].get("labeled")),
         "sampling": {
             "temperature": params.temperature,
             "top_p": params.top_p,
             "max_tokens": params.max_tokens,
             "samples": config.samples,
         },
-        "metrics": metrics,
-        "questions": records,
+        **found,
     }

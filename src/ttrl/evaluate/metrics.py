@@ -1,21 +1,19 @@
-"""What an evaluation measures: numbers for the whole set, and one record per question.
-
-Correctness is read off the consensus: a completion is correct if its class equals the true answer.
-Votes, rewards and evaluation thus use one extraction and one key.
-"""
+"""What an evaluation measures: numbers for the whole set, and one record per question."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ttrl.consensus.vote import vote_on_group
 from ttrl.errors import DataError
-from ttrl.evaluate.answer_key import AnswerSheet, correctness, right_classes
-from ttrl.evaluate.statistics import bootstrap_interval, mean, pass_at_k
+from ttrl.evaluate.answer_key import AnswerSheet
+from ttrl.evaluate.curves import curves
+from ttrl.evaluate.estimators import pass_at_k
+from ttrl.evaluate.grading import Graded, grade
+from ttrl.evaluate.levels import by_level
+from ttrl.evaluate.statistics import bootstrap_interval, mean
 from ttrl.seeding import derive_seed
-from ttrl.types import Consensus, Group, Task
+from ttrl.types import Group, Task
 
 LARGEST_K = 16
 """k of avg@k and pass@k, as published; fewer completions lower it."""
@@ -23,29 +21,18 @@ RECORDED_CLASSES = 12
 RECORDED_CHARACTERS = 4000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Graded:
-    """A group, its vote, and how it stands to the true answer."""
-
-    group: Group
-    consensus: Consensus
-    answer: str | None
-    right: frozenset[int]
-    """Indices of the correct classes; empty if nobody is right or the question is unlabeled."""
-    correct: tuple[bool, ...] | None
-    """Per completion, or None if the question is unlabeled or its answers are free text or code.   [G]"""
-    similar: tuple[float, ...] | None
-    """Similarity of free text or code to the true answer, or None.   [G]"""
-
-    @property
-    def labeled(self) -> bool:
-        return self.correct is not None or self.similar is not None
-
-
 def evaluate_groups(
-    task: Task, groups: Sequence[Group], answers: AnswerSheet | None, *, seed: int
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Metrics and per-question records of groups with n completions each; k = min(16, n).
+    task: Task,
+    groups: Sequence[Group],
+    answers: AnswerSheet | None,
+    *,
+    seed: int,
+    levels: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """What can be said of groups with n completions each: "metrics", and "questions", one record each.
+
+    Also "curves" (`evaluate.curves`) where an exact question is labeled, and "by_level"
+    (`evaluate.levels`) where a level is known. In the metrics, with k = min(16, n):
 
     Means over labeled questions, absent without any, with 95 % intervals over questions (`_ci`):
         avg@k: share of correct ones among the first k completions; avg@n: among all.
@@ -60,6 +47,10 @@ def evaluate_groups(
 
     A label whose key is None says nothing, so its question counts as unlabeled.
 
+    Args:
+        seed: decides ties and draws the intervals.
+        levels: difficulty of questions, by id.
+
     Raises:
         DataError: no groups, an empty group, or groups of different sizes.
     """
@@ -69,46 +60,29 @@ def evaluate_groups(
             f"evaluation: got {len(groups)} questions with {sizes} completions each, wanted at "
             "least one question and equally many completions for all. Sample them together."
         )
-    graded = [_grade(task, group, answers, tie_seed=seed) for group in groups]
-    metrics = _accuracies(graded, n=sizes[0], seed=derive_seed(seed, "bootstrap"))
-    return metrics | _label_free(graded), [_record(item) for item in graded]
+    levels = levels or {}
+    graded = [grade(task, group, answers, tie_seed=seed) for group in groups]
+    drawn = derive_seed(seed, "bootstrap")
+    parts = {
+        "curves": curves(graded, n=sizes[0], tie_seed=seed, seed=drawn),
+        "by_level": by_level(graded, levels, k=min(LARGEST_K, sizes[0]), seed=drawn),
+    }
+    return {
+        "metrics": _accuracies(graded, n=sizes[0], seed=drawn) | _label_free(graded),
+        **{name: part for name, part in parts.items() if part},
+        "questions": [_record(item, levels.get(item.group.question.id)) for item in graded],
+    }
 
 
-def _grade(task: Task, group: Group, answers: AnswerSheet | None, *, tie_seed: int) -> _Graded:
-    consensus = vote_on_group(task, group, tie_seed=tie_seed)
-    id = group.question.id
-    truth = None if answers is None else answers.key(task, group.question)
-    exact = consensus.centrality is None
-    right = frozenset() if truth is None or not exact else right_classes(consensus, truth)
-    return _Graded(
-        group=group,
-        consensus=consensus,
-        answer=None if answers is None else answers.get(id),
-        right=right,
-        correct=None if truth is None or not exact else correctness(consensus, right),
-        similar=None if truth is None or exact else _similar(task, group, consensus, answers),
-    )
-
-
-def _similar(
-    task: Task, group: Group, consensus: Consensus, answers: AnswerSheet | None
-) -> tuple[float, ...]:
-    truth = "" if answers is None else answers.get(group.question.id) or ""
-    matrix = task.for_question(group.question).similarities([*consensus.labels, truth])
-    to_truth = [0.0] * len(consensus.labels) if matrix is None else matrix[-1]
-    return tuple(0.0 if index is None else float(to_truth[index]) for index in consensus.class_of)
-
-
-def _accuracies(graded: Sequence[_Graded], *, n: int, seed: int) -> dict[str, Any]:
+def _accuracies(graded: Sequence[Graded], *, n: int, seed: int) -> dict[str, Any]:
     metrics = _similarities(graded, seed=seed)
     correct = [item.correct for item in graded if item.correct is not None]
     if not correct:
         return metrics
     k = min(LARGEST_K, n)
     per_question = {f"avg@{size}": [mean(row[:size]) for row in correct] for size in (k, n)}
-    per_question[f"maj@{n}"] = [
-        float(item.consensus.winner in item.right) for item in graded if item.correct is not None
-    ]
+    votes = [item.vote_right for item in graded]
+    per_question[f"maj@{n}"] = [float(right) for right in votes if right is not None]
     for name, values in per_question.items():
         metrics[name] = mean(values)
         metrics[f"{name}_ci"] = list(bootstrap_interval(values, seed=seed))
@@ -116,7 +90,7 @@ def _accuracies(graded: Sequence[_Graded], *, n: int, seed: int) -> dict[str, An
     return metrics
 
 
-def _similarities(graded: Sequence[_Graded], *, seed: int) -> dict[str, Any]:
+def _similarities(graded: Sequence[Graded], *, seed: int) -> dict[str, Any]:
     similar = [(item, item.similar) for item in graded if item.similar is not None]
     if not similar:
         return {}
@@ -132,7 +106,7 @@ def _similarities(graded: Sequence[_Graded], *, seed: int) -> dict[str, Any]:
     }
 
 
-def _label_free(graded: Sequence[_Graded]) -> dict[str, Any]:
+def _label_free(graded: Sequence[Graded]) -> dict[str, Any]:
     completions = [completion for item in graded for completion in item.group.completions]
     entropies = [entropy for completion in completions for entropy in completion.entropy]
     abstained = sum(item.consensus.abstained for item in graded)
@@ -149,7 +123,7 @@ def _label_free(graded: Sequence[_Graded]) -> dict[str, Any]:
     }
 
 
-def _record(item: _Graded) -> dict[str, Any]:
+def _record(item: Graded, level: str | None) -> dict[str, Any]:
     """One question as plain values. right_class indexes labels: None if the class is not there."""
     consensus = item.consensus
     kept = consensus.counts[:RECORDED_CLASSES]
@@ -157,6 +131,7 @@ def _record(item: _Graded) -> dict[str, Any]:
     return {
         "id": item.group.question.id,
         "prompt": item.group.question.prompt,
+        "level": level,
         "pseudo_label": consensus.pseudo_label,
         "tied": consensus.tied,
         "counts": list(kept),
@@ -165,12 +140,13 @@ def _record(item: _Graded) -> dict[str, Any]:
         "abstained": consensus.abstained,
         "answer": item.answer,
         "correct": None if item.correct is None else sum(item.correct),
+        "vote_right": item.vote_right,
         "right_class": in_sight[0] if in_sight else None,
         "example": _example(item)[:RECORDED_CHARACTERS],
     }
 
 
-def _example(item: _Graded) -> str:
+def _example(item: Graded) -> str:
     """The first completion of the winning class, or the first of all if every one abstains."""
     winner = item.consensus.winner
     first = 0 if winner is None else item.consensus.class_of.index(winner)

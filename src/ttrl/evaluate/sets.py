@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ttrl.config import RunConfig
-from ttrl.data.questions import find_column, read_questions, split_holdout
+from ttrl.data.questions import find_column, question_ids, read_questions, split_holdout
 from ttrl.data.tables import Table, read_rows
 from ttrl.data.word_problems import Kind, Split, WordProblem, word_problems
 from ttrl.errors import ConfigError, DataError
 from ttrl.evaluate.answer_key import ANSWER_COLUMNS, AnswerSheet, resolve_answers
+from ttrl.evaluate.levels import read_levels
 from ttrl.seeding import derive_seed
 from ttrl.types import Question
 
@@ -29,6 +30,8 @@ class QuestionSet:
     name: str
     questions: tuple[Question, ...]
     answers: AnswerSheet | None
+    levels: Mapping[str, str] = field(default_factory=dict)
+    """Question id -> how hard it is said to be, of those that say it."""
 
 
 def build_sets(config: RunConfig) -> list[QuestionSet]:
@@ -42,22 +45,45 @@ def build_sets(config: RunConfig) -> list[QuestionSet]:
     table = read_rows(config.questions)
     questions = _read(table, config, limit=config.limit)
     answers = None if config.answers is None else resolve_answers(config.answers, table)
+    levels = read_levels(table, config.level_column, ids=question_ids(table), required=True)
     if config.holdout is None:
-        return [QuestionSet(name="unlabeled", questions=tuple(questions), answers=answers)]
+        return [
+            QuestionSet(
+                name="unlabeled", questions=tuple(questions), answers=answers, levels=levels
+            )
+        ]
     share = _share(config.holdout)
     if share is not None:
-        train, held = split_holdout(questions, share, derive_seed(config.seed, "holdout"))
-        held_answers = answers
+        train, held = split_holdout(questions, share, derive_seed(config.data_seed, "holdout"))
+        held_answers, held_levels = answers, levels
     else:
         held_table = read_rows(config.holdout)
         train = questions
         held = _read(held_table, config, limit=None)
         held_answers = _holdout_answers(config.answers, held_table)
+        held_levels = read_levels(held_table, config.level_column, ids=question_ids(held_table))
         _refuse_overlap(train, held, config.holdout)
     return [
-        QuestionSet(name="unlabeled", questions=tuple(train), answers=answers),
-        QuestionSet(name="heldout", questions=tuple(held), answers=held_answers),
+        QuestionSet(name="unlabeled", questions=tuple(train), answers=answers, levels=levels),
+        QuestionSet(
+            name="heldout", questions=tuple(held), answers=held_answers, levels=held_levels
+        ),
     ]
+
+
+def evaluated_sets(sets: Sequence[QuestionSet], config: RunConfig) -> list[QuestionSet]:
+    """Those that `eval_sets` names, or all.
+
+    Raises:
+        ConfigError: a name that no set has.
+    """
+    names = [each.name for each in sets]
+    unknown = [name for name in config.eval_sets if name not in names]
+    if unknown:
+        raise ConfigError(
+            f"eval_sets={unknown[0]!r}: there is no such set; there are {', '.join(names)}."
+        )
+    return [each for each in sets if not config.eval_sets or each.name in config.eval_sets]
 
 
 def _read(table: Table, config: RunConfig, *, limit: int | None) -> list[Question]:
@@ -72,7 +98,8 @@ def _read(table: Table, config: RunConfig, *, limit: int | None) -> list[Questio
 
 
 def _embedded_sets(config: RunConfig) -> list[QuestionSet]:
-    for option in ("question_column", "task_column", "options_column", "answers", "holdout"):
+    own = ("question_column", "task_column", "options_column", "level_column", "answers", "holdout")
+    for option in own:
         if getattr(config, option) is not None:
             raise ConfigError(
                 f"{option}={getattr(config, option)!r}: the embedded questions bring their own answers "

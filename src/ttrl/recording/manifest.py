@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from importlib import metadata
-from typing import Any
+from typing import Any, Literal
 
 from ttrl.types import Question
 
@@ -19,6 +19,7 @@ PACKAGES = ("ttrl", "torch", "transformers", "peft", "tokenizers", "safetensors"
 
 def make_manifest(
     *,
+    command: Literal["train", "eval"],
     model_fingerprint: str,
     questions: Sequence[Question],
     prompts: Sequence[str],
@@ -27,12 +28,13 @@ def make_manifest(
     """Everything that has to be equal for a run to be the same one, and what helps to understand it.
 
     Args:
+        command: that makes the folder. Only what `train` made can be resumed or exported.
         prompts: the rendered prompts, so that a changed template is noticed too.
         true_labels: the answers a run is rewarded by; None for every run that is TTRL.
     """
     return {
         "format": 1,
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "command": command,
         "inputs": {
             "model": model_fingerprint,
             "questions": _hash([[q.id, q.prompt, *_asked(q)] for q in questions]),
@@ -40,6 +42,14 @@ def make_manifest(
             "true_labels": None if true_labels is None else _hash(dict(true_labels)),
         },
         "rewarded_by_true_labels": true_labels is not None,
+        **surroundings(),
+    }
+
+
+def surroundings() -> dict[str, Any]:
+    """When, with what and where."""
+    return {
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "versions": {"python": platform.python_version(), **_versions()},
         "machine": {
             "platform": platform.platform(),

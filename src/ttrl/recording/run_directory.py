@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ttrl.errors import CheckpointError, ConfigError
+
+LOCK = ".lock"
 
 
 class RunDirectory:
@@ -22,20 +24,30 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.checkpoints = path / "checkpoints"
+        self._lock: IO[bytes] | None = None
 
     @classmethod
-    def create(cls, path: Path, *, config: str, manifest: Mapping[str, Any]) -> RunDirectory:
-        """Makes the folder of a new run.
+    def create(
+        cls,
+        path: Path,
+        *,
+        config: str,
+        manifest: Mapping[str, Any],
+        command: str = "train",
+        folders: Sequence[str] = ("checkpoints", "evaluations"),
+    ) -> RunDirectory:
+        """Makes the folder of a new run, or of what `command` makes of several.
 
         Raises:
             ConfigError: there is something of that name already.
             CheckpointError: the folder cannot be written.
         """
-        refuse_existing(path)
+        refuse_existing(path, command=command)
         run = cls(path)
         try:
-            run.checkpoints.mkdir(parents=True)
-            (path / "evaluations").mkdir()
+            path.mkdir(parents=True, exist_ok=True)
+            for folder in folders:
+                (path / folder).mkdir()
             run.write_text("config.yaml", config)
             run.write_json("manifest.json", manifest)
         except (OSError, CheckpointError) as error:
@@ -60,6 +72,35 @@ class RunDirectory:
                 "Give the folder that `ttrl train --out` made."
             )
         return cls(path)
+
+    def lock(self) -> None:
+        """Keeps other processes out until `unlock`, or until this one ends, however it ends.
+
+        Raises:
+            CheckpointError: another process has it.
+        """
+        try:
+            import fcntl
+        except ImportError:  # not on Windows
+            return
+        file = (self.path / LOCK).open("wb")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise CheckpointError(
+                f"{self.path}: another process is working in it. Wait for it to end, or stop it."
+            ) from None
+        except OSError:  # a file system without locks
+            file.close()
+            return
+        self._lock = file
+
+    def unlock(self) -> None:
+        """Lets others in."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def append(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Adds lines to a .jsonl file."""
@@ -120,8 +161,12 @@ class RunDirectory:
             raise CheckpointError(f"{target} cannot be written: {error}.") from None
 
 
-def refuse_existing(path: Path, *, resumable: bool = True) -> None:
-    """Raises ConfigError where a new run would land on something."""
+def refuse_existing(path: Path, *, command: str | None = "train") -> None:
+    """Raises ConfigError where a new run would land on something.
+
+    Args:
+        command: the one that can go on with what is there; None if there is no such.
+    """
     try:
         taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
     except OSError as error:
@@ -129,7 +174,7 @@ def refuse_existing(path: Path, *, resumable: bool = True) -> None:
     if taken:
         raise ConfigError(
             f"run directory {path} exists already and is never overwritten. Choose another --out"
-            + (f", or go on with it: ttrl train --resume {path}" if resumable else ".")
+            + (f", or go on with it: ttrl {command} --resume {path}" if command else ".")
         )
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ttrl.evaluate.estimators import pass_at_k
 from ttrl.evaluate.report.estimates import heading, in_order
 from ttrl.evaluate.report.paired import Evaluations, Record, by_id, completions, correct
 from ttrl.evaluate.report.quantities import entries, finite, mapping, number, percent
-from ttrl.evaluate.statistics import mean, pass_at_k
+from ttrl.evaluate.statistics import mean
 
 _POWERS = tuple(2**exponent for exponent in range(11))
 _LABELS = {"pass": "pass@k", "maj": "maj@k"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ttrl.evaluate.memorisation import Memorisation
+from ttrl.evaluate.memorisation import Kind, Memorisation
 from ttrl.evaluate.report.estimates import FRESH, Direction, Sentence, in_order, set_title
 from ttrl.evaluate.report.paired import (
     FEWEST_QUESTIONS,
@@ -16,7 +16,7 @@ from ttrl.evaluate.report.paired import (
 )
 from ttrl.evaluate.report.quantities import plural
 
-_TONES: dict[str, Direction] = {
+TONES: dict[Kind, Direction] = {
     "memorised": "fell",
     "partly": "unclear",
     "shared": "rose",
@@ -72,7 +72,7 @@ def _finding(trained: Pairs, other: Pairs, title: str) -> MemorisationFinding:
         other_questions=title,
         over="questions",
     )
-    tone = _TONES[verdict.kind]
+    tone = TONES[verdict.kind]
     return MemorisationFinding(
         short=Sentence(text=verdict.short_sentence, tone=tone),
         full=Sentence(text=verdict.sentence, tone=tone),

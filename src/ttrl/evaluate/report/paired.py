@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ttrl.evaluate.contingency import Contingency
+from ttrl.evaluate.estimators import pass_at_k
 from ttrl.evaluate.memorisation import Gain
+from ttrl.evaluate.pooling import pooled_difference
 from ttrl.evaluate.report.quantities import entries, finite, mapping, number
-from ttrl.evaluate.statistics import (
-    difference_interval,
-    independent_difference_interval,
-    mean,
-    pass_at_k,
-)
+from ttrl.evaluate.statistics import difference_interval, mean
 
 Record = Mapping[str, Any]
 Evaluations = Mapping[tuple[str, str], Mapping[str, Any]]
@@ -93,9 +90,8 @@ def difference(trained: Pairs, other: Pairs) -> Gain | None:
     """Gain in the share of right completions on the trained questions, minus that on others."""
     if min(len(trained), len(other)) < FEWEST_QUESTIONS:
         return None
-    gains = [_gains(trained), _gains(other)]
-    low, high = independent_difference_interval(*gains, seed=_SEED)
-    return Gain(value=mean(gains[0]) - mean(gains[1]), low=low, high=high)
+    apart = pooled_difference([_gains(trained)], [_gains(other)], seed=_SEED)
+    return Gain(value=apart.value, low=apart.low, high=apart.high)
 
 
 def by_id(evaluation: Mapping[str, Any]) -> dict[str, Record]:

@@ -1,0 +1,61 @@
+"""Evaluations before training that another command has made already."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from ttrl.cli.options import EVAL_GROUPS, NOT_FOR_EVAL
+from ttrl.cli.resume import INPUTS, stored_config
+from ttrl.config import INVOCATION_KEYS, ResolvedConfig, keys_of_groups
+from ttrl.errors import CheckpointError, ConfigError
+from ttrl.evaluate.sets import QuestionSet
+from ttrl.recording.run_directory import RunDirectory
+
+
+def borrow_base(
+    spec: str, run: RunDirectory, resolved: ResolvedConfig, sets: Sequence[QuestionSet]
+) -> None:
+    """Copies the base's evaluations out of the folder of a `ttrl eval` into that of a new run.
+
+    They are the same figures that the run would find itself, so everything they depend on has to agree:
+    the model, questions and prompts by sha256, and every setting that `ttrl eval` reads.
+
+    Raises:
+        ConfigError: something differs, or a set is missing; the run directory is taken away again.
+    """
+    try:
+        source = RunDirectory.open(Path(spec))
+        _check(source, run, resolved)
+        for each in sets:
+            name = f"evaluations/base-{each.name}.json"
+            found = source.read_json(name)
+            if found is None:
+                raise ConfigError(
+                    f"base_evaluations={spec}: it has no {name}. Evaluate that set too, or leave the "
+                    "option out."
+                )
+            run.write_json(name, found)
+    except (ConfigError, CheckpointError):
+        shutil.rmtree(run.path)
+        raise
+
+
+def _check(source: RunDirectory, run: RunDirectory, resolved: ResolvedConfig) -> None:
+    theirs = (source.read_json("manifest.json") or {}).get("inputs") or {}
+    ours = (run.read_json("manifest.json") or {})["inputs"]
+    for name in INPUTS:
+        if name != "true_labels" and theirs.get(name) != ours[name]:
+            raise ConfigError(
+                f"base_evaluations={source.path}: it was made with other {name} than this run "
+                f"(sha256 {str(theirs.get(name))[:12]} there, {str(ours[name])[:12]} here). Evaluate the "
+                "base again with `ttrl eval --out`, or leave the option out."
+            )
+    there, here = stored_config(source).as_dict(), resolved.as_dict()
+    for key in keys_of_groups(EVAL_GROUPS):
+        if key not in NOT_FOR_EVAL | INVOCATION_KEYS | {"eval_sets"} and there[key] != here[key]:
+            raise ConfigError(
+                f"base_evaluations={source.path}: it was made with {key}={there[key]!r}, and this run has "
+                f"{key}={here[key]!r}. Evaluate the base again, or leave the option out."
+            )

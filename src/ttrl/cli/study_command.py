@@ -1,0 +1,142 @@
+"""`ttrl study`: is the gain real? TTRL beside its upper bound and its controls, over seeds."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from ttrl.cli.interrupts import Interrupts
+from ttrl.cli.many_runs import Layout, open_many, run_phase, start_many
+from ttrl.cli.options import make_parser, parse
+from ttrl.cli.side_by_side import Failure, Job
+from ttrl.cli.study_settings import (
+    MANY_RUNS_OPTIONS,
+    STUDY_OPTIONS,
+    StudySettings,
+    add_options,
+    read_settings,
+)
+from ttrl.config import ResolvedConfig, read_layers, settle
+from ttrl.consensus.rules import ANSWER_KEY, check_rule
+from ttrl.errors import EXIT_DONE, EXIT_INTERRUPTED, ConfigError
+from ttrl.evaluate.study.arms import base_path, equal_tokens_path, run_path
+from ttrl.recording.console import say
+
+SUMMARY = (
+    "Is the gain real? Runs TTRL, training on true answers (leakage), and controls with random and "
+    "format rewards, over seeds, from one config; evaluates all of them on unlabeled, held-out, transfer "
+    "and fresh questions; and compares with the base's own vote at equal cost."
+)
+REWARDS = {"leakage": ANSWER_KEY, "random": "random", "format": "format"}
+"""Of the arms that have their own; TTRL takes the config's."""
+KEYS = (*STUDY_OPTIONS, *MANY_RUNS_OPTIONS)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The whole of a study; returns its exit code."""
+    parser = make_parser("study", SUMMARY, without={"seed", "base_evaluations"})
+    add_options(parser, "Study", {**STUDY_OPTIONS, **MANY_RUNS_OPTIONS})
+    layers = read_layers(parse(parser, arguments), command_keys=KEYS)
+    as_json = bool(layers.merged.get("json"))
+    if layers.merged.get("resume") is not None:
+        study, settings, resolved = open_many("study", layers, StudySettings)
+    else:
+        resolved = settle(layers)
+        settings = _checked(resolved, read_settings(StudySettings, layers.beside))
+        if resolved.values.dry_run:
+            return _dry_run(resolved, settings)
+        study = start_many("study", resolved, settings)
+    with Interrupts():
+        try:
+            failures = _runs(study, settings, resolved)
+        except KeyboardInterrupt:
+            say(f"\ninterrupted; nothing is lost. Go on with: ttrl study --resume {study.path}")
+            return EXIT_INTERRUPTED
+        finally:
+            study.directory.unlock()
+    from ttrl.evaluate.study.page import write_study_report
+
+    result = write_study_report(study.path, failed={each.name: each.said for each in failures})
+    lines = [*result["told"], f"report      {study.path / 'report.html'}"]
+    print("\n".join(lines), file=sys.stderr if as_json else sys.stdout)
+    if as_json:
+        print(json.dumps(result))
+    return failures[0].exit_code if failures else EXIT_DONE
+
+
+def _checked(resolved: ResolvedConfig, settings: StudySettings) -> StudySettings:
+    """Raises before minutes go into runs: the reward, the questions, the labels."""
+    from ttrl.evaluate.sets import build_sets, evaluated_sets
+
+    config = resolved.values
+    check_rule(config)
+    if config.reward in REWARDS.values():
+        raise ConfigError(
+            f"reward={config.reward}: it is that of another arm of the study, so nothing would be TTRL. "
+            "Leave reward out, or name a rule of agreement."
+        )
+    if config.eval_sets and "unlabeled" not in config.eval_sets:
+        raise ConfigError(
+            "eval_sets: a study needs the unlabeled questions evaluated. Add unlabeled."
+        )
+    sets = build_sets(config)
+    evaluated_sets(sets, config)
+    if sets[0].answers is None and "leakage" in settings.arms:
+        say("no answers: the arm leakage, which trains on them, is left out (--answers names them)")
+        arms = tuple(arm for arm in settings.arms if arm != "leakage")
+        settings = settings.model_copy(update={"arms": arms})
+    return settings
+
+
+def _runs(study: Layout, settings: StudySettings, resolved: ResolvedConfig) -> list[Failure]:
+    bases = [_base_job(study, seed) for seed in settings.seeds]
+    failures = run_phase(bases, settings.jobs)
+    usable = [
+        seed for seed, job in zip(settings.seeds, bases, strict=True) if job.done.exists()
+    ]  # fmt: skip
+    # Seed by seed, so that an interrupted study has whole seeds to compare.
+    trains = [_train_job(study, arm, seed) for seed in usable for arm in settings.arms]
+    failures += run_phase(trains, settings.jobs)
+    votes = [job for seed in usable[:1] if (job := _equal_tokens_job(study, seed, resolved))]
+    return failures + run_phase(votes, 1)
+
+
+def _base_job(study: Layout, seed: int) -> Job:
+    out = base_path(study.path, seed)
+    return study.job(out.name, ["eval", "--seed", str(seed)], out=out)
+
+
+def _train_job(study: Layout, arm: str, seed: int) -> Job:
+    out = run_path(study.path, arm, seed)
+    own = ["--reward", REWARDS[arm]] if arm in REWARDS else []
+    base = ["--base-evaluations", str(base_path(study.path, seed))]
+    return study.job(out.name, ["train", "--seed", str(seed), *own, *base], out=out)
+
+
+def _equal_tokens_job(study: Layout, seed: int, resolved: ResolvedConfig) -> Job | None:
+    """The base votes with as many tokens as TTRL sampled; None where that is no more than it has."""
+    from ttrl.evaluate.study.equal_tokens import samples_at_equal_tokens
+
+    samples = samples_at_equal_tokens(study.path, seed)
+    if samples is None or samples <= resolved.values.samples:
+        return None
+    out = equal_tokens_path(study.path, seed)
+    options = ["--seed", str(seed), "--samples", str(samples), "--eval-sets", "unlabeled"]
+    return study.job(out.name, ["eval", *options], out=out)
+
+
+def _dry_run(resolved: ResolvedConfig, settings: StudySettings) -> int:
+    runs = len(settings.arms) * len(settings.seeds)
+    told: dict[str, Any] = {"config": resolved.as_dict(), "study": settings.model_dump(mode="json")}
+    if resolved.values.json_output:
+        print(json.dumps(told))
+        return EXIT_DONE
+    print(resolved.as_yaml())
+    print(
+        f"study       {', '.join(settings.arms)} x seeds {', '.join(map(str, settings.seeds))} = {runs} "
+        f"runs, {settings.jobs} at a time; the base once a seed, and its vote at equal tokens\n"
+        "            `ttrl train --dry-run` with the same options tells what one run needs"
+    )
+    return EXIT_DONE

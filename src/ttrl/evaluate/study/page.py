@@ -1,0 +1,228 @@
+"""What a study leaves: study.json, results.md and report.html, all made from the files of its runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from ttrl.errors import CheckpointError
+from ttrl.evaluate.pooling import Pooled
+from ttrl.evaluate.report.before_after import Whisker
+from ttrl.evaluate.report.comparison import Arm as Drawn
+from ttrl.evaluate.report.comparison import Cell, Column, Fold, Table, curve_groups
+from ttrl.evaluate.report.comparison_fates import question_fates
+from ttrl.evaluate.report.comparison_page import render_comparison
+from ttrl.evaluate.report.estimates import set_title, short_span
+from ttrl.evaluate.report.figure import figure_svg
+from ttrl.evaluate.report.page import write_page
+from ttrl.evaluate.report.quantities import mapping, percent, plain, signed
+from ttrl.evaluate.study.arms import (
+    ROLES,
+    TITLES,
+    Arm,
+    read_arm,
+    run_path,
+    set_names,
+    votes_at_equal_tokens,
+)
+from ttrl.evaluate.study.findings import TRAINED, Evidence, findings, gather, quote, tone_of
+from ttrl.evaluate.study.tables import ArmOnSet, markdown, rows
+
+FIGURE = "figure.svg"
+
+
+def write_study_report(study: Path, *, failed: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Reads the runs that have ended and writes everything anew; returns what study.json holds.
+
+    Args:
+        failed: what the runs that did not end said last; None takes what the last call was told.
+
+    Raises:
+        CheckpointError: it is no study, no TTRL run of it has ended, or a file cannot be written.
+    """
+    settings, before = _settings(study), _read(study / "study.json")
+    failures = dict(mapping(before.get("failed")) if failed is None else failed)
+    arms = {
+        name: arm
+        for name in ROLES
+        if name in settings["arms"]
+        and (arm := read_arm(name, {s: run_path(study, name, s) for s in settings["seeds"]}))
+    }
+    if "ttrl" not in arms:
+        raise CheckpointError(
+            f"{study}: no TTRL run has ended, so there is nothing to report"
+            + ("".join(f"\n{name}: {said}" for name, said in failures.items()) or ".")
+            + f"\nGo on with: ttrl study --resume {study}"
+        )
+    evidence = gather(
+        arms,
+        set_names(list(arms.values())),
+        equal_tokens=votes_at_equal_tokens(study, arms["ttrl"].seeds[0]),
+        failed=list(failures),
+    )
+    found, table = findings(evidence), rows(evidence)
+    result = {
+        "format": 1,
+        "quote": quote(evidence),
+        "findings": [asdict(sentence) for sentence in found],
+        "rows": [asdict(row) for row in table],
+        "seeds": settings["seeds"],
+        "failed": failures,
+        "told": [quote(evidence), *(f"- {sentence.text}" for sentence in found)],
+    }
+    drawn = [_drawn(arm, study) for arm in arms.values()]
+    figure = figure_svg(curve_groups(drawn))
+    write_page(study / FIGURE, figure)
+    write_page(study / "results.md", f"{quote(evidence)}\n\n{markdown(table)}")
+    write_page(study / "study.json", json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    html = render_comparison(
+        kicker="Test-time reinforcement learning · study",
+        title=study.resolve().name,
+        facts=_facts(evidence, settings),
+        quote=quote(evidence),
+        findings=found,
+        tables=[_table(evidence, name, table) for name in evidence.sets],
+        arms=drawn,
+        fates=question_fates([drawn[0]], TRAINED),
+        appendix=[Fold(title=f"{name} did not end", body=said) for name, said in failures.items()],
+        figure=Markup(figure),
+        figure_link=FIGURE,
+    )
+    write_page(study / "report.html", html)
+    return result
+
+
+def _table(evidence: Evidence, name: str, table: list[ArmOnSet]) -> Table:
+    of_set = [row for row in table if row.set == name]
+    title = set_title(name)
+    caption = title[:1].upper() + title[1:]
+    if not of_set:
+        return _unlabeled(evidence, name, caption)
+    n, key = of_set[0].samples, of_set[0].pass_key
+    note = (
+        f"{of_set[0].questions:,} questions, {of_set[0].seeds} seed{'s' if of_set[0].seeds > 1 else ''}; "
+        f"95 % intervals over {'questions and seeds' if of_set[0].seeds > 1 else 'questions'}."
+    )
+    return Table(
+        caption=caption,
+        note=note,
+        columns=(
+            Column(title="reward"),
+            Column(title=f"avg@{n} before"),
+            Column(title="after"),
+            Column(title="gain, points", scale=_scale(table)),
+            Column(title=f"maj@{n} before"),
+            Column(title="after"),
+            Column(title=f"{key} before"),
+            Column(title="after"),
+            Column(title="entropy"),
+        ),
+        rows=tuple(
+            (
+                Cell(text=TITLES[row.arm], arm=TITLES[row.arm]),
+                _share(row.before),
+                _share(row.after),
+                Cell(
+                    text=signed(100 * row.gain.value),
+                    small=f"{signed(100 * row.gain.low)} to {signed(100 * row.gain.high)}",
+                    tone=tone_of(row.gain),
+                    whisker=Whisker(
+                        value=100 * row.gain.value, low=100 * row.gain.low, high=100 * row.gain.high
+                    ),
+                ),
+                Cell(text=percent(row.vote_before.value)),
+                Cell(text=percent(row.vote_after.value)),
+                Cell(text=percent(row.pass_before)),
+                Cell(text=percent(row.pass_after)),
+                Cell(text=f"{plain(row.entropy_before, 2)} → {plain(row.entropy_after, 2)}"),
+            )
+            for row in of_set
+        ),
+    )
+
+
+def _unlabeled(evidence: Evidence, name: str, caption: str) -> Table:
+    """What can be said without an answer key."""
+    rows = []
+    for key, arm in evidence.arms.items():
+        pairs = [run.result["sets"][name] for run in arm.runs]
+        cells = [Cell(text=TITLES[key], arm=TITLES[key])]
+        for metric, shown in (
+            ("majority_ratio", percent),
+            ("no_answer_rate", percent),
+            ("entropy", plain),
+        ):
+            before, after = (
+                sum(pair[when][metric] for pair in pairs) / len(pairs) for when in ("base", "final")
+            )
+            cells.append(Cell(text=f"{shown(before)} → {shown(after)}"))
+        rows.append(tuple(cells))
+    return Table(
+        caption=caption,
+        note="Accuracy needs labels. Agreement is not correctness.",
+        columns=tuple(
+            Column(title=t) for t in ("reward", "majority ratio", "no answer", "entropy")
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _share(pooled: Pooled) -> Cell:
+    return Cell(text=percent(pooled.value), small=short_span((pooled.low, pooled.high)))
+
+
+def _scale(table: list[ArmOnSet]) -> tuple[float, float]:
+    """One scale of gains for all tables, so that they can be compared by eye."""
+    low = min(0.0, *(100 * row.gain.low for row in table))
+    high = max(0.0, *(100 * row.gain.high for row in table))
+    return low, high
+
+
+def _facts(evidence: Evidence, settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    run = evidence.arms["ttrl"].runs[0].result
+    return [
+        ("model", str(run.get("model"))),
+        ("algorithm", str(run.get("algorithm"))),
+        ("reward", str(run.get("reward"))),
+        ("steps", str(run.get("steps"))),
+        ("seeds", ", ".join(str(seed) for seed in settings["seeds"])),
+        ("arms", ", ".join(TITLES[name] for name in evidence.arms)),
+        ("ttrl", str(run.get("ttrl_version"))),
+    ]
+
+
+def _drawn(arm: Arm, study: Path) -> Drawn:
+    name = next(key for key in ROLES if key == arm.name)
+    return Drawn(
+        name=TITLES[name],
+        role=ROLES[name],
+        runs=arm.runs,
+        links=tuple(f"{path.relative_to(study).as_posix()}/report.html" for path in arm.paths),
+    )
+
+
+def _settings(study: Path) -> dict[str, Any]:
+    manifest = _read(study / "manifest.json")
+    settings = mapping(manifest.get("settings"))
+    arms, seeds = settings.get("arms"), settings.get("seeds")
+    if (
+        manifest.get("command") != "study"
+        or not isinstance(arms, list)
+        or not isinstance(seeds, list)
+    ):
+        raise CheckpointError(
+            f"{study}: its manifest.json is not that of a study. Give the folder of a `ttrl study`."
+        )
+    return {"arms": arms, "seeds": seeds}
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        return mapping(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError):
+        return {}

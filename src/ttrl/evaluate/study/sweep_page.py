@@ -1,0 +1,192 @@
+"""What a sweep leaves: sweep.json, results.md and report.html."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from ttrl.errors import CheckpointError
+from ttrl.evaluate.pooling import Pooled
+from ttrl.evaluate.report.before_after import Whisker
+from ttrl.evaluate.report.comparison import Arm as Drawn
+from ttrl.evaluate.report.comparison import Cell, Column, Table, curve_groups
+from ttrl.evaluate.report.comparison_page import render_comparison
+from ttrl.evaluate.report.estimates import short_span
+from ttrl.evaluate.report.figure import figure_svg
+from ttrl.evaluate.report.page import write_page
+from ttrl.evaluate.report.quantities import NOTHING, percent, plain, signed
+from ttrl.evaluate.study.findings import tone_of
+from ttrl.evaluate.study.sweep import PointResult, findings, read_points
+
+FIGURE = "figure.svg"
+COLUMNS = (
+    "point",
+    "before",
+    "after",
+    "gain, points",
+    "held-out gain",
+    "majority ratio",
+    "no answer",
+    "entropy",
+)
+
+
+def write_sweep_report(
+    sweep: Path, names: Sequence[str], seeds: Sequence[int], *, failed: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Reads the runs that have ended and writes everything anew; returns what sweep.json holds.
+
+    Raises:
+        CheckpointError: no run has ended, or a file cannot be written.
+    """
+    found = read_points(sweep, names, seeds)
+    if not found:
+        raise CheckpointError(
+            f"{sweep}: no run has ended, so there is nothing to report. See its logs, or go on with: "
+            f"ttrl sweep --resume {sweep}"
+        )
+    told = findings(found)
+    result = {
+        "format": 1,
+        "points": [_plain(row) for row in found],
+        "seeds": list(seeds),
+        "failed": list(failed),
+        "told": [*_text_table(found), *(f"- {sentence.text}" for sentence in told)],
+    }
+    drawn = [
+        Drawn(
+            name=row.arm.name,
+            role="run",
+            runs=row.arm.runs,
+            links=tuple(f"{p.relative_to(sweep).as_posix()}/report.html" for p in row.arm.paths),
+        )
+        for row in found
+    ]
+    figure = figure_svg(curve_groups(drawn))
+    write_page(sweep / FIGURE, figure)
+    write_page(sweep / "results.md", _markdown(found))
+    write_page(sweep / "sweep.json", json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    html = render_comparison(
+        kicker="Test-time reinforcement learning · sweep",
+        title=sweep.resolve().name,
+        facts=[("points", str(len(found))), ("seeds", ", ".join(map(str, seeds)))],
+        quote=told[0].text,
+        findings=told[1:],
+        tables=[_table(found)],
+        arms=drawn,
+        fates=None,
+        notes=[f"Runs that did not end: {', '.join(failed)}."] if failed else [],
+        figure=Markup(figure),
+        figure_link=FIGURE,
+    )
+    write_page(sweep / "report.html", html)
+    return result
+
+
+def _table(found: Sequence[PointResult]) -> Table:
+    gains = [row.gain for row in found if row.gain is not None]
+    scale = (
+        min([0.0, *(100 * gain.low for gain in gains)]),
+        max([1.0, *(100 * gain.high for gain in gains)]),
+    )
+    seeds = max(len(row.arm.seeds) for row in found)
+    return Table(
+        caption="Every point on the unlabeled questions",
+        note=f"Accuracies are avg@{found[0].samples}; 95 % intervals over questions"
+        + (" and seeds." if seeds > 1 else "; one seed, and seeds differ by more.")
+        if found[0].samples
+        else "Accuracy needs labels.",
+        columns=tuple(
+            Column(title=title, scale=scale) if "gain, " in title else Column(title=title)
+            for title in COLUMNS
+        ),
+        rows=tuple(
+            (
+                Cell(text=row.arm.name, arm=row.arm.name),
+                _share(row.before),
+                _share(row.after),
+                _gain(row.gain, drawn=True),
+                _gain(row.held_out_gain),
+                Cell(text=percent(row.majority_ratio)),
+                Cell(text=percent(row.no_answer)),
+                Cell(text=plain(row.entropy, 2)),
+            )
+            for row in found
+        ),
+    )
+
+
+def _share(pooled: Pooled | None) -> Cell:
+    if pooled is None:
+        return Cell(text=NOTHING)
+    return Cell(text=percent(pooled.value), small=short_span((pooled.low, pooled.high)))
+
+
+def _gain(pooled: Pooled | None, *, drawn: bool = False) -> Cell:
+    if pooled is None:
+        return Cell(text=NOTHING)
+    value, low, high = (100 * each for each in (pooled.value, pooled.low, pooled.high))
+    return Cell(
+        text=signed(value),
+        small=f"{signed(low)} to {signed(high)}",
+        tone=tone_of(pooled),
+        whisker=Whisker(value=value, low=low, high=high) if drawn else None,
+    )
+
+
+def _cells(row: PointResult) -> list[str]:
+    def share(pooled: Pooled | None) -> str:
+        return "–" if pooled is None else f"{100 * pooled.value:.1f}"
+
+    def gain(pooled: Pooled | None) -> str:
+        if pooled is None:
+            return "–"
+        return f"{100 * pooled.value:+.1f} [{100 * pooled.low:+.1f}, {100 * pooled.high:+.1f}]"
+
+    return [
+        row.arm.name,
+        share(row.before),
+        share(row.after),
+        gain(row.gain),
+        gain(row.held_out_gain),
+        f"{100 * row.majority_ratio:.1f}",
+        f"{100 * row.no_answer:.1f}",
+        f"{row.entropy:.3f}",
+    ]
+
+
+def _markdown(found: Sequence[PointResult]) -> str:
+    lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
+    lines += [f"| {' | '.join(_cells(row))} |" for row in found]
+    return "\n".join(lines) + "\n"
+
+
+def _text_table(found: Sequence[PointResult]) -> list[str]:
+    """Aligned for a terminal."""
+    table = [list(COLUMNS), *(_cells(row) for row in found)]
+    widths = [max(len(line[column]) for line in table) for column in range(len(COLUMNS))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in table
+    ]
+
+
+def _plain(row: PointResult) -> dict[str, Any]:
+    def told(pooled: Pooled | None) -> dict[str, Any] | None:
+        return None if pooled is None else {"value": pooled.value, "ci": [pooled.low, pooled.high]}
+
+    return {
+        "name": row.arm.name,
+        "seeds": list(row.arm.seeds),
+        "before": told(row.before),
+        "after": told(row.after),
+        "gain": told(row.gain),
+        "held_out_gain": told(row.held_out_gain),
+        "majority_ratio": row.majority_ratio,
+        "no_answer": row.no_answer,
+        "entropy": row.entropy,
+    }

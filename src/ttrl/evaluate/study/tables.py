@@ -1,0 +1,96 @@
+"""The tables of a study: every arm on every set, pooled over seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ttrl.evaluate.pooling import Pooled, pooled_mean
+from ttrl.evaluate.report.estimates import set_title
+from ttrl.evaluate.report.quantities import number
+from ttrl.evaluate.statistics import mean
+from ttrl.evaluate.study.arms import TITLES, ArmName
+from ttrl.evaluate.study.findings import Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmOnSet:
+    """One row: shares in [0, 1], means over seeds and questions with 95 % intervals over both."""
+
+    arm: ArmName
+    set: str
+    samples: int
+    seeds: int
+    questions: int
+    before: Pooled
+    after: Pooled
+    gain: Pooled
+    vote_before: Pooled
+    vote_after: Pooled
+    pass_key: str
+    """Such as pass@16."""
+    pass_before: float
+    pass_after: float
+    entropy_before: float
+    entropy_after: float
+
+
+def rows(evidence: Evidence) -> list[ArmOnSet]:
+    """Sets in order, arms within them; only where answers can be marked right or wrong."""
+    found = []
+    for name in evidence.sets:
+        for arm in evidence.arms:
+            outcome = evidence.outcomes.get((arm, name))
+            if outcome is None:
+                continue
+            pairs = [run.result["sets"][name] for run in evidence.arms[arm].runs]
+            key = next(key for key in pairs[0]["final"] if key.startswith("pass@"))
+            when = {
+                (which, what): mean([number(pair[which], what) or 0.0 for pair in pairs])
+                for which in ("base", "final")
+                for what in (key, "entropy")
+            }
+            found.append(
+                ArmOnSet(
+                    arm=arm,
+                    set=name,
+                    samples=outcome.samples,
+                    seeds=outcome.after.shape[0],
+                    questions=outcome.after.shape[1],
+                    before=pooled_mean(outcome.before),
+                    after=pooled_mean(outcome.after),
+                    gain=pooled_mean(outcome.gain),
+                    vote_before=pooled_mean(outcome.vote_before.astype(float)),
+                    vote_after=pooled_mean(outcome.vote_after.astype(float)),
+                    pass_key=key,
+                    pass_before=when["base", key],
+                    pass_after=when["final", key],
+                    entropy_before=when["base", "entropy"],
+                    entropy_after=when["final", "entropy"],
+                )
+            )
+    return found
+
+
+def markdown(found: list[ArmOnSet]) -> str:
+    """A table for a README: percent, gains in points."""
+    if not found:
+        return ""
+    n = found[0].samples
+    lines = [
+        f"| questions | reward | avg@{n} before → after | gain, points | maj@{n} before → after "
+        f"| {found[0].pass_key} |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in found:
+        lines.append(
+            f"| {set_title(row.set).removesuffix(' questions')} ({row.questions}) | {TITLES[row.arm]} "
+            f"| {_percent(row.before.value)} → {_percent(row.after.value)} "
+            f"| {100 * row.gain.value:+.1f} [{100 * row.gain.low:+.1f}, {100 * row.gain.high:+.1f}] "
+            f"| {_percent(row.vote_before.value)} → {_percent(row.vote_after.value)} "
+            f"| {_percent(row.pass_before)} → {_percent(row.pass_after)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"

@@ -1,0 +1,333 @@
+"""What groups of runs reached and how far they are apart, against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import functools
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from ttrl.evaluate.report.comparison import Arm
+from ttrl.evaluate.report.comparison_findings import findings, quote
+from ttrl.evaluate.report.comparison_groups import arms_of
+from ttrl.evaluate.report.comparison_measures import difference, direction_of, measure
+from ttrl.evaluate.report.comparison_pairs import differences, measured_sets
+from ttrl.evaluate.report.comparison_report import comparability
+from ttrl.evaluate.report.comparison_tables import tables
+from ttrl.evaluate.report.quantities import NO_BREAK_SPACE
+from ttrl.evaluate.report.run_files import RunFiles, read_run
+
+
+def record(
+    id: str, correct: int | None, *, n: int = 8, prompt: str | None = None
+) -> dict[str, Any]:
+    right = correct or 0
+    return {
+        "id": id,
+        "prompt": prompt or f"What is {id}?",
+        "answer": None if correct is None else "1",
+        "correct": correct,
+        "counts": [right, n - right],
+        "labels": ["1", "2"],
+        "pseudo_label": "1" if right * 2 >= n else "2",
+        "right_class": 0 if right else None,
+        "other": 0,
+        "abstained": 0,
+    }
+
+
+@functools.cache
+def empty_run() -> RunFiles:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "result.json").write_text("{}")
+        return read_run(Path(folder))
+
+
+def run_files(
+    before: Mapping[str, int | None],
+    after: Mapping[str, int | None],
+    *,
+    seed: int = 0,
+    config: str = "algorithm: grpo\n",
+    manifest: Mapping[str, Any] | None = None,
+    **result: Any,
+) -> RunFiles:
+    def evaluation(marks: Mapping[str, int | None]) -> dict[str, Any]:
+        return {"questions": [record(id, correct) for id, correct in marks.items()]}
+
+    metrics = {"avg@8": 0.5, "majority_ratio": 0.6}
+    return replace(
+        empty_run(),
+        result={
+            "name": f"a-{seed}",
+            "seed": seed,
+            "sets": {"unlabeled": {"base": metrics, "final": metrics}},
+            **result,
+        },
+        config=f"{config}seed: {seed}\n",
+        manifest=json.dumps(manifest or {}),
+        evaluations={
+            ("unlabeled", "base"): evaluation(before),
+            ("unlabeled", "final"): evaluation(after),
+        },
+    )
+
+
+def arm(*runs: RunFiles, name: str = "a", role: Any = "run") -> Arm:
+    return Arm(name=name, role=role, runs=runs)
+
+
+def spread(low: int, *, questions: int = 40) -> dict[str, int]:
+    """Between `low` and `low` + 2 right ones of 8."""
+    return {f"q{index}": low + index % 3 for index in range(questions)}
+
+
+def plain(text: str) -> str:
+    return text.replace(NO_BREAK_SPACE, " ")
+
+
+def test_one_run_is_measured_by_its_questions():
+    found = measure(arm(run_files({"x": 2, "y": 4}, {"x": 6, "y": 8})), "unlabeled")
+    assert found is not None and found.metric == "avg@8" and found.questions == 2
+    assert found.before is not None and found.before.value == (2 / 8 + 4 / 8) / 2
+    assert found.after is not None and found.after.value == (6 / 8 + 8 / 8) / 2
+    assert found.change is not None
+    assert found.change.value == 0.5 and found.change.interval == (0.5, 0.5)  # both changed alike
+    assert found.over == "questions"
+
+
+def test_several_runs_are_pooled_over_questions_and_seeds():
+    rng = np.random.default_rng(0)
+    before = [{f"q{q}": int(rng.integers(9)) for q in range(30)} for _ in range(3)]
+    after = [{f"q{q}": int(rng.integers(9)) for q in range(30)} for _ in range(3)]
+    runs = [
+        run_files(b, a, seed=seed) for seed, (b, a) in enumerate(zip(before, after, strict=True))
+    ]
+    found = measure(arm(*runs), "unlabeled")
+    assert found is not None and found.change is not None and found.change.interval is not None
+    changes = np.array([[(a[q] - b[q]) / 8 for q in b] for b, a in zip(before, after, strict=True)])
+    assert found.change.value == pytest.approx(changes.mean())
+    assert found.changes == pytest.approx(changes.mean(axis=1))
+    questions_alone = stats.t.ppf(0.975, 29) * changes.mean(axis=0).std(ddof=1) / np.sqrt(30)
+    low, high = found.change.interval
+    assert found.over == "questions and seeds" and (high - low) / 2 >= questions_alone - 1e-12
+
+
+def test_unlabeled_questions_are_left_out():
+    found = measure(arm(run_files({"x": 2, "y": None}, {"x": 4, "y": None})), "unlabeled")
+    assert found is not None and found.questions == 1
+    assert found.after is not None and found.after.value == 0.5
+
+
+def test_without_records_of_questions_the_recorded_interval_of_one_run_is_told_and_nothing_paired():
+    metrics = {"base": {"avg@16": 0.4, "avg@16_ci": [0.3, 0.5], "labeled": 9}}
+    metrics["final"] = metrics["base"] | {"avg@16": 0.7, "avg@16_ci": [0.6, 0.8]}
+    run = run_files({}, {}, sets={"unlabeled": metrics})
+    found = measure(arm(run), "unlabeled")
+    assert found is not None and found.metric == "avg@16" and found.questions == 9
+    assert found.after is not None and found.after.interval == (0.6, 0.8)
+    assert found.change is not None
+    assert found.change.value == pytest.approx(0.3) and found.change.interval is None
+    assert difference(found, found) is None
+
+
+def test_a_difference_is_paired_by_question_and_by_seed():
+    first = measure(
+        arm(run_files({}, {"x": 2, "y": 4}, seed=1), run_files({}, {"x": 0, "y": 2}, seed=2)),
+        "unlabeled",
+    )
+    second = measure(
+        arm(run_files({}, {"y": 5, "x": 3}, seed=2), run_files({}, {"y": 5, "x": 3}, seed=1)),
+        "unlabeled",
+    )
+    assert first is not None and second is not None
+    paired = difference(first, second)
+    assert paired is not None and paired[1] == "questions and seeds" and paired[0].questions == 2
+    assert paired[0].value == pytest.approx(((3 - 2) + (5 - 4) + (3 - 0) + (5 - 2)) / 4 / 8)
+
+
+def test_runs_without_a_counterpart_do_not_count_in_a_difference_and_this_is_said():
+    first = measure(
+        arm(run_files({}, {"x": 2}, seed=1), run_files({}, {"x": 8}, seed=2)), "unlabeled"
+    )
+    second = measure(arm(run_files({}, {"x": 3}, seed=1)), "unlabeled")
+    assert first is not None and second is not None
+    paired = difference(first, second)
+    assert paired is not None and paired[0].value == 1 / 8
+    assert paired[1] == "questions, of one seed alone"
+
+
+def test_an_interval_of_shares_ends_at_0_and_1():
+    runs = [run_files(spread(0), spread(low), seed=low) for low in (1, 6)]
+    found = measure(arm(*runs), "unlabeled")  # two seeds far apart: t with 1 degree of freedom
+    assert found is not None and found.after is not None and found.change is not None
+    assert found.after.interval == (0.0, 1.0) and found.change.interval == (-1.0, 1.0)
+
+
+@pytest.mark.parametrize("other", [{"x": 3}, {"x": 3, "z": 4}, {"x": 3, "y": 4, "z": 4}])
+def test_other_questions_cannot_be_paired(other: dict[str, int]):
+    first = measure(arm(run_files({}, {"x": 2, "y": 4})), "unlabeled")
+    second = measure(arm(run_files({}, other)), "unlabeled")
+    assert first is not None and second is not None and difference(first, second) is None
+
+
+def test_the_same_id_with_another_text_is_another_question():
+    run = run_files({}, {"x": 2})
+    changed = {"questions": [record("x", 2, prompt="Something else?")]}
+    other = run_files({}, {})
+    other = replace(other, evaluations={("unlabeled", "final"): changed})
+    first, second = measure(arm(run), "unlabeled"), measure(arm(other), "unlabeled")
+    assert first is not None and second is not None and difference(first, second) is None
+
+
+def test_a_direction_needs_an_interval_that_leaves_out_0():
+    assert direction_of((0.01, 0.2)) == "rose" and direction_of((-0.2, -0.01)) == "fell"
+    assert direction_of((-0.1, 0.2)) == direction_of((0.0, 0.2)) == direction_of(None) == "unclear"
+
+
+def pair_of_arms() -> list[Arm]:
+    return [
+        arm(run_files(spread(1), spread(2)), name="low"),
+        arm(run_files(spread(1), spread(5)), name="high"),
+    ]
+
+
+def test_pairs_are_told_from_the_higher_one_in_either_order():
+    for arms in (pair_of_arms(), pair_of_arms()[::-1]):
+        (pair,) = differences(measured_sets(arms)["unlabeled"])
+        assert (pair.higher.name, pair.lower.name) == ("high", "low")
+        assert pair.value == 3 / 8 and pair.interval == (3 / 8, 3 / 8) and pair.tone == "rose"
+
+
+def test_more_than_four_groups_are_compared_with_the_first_alone():
+    arms = [arm(run_files(spread(1), spread(1 + i)), name=f"g{i}") for i in range(5)]
+    pairs = differences(measured_sets(arms)["unlabeled"])
+    assert [(pair.higher.name, pair.lower.name) for pair in pairs] == [
+        ("g1", "g0"),
+        ("g2", "g0"),
+        ("g3", "g0"),
+        ("g4", "g0"),
+    ]
+
+
+def test_the_findings_in_words():
+    sets = measured_sets(pair_of_arms())
+    told = [(plain(each.text), each.tone) for each in findings(sets)]
+    assert told == [
+        (
+            "low: avg@8 on 40 unlabeled questions rose from 24.7 % to 37.2 % "
+            "(+12.5 points, 95 % interval +12.5 to +12.5 over questions).",
+            "rose",
+        ),
+        (
+            "high: avg@8 on 40 unlabeled questions rose from 24.7 % to 74.7 % "
+            "(+50.0 points, 95 % interval +50.0 to +50.0 over questions).",
+            "rose",
+        ),
+        (
+            "high ends 37.5 points above low on the same questions (95 % interval +37.5 to +37.5 over "
+            "questions; one seed does not tell about others).",
+            "rose",
+        ),
+    ]
+    assert plain(quote(pair_of_arms(), sets)) == (
+        "On the same 40 unlabeled questions, avg@8 went from 24.7 % to 37.2 % with low "
+        "(+12.5 points [+12.5 to +12.5]); to 74.7 % with high (+50.0 points [+50.0 to +50.0]). Brackets "
+        "are 95 % intervals over questions. The difference between them is clear."
+    )
+
+
+def test_what_cannot_be_paired_is_said():
+    arms = [
+        arm(run_files(spread(1), spread(2)), name="first"),
+        arm(run_files(spread(1), spread(2, questions=50)), name="more"),
+    ]
+    said = findings(measured_sets(arms))[-1]
+    assert said.tone == "unknown"
+    assert "cannot be paired with first: more (40 of 50 questions are the same)" in said.text
+
+
+def test_without_labels_there_is_agreement_only():
+    none = {"x": None, "y": None}
+    agreement = {"majority_ratio": 0.6}
+    arms = [arm(run_files(none, none, sets={"unlabeled": {"base": agreement, "final": agreement}}))]
+    assert measured_sets(arms) == {} and findings({}) == () and tables({}) == ()
+    assert "no labels" in quote(arms, {}) and "60.0" in quote(arms, {})
+    assert "agreement, not correctness" in quote(arms, {})
+
+
+def test_rewards_by_true_labels_are_an_upper_bound_wherever_they_are_told():
+    arms = [arm(run_files(spread(1), spread(2)), name="leak", role="upper bound")]
+    sets = measured_sets(arms)
+    assert "an upper bound, not TTRL" in findings(sets)[0].text
+    assert "(upper bound; " in quote(arms, sets)
+    assert tables(sets)[0].rows[0][0].small == "upper bound"
+
+
+def test_the_tables_hold_every_group_and_every_difference():
+    first, second = tables(measured_sets(pair_of_arms()))
+    assert [row[0].text for row in first.rows] == ["low", "high"]
+    after = first.rows[1][3]
+    assert after.whisker is not None and after.whisker.value == pytest.approx(74.6875)
+    assert after.start == pytest.approx(24.6875) and first.columns[3].scale == (10.0, 80.0)
+    assert [row[0].text for row in second.rows] == ["high above low"]
+    assert second.rows[0][1].tone == "rose" and second.columns[1].scale == (-50.0, 50.0)
+
+
+def grouped(*runs: RunFiles) -> list[tuple[str, int]]:
+    named: Sequence[Any] = [(Path(f"r{i}"), run, "") for i, run in enumerate(runs)]
+    return [(arm.name, len(arm.runs)) for arm in arms_of(named)]
+
+
+def test_runs_that_differ_by_their_seed_alone_are_one_group():
+    same = [run_files({}, {}, seed=seed, name=f"grpo-8-{seed}") for seed in (7, 8, 9)]
+    other = run_files({}, {}, seed=7, name="dapo-7", config="algorithm: dapo\n")
+    assert grouped(*same, other) == [("grpo-8", 3), ("dapo-7", 1)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"config": "algorithm: grpo\nlora: 8\n"},
+        {"manifest": {"inputs": {"model": "other"}}},
+        {"manifest": {"inputs": {"questions": "other"}}},
+        {"ttrl_version": "0.1.0"},
+    ],
+)
+def test_other_settings_inputs_or_versions_are_another_group(change: dict[str, Any]):
+    runs = [run_files({}, {}, seed=1), run_files({}, {}, seed=2, **change)]
+    assert [count for _, count in grouped(*runs)] == [1, 1]
+
+
+def test_groups_of_the_same_name_are_told_apart():
+    runs = [run_files({}, {}, name="x", config=f"algorithm: {name}\n") for name in ("a", "b", "c")]
+    assert grouped(*runs) == [("x", 1), ("x (2)", 1), ("x (3)", 1)]
+
+
+@pytest.mark.parametrize(
+    ("reward", "role"),
+    [("answer-key", "upper bound"), ("random", "control"), ("format", "control"), ("soft", "run")],
+)
+def test_the_reward_tells_the_role(reward: str, role: str):
+    (found,) = arms_of([(Path("r"), run_files({}, {}, reward=reward), "")])
+    assert found.role == role
+
+
+def test_other_models_questions_and_temperatures_are_told():
+    first = run_files({"x": 1}, {"x": 1}, model="m", manifest={"inputs": {"model": "a" * 64}})
+    second = run_files({"y": 1}, {"y": 1}, model="m", manifest={"inputs": {"model": "b" * 64}})
+    cold = {"sampling": {"temperature": 0.6}, "questions": []}
+    hot = {"sampling": {"temperature": 1.0}, "questions": []}
+    third = replace(first, evaluations={("h", "base"): cold, ("h", "final"): hot})
+    said = " ".join(comparability([arm(first), arm(second), arm(third)]))
+    assert f"not start from the same model: m (sha256 {'a' * 12}), m (sha256 {'b' * 12})" in said
+    assert "same questions of the set unlabeled: 0 are in all" in said
+    assert "set h was evaluated at different temperatures: 0.6, 1." in said
+    assert "One seed each" in said
