@@ -19,7 +19,7 @@ from ttrl.errors import CheckpointError
 from ttrl.evaluate.report.before_after import Whisker
 from ttrl.evaluate.report.comparison import Arm, Cell, Column, Fold, Table, inks, scalar
 from ttrl.evaluate.report.comparison_curves import MAX_POINTS, curves
-from ttrl.evaluate.report.comparison_fates import fate, fate_counts, question_fates
+from ttrl.evaluate.report.comparison_fates import fate_counts, fate_of, question_fates
 from ttrl.evaluate.report.comparison_page import render_comparison
 from ttrl.evaluate.report.comparison_report import render_runs, write_comparison_report
 from ttrl.evaluate.report.run_files import read_run
@@ -315,10 +315,10 @@ def test_results_of_any_shape_do_not_stop_the_page(run: Run):
 
 def test_a_fate_compares_the_votes_before_and_after():
     wrong, right, none = question("a", 2), question("a", 8), question("a", None)
-    assert fate(wrong, right) == "gained" and fate(right, wrong) == "lost"
-    assert fate(right, right) == "kept" and fate(wrong, wrong) == "never"
-    assert fate(none, none) is None and fate(None, right) is None
-    assert fate(wrong | {"vote_right": True}, wrong) == "lost"  # what a record says counts
+    assert fate_of(wrong, right) == "gained" and fate_of(right, wrong) == "lost"
+    assert fate_of(right, right) == "kept" and fate_of(wrong, wrong) == "never"
+    assert fate_of(none, none) is None and fate_of(None, right) is None
+    assert fate_of(wrong | {"vote_right": True}, wrong) == "lost"  # what a record says counts
 
 
 def test_fates_stand_in_the_order_of_the_runs_and_are_counted(run: Run):

@@ -8,7 +8,8 @@ import pytest
 
 from ttrl.evaluate.report.losses import losses
 from ttrl.evaluate.report.memorised import memorisation_findings
-from ttrl.evaluate.report.paired import difference, pairs, vote_right
+from ttrl.evaluate.report.paired import difference, pairs
+from ttrl.evaluate.report.records import vote_right
 
 Evaluation = dict[str, Any]
 

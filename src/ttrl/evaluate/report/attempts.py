@@ -8,8 +8,9 @@ from typing import Any
 
 from ttrl.evaluate.estimators import pass_at_k
 from ttrl.evaluate.report.estimates import heading, in_order
-from ttrl.evaluate.report.paired import Evaluations, Record, by_id, completions, correct
+from ttrl.evaluate.report.paired import Evaluations
 from ttrl.evaluate.report.quantities import entries, finite, mapping, number, percent
+from ttrl.evaluate.report.records import Record, by_id, completions, correct
 from ttrl.evaluate.statistics import mean
 
 _POWERS = tuple(2**exponent for exponent in range(11))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ttrl.evaluate.contingency import Fate
 from ttrl.evaluate.report.before_after import Whisker
 from ttrl.evaluate.report.estimates import Direction
 from ttrl.evaluate.report.figure import CurveGroup
@@ -14,7 +15,6 @@ from ttrl.evaluate.report.run_files import RunFiles
 
 Role = Literal["ttrl", "upper bound", "control", "run"]
 Tone = Direction | Literal["unknown"]
-Fate = Literal["gained", "kept", "lost", "never"]
 
 STRONG_INKS, QUIET_INKS = 6, 3
 """Colours of comparison.css: --arm-1 ... for what is compared, --control-1 ... for controls."""

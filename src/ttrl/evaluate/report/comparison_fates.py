@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
-from ttrl.evaluate.report.comparison import Arm, Fate, FateRun, Fates, QuestionFate, inks
+from ttrl.evaluate.contingency import Fate, fate
+from ttrl.evaluate.report.comparison import Arm, FateRun, Fates, QuestionFate, inks
 from ttrl.evaluate.report.estimates import set_title
-from ttrl.evaluate.report.quantities import mapping, number
+from ttrl.evaluate.report.quantities import mapping
+from ttrl.evaluate.report.records import is_graded, share_right, vote_right
 from ttrl.evaluate.report.run_files import RunFiles
 from ttrl.evaluate.statistics import mean
 
@@ -47,7 +49,7 @@ def question_fates(arms: Sequence[Arm], name: str) -> Fates | None:
                 level=_short(str(any_record.get("level") or ""), 40),
                 before=_mean_share([b for b, _ in pairs]),
                 after=_mean_share([a for _, a in pairs]),
-                fates=tuple(fate(b, a) for b, a in pairs),
+                fates=tuple(fate_of(b, a) for b, a in pairs),
             )
         )
     return Fates(
@@ -61,37 +63,12 @@ def question_fates(arms: Sequence[Arm], name: str) -> Fates | None:
     )
 
 
-def fate(base: Mapping[str, Any] | None, final: Mapping[str, Any] | None) -> Fate | None:
-    """Gained is wrong before and right after; lost the other way round; kept is right both times."""
+def fate_of(base: Mapping[str, Any] | None, final: Mapping[str, Any] | None) -> Fate | None:
+    """None where the vote was not marked both before and after."""
     if base is None or final is None:
         return None
     before, after = vote_right(base), vote_right(final)
-    if before is None or after is None:
-        return None
-    if before:
-        return "kept" if after else "lost"
-    return "gained" if after else "never"
-
-
-def vote_right(record: Mapping[str, Any]) -> bool | None:
-    """Whether the elected class is right; None without a label, and for free text and code."""
-    if isinstance(record.get("vote_right"), bool):
-        return bool(record["vote_right"])
-    if number(record, "correct") is None:
-        return None
-    labels, label = record.get("labels"), record.get("pseudo_label")
-    if not isinstance(labels, list) or label is None or label not in labels:
-        return False
-    return bool(labels.index(label) == record.get("right_class"))
-
-
-def right_share(record: Mapping[str, Any]) -> float | None:
-    """Share of right ones among all completions of a question; None without a label."""
-    correct = number(record, "correct")
-    counts = record.get("counts")
-    parts = [*(counts if isinstance(counts, list) else ()), record.get("other")]
-    total = sum(number({"n": part}, "n") or 0 for part in [*parts, record.get("abstained")])
-    return None if correct is None or total <= 0 else correct / total
+    return None if before is None or after is None else fate(before, after)
 
 
 def questions_of(run: RunFiles, name: str, when: str) -> dict[QuestionKey, Mapping[str, Any]]:
@@ -137,12 +114,7 @@ def fate_counts(found: Fates) -> tuple[tuple[FateRun, Mapping[Fate, int]], ...]:
 
 
 def _mean_share(records: Sequence[Mapping[str, Any] | None]) -> float | None:
-    shares = [
-        share
-        for record in records
-        if record is not None
-        if (share := right_share(record)) is not None
-    ]
+    shares = [share_right(r) for r in records if r is not None and is_graded(r)]
     return mean(shares) if shares else None
 
 

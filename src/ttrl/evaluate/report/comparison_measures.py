@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from ttrl.evaluate.pooling import Pooled, pooled_mean
 from ttrl.evaluate.report.comparison import Arm, set_metrics
-from ttrl.evaluate.report.comparison_fates import QuestionKey, questions_of, right_share
+from ttrl.evaluate.report.comparison_fates import QuestionKey, questions_of
 from ttrl.evaluate.report.estimates import Direction, Estimate, estimate, in_order, sample_sizes
+from ttrl.evaluate.report.records import is_graded, share_right
 from ttrl.evaluate.report.run_files import RunFiles
 from ttrl.evaluate.statistics import mean
 
@@ -116,9 +117,7 @@ def direction_of(interval: tuple[float, float] | None) -> Direction:
 def shares_of(run: RunFiles, name: str, when: str) -> Shares:
     """By labeled question of an evaluation; empty if it recorded none."""
     records = questions_of(run, name, when)
-    return {
-        key: share for key, record in records.items() if (share := right_share(record)) is not None
-    }
+    return {key: share_right(record) for key, record in records.items() if is_graded(record)}
 
 
 def _changes(early: Shares, late: Shares) -> Shares:

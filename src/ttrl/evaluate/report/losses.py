@@ -5,8 +5,9 @@ from __future__ import annotations
 from ttrl.evaluate.contingency import mcnemar_p
 from ttrl.evaluate.estimators import pass_at_k
 from ttrl.evaluate.report.estimates import Sentence, in_order, set_title
-from ttrl.evaluate.report.paired import Evaluations, Pairs, correct, pairs
+from ttrl.evaluate.report.paired import Evaluations, Pairs, pairs
 from ttrl.evaluate.report.quantities import percent, plural
+from ttrl.evaluate.report.records import correct
 from ttrl.evaluate.statistics import mean
 
 LARGEST_K = 16

@@ -6,15 +6,9 @@ from dataclasses import dataclass
 
 from ttrl.evaluate.memorisation import Kind, Memorisation
 from ttrl.evaluate.report.estimates import FRESH, Direction, Sentence, in_order, set_title
-from ttrl.evaluate.report.paired import (
-    FEWEST_QUESTIONS,
-    Evaluations,
-    Pairs,
-    difference,
-    pairs,
-    share_right,
-)
+from ttrl.evaluate.report.paired import FEWEST_QUESTIONS, Evaluations, Pairs, difference, pairs
 from ttrl.evaluate.report.quantities import plural
+from ttrl.evaluate.report.records import share_right
 
 TONES: dict[Kind, Direction] = {
     "memorised": "fell",

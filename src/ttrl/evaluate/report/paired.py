@@ -10,10 +10,17 @@ from ttrl.evaluate.contingency import Contingency
 from ttrl.evaluate.estimators import pass_at_k
 from ttrl.evaluate.memorisation import Gain
 from ttrl.evaluate.pooling import pooled_difference
-from ttrl.evaluate.report.quantities import entries, finite, mapping, number
+from ttrl.evaluate.report.records import (
+    Record,
+    by_id,
+    completions,
+    correct,
+    is_graded,
+    share_right,
+    vote_right,
+)
 from ttrl.evaluate.statistics import difference_interval, mean
 
-Record = Mapping[str, Any]
 Evaluations = Mapping[tuple[str, str], Mapping[str, Any]]
 
 FEWEST_QUESTIONS = 10
@@ -82,7 +89,7 @@ class Pairs:
 def pairs(evaluations: Evaluations, name: str) -> Pairs:
     """Pairs the questions of a set by id. Questions without a label on either side are left out."""
     base, final = (by_id(evaluations.get((name, when), {})) for when in ("base", "final"))
-    shared = [id for id in base if id in final and _is_graded(base[id]) and _is_graded(final[id])]
+    shared = [id for id in base if id in final and is_graded(base[id]) and is_graded(final[id])]
     return Pairs(before=tuple(base[id] for id in shared), after=tuple(final[id] for id in shared))
 
 
@@ -92,58 +99,6 @@ def difference(trained: Pairs, other: Pairs) -> Gain | None:
         return None
     apart = pooled_difference([_gains(trained)], [_gains(other)], seed=_SEED)
     return Gain(value=apart.value, low=apart.low, high=apart.high)
-
-
-def by_id(evaluation: Mapping[str, Any]) -> dict[str, Record]:
-    """The records of an evaluation; what is no record is left out."""
-    questions = [mapping(entry) for entry in entries(evaluation.get("questions"))]
-    return {str(question.get("id")): question for question in questions if question}
-
-
-def correct(record: Record) -> int:
-    """Correct completions, never more than there are."""
-    return min(count(record.get("correct")), completions(record))
-
-
-def share_right(record: Record) -> float:
-    """Of the completions; 0 without any."""
-    total = completions(record)
-    return correct(record) / total if total else 0.0
-
-
-def vote_right(record: Record) -> bool | None:
-    """Whether the elected class is right; None if unlabeled, or of free text or code.
-
-    Files of older versions do not say it: there it is read off the elected label.
-    """
-    told = record.get("vote_right")
-    if isinstance(told, bool):
-        return told
-    if finite(record.get("correct")) is None:
-        return None
-    elected = winner(record)
-    return elected is not None and elected == record.get("right_class")
-
-
-def winner(record: Record) -> int | None:
-    """Index of the elected class among the recorded labels. In a tie it need not be the first."""
-    labels, label = entries(record.get("labels")), record.get("pseudo_label")
-    return labels.index(label) if label is not None and label in labels else None
-
-
-def count(value: object) -> int:
-    """A count that was read, 0 for what is none."""
-    return max(0, int(finite(value) or 0))
-
-
-def completions(record: Record) -> int:
-    """Completions of the question, those without an answer included."""
-    voted = sum(count(value) for value in entries(record.get("counts")))
-    return voted + count(record.get("other")) + count(record.get("abstained"))
-
-
-def _is_graded(record: Record) -> bool:
-    return number(record, "correct") is not None
 
 
 def _gains(of: Pairs) -> Sequence[float]:

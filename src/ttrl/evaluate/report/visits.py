@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ttrl.evaluate.report.paired import count
 from ttrl.evaluate.report.quantities import entries, number
+from ttrl.evaluate.report.records import count
 from ttrl.evaluate.report.strings import Strings, line
 
 TOP_CLASSES = 4

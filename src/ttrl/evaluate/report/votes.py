@@ -11,16 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ttrl.evaluate.report.estimates import heading, in_order
-from ttrl.evaluate.report.paired import (
-    Evaluations,
-    Record,
-    by_id,
-    completions,
-    count,
-    vote_right,
-    winner,
-)
+from ttrl.evaluate.report.paired import Evaluations
 from ttrl.evaluate.report.quantities import entries, number
+from ttrl.evaluate.report.records import Record, by_id, completions, count, vote_right, winner
 from ttrl.evaluate.report.strings import Strings, line
 from ttrl.evaluate.report.texts import SHORT_TEXT, TextRoom
 from ttrl.evaluate.report.visits import TOP_CLASSES, Row, Visit, visits_by_question

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ttrl.evaluate.report.records import by_id, is_graded, share_right, vote_right
 from ttrl.evaluate.report.run_files import RunFiles, read_run
 
 ArmName = Literal["ttrl", "leakage", "random", "format"]
@@ -126,20 +127,11 @@ def votes_at_equal_tokens(study: Path, seed: int) -> tuple[dict[str, bool], int]
 
 def _marks(evaluation: Mapping[str, Any] | None) -> dict[str, tuple[float, bool]]:
     """Share of correct completions and whether the vote is right, by question with a label."""
-    if evaluation is None:
-        return {}
-    samples = _samples(evaluation)
     return {
-        str(record["id"]): (record["correct"] / samples, _vote_right(record))
-        for record in evaluation["questions"]
-        if record["correct"] is not None
+        id: (share_right(record), vote_right(record) is True)
+        for id, record in by_id(evaluation or {}).items()
+        if is_graded(record)
     }
-
-
-def _vote_right(record: Mapping[str, Any]) -> bool:
-    """The elected class is the first one. Runs of version 0.4.0 do not say whether it is right."""
-    said = record.get("vote_right")
-    return record["right_class"] == 0 if said is None else bool(said)
 
 
 def _samples(evaluation: Mapping[str, Any]) -> int:

@@ -101,13 +101,15 @@ def quote(evidence: Evidence) -> str:
     over = _over(main)
     if gain.low <= 0:
         return (
-            f"No gain can be told from chance: single answers of the trained model are right "
-            f"{points(gain)} more often than the base's, {over}."
+            f"No gain can be told from chance: single answers were right in "
+            f"{percent(main.before.mean())} of all cases before and {percent(main.after.mean())} after, "
+            f"{points(gain)} ({over})."
         )
     doubts = [*_doubts_of_controls(evidence, main), *_doubts_of_others(evidence)]
     claim = (
-        f"On questions without labels, single answers became right {points(gain)} more often "
-        f"({percent(main.before.mean())} before, {percent(main.after.mean())} after), {over}."
+        f"On the questions it was trained on without labels, single answers were right in "
+        f"{percent(main.before.mean())} of all cases before and {percent(main.after.mean())} after: "
+        f"{points(gain)} ({over})."
     )
     if doubts:
         return f"{claim} But {'; '.join(doubts)}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -11,13 +12,12 @@ from typing import Any
 from markupsafe import Markup
 
 from ttrl.errors import CheckpointError
-from ttrl.evaluate.pooling import Pooled
 from ttrl.evaluate.report.before_after import Whisker
 from ttrl.evaluate.report.comparison import Arm as Drawn
 from ttrl.evaluate.report.comparison import Cell, Column, Fold, Table, curve_groups
 from ttrl.evaluate.report.comparison_fates import question_fates
 from ttrl.evaluate.report.comparison_page import render_comparison
-from ttrl.evaluate.report.estimates import set_title, short_span
+from ttrl.evaluate.report.estimates import set_title
 from ttrl.evaluate.report.figure import figure_svg
 from ttrl.evaluate.report.page import write_page
 from ttrl.evaluate.report.quantities import mapping, percent, plain, signed
@@ -104,29 +104,26 @@ def _table(evidence: Evidence, name: str, table: list[ArmOnSet]) -> Table:
     if not of_set:
         return _unlabeled(evidence, name, caption)
     n, key = of_set[0].samples, of_set[0].pass_key
+    seeds = f"{of_set[0].seeds} seeds" if of_set[0].seeds > 1 else "one seed"
+    over = "questions and seeds" if of_set[0].seeds > 1 else "questions"
     note = (
-        f"{of_set[0].questions:,} questions, {of_set[0].seeds} seed{'s' if of_set[0].seeds > 1 else ''}; "
-        f"95 % intervals over {'questions and seeds' if of_set[0].seeds > 1 else 'questions'}."
+        f"Before → after. {of_set[0].questions:,} questions, {seeds}; 95 % intervals over {over}."
     )
     return Table(
         caption=caption,
         note=note,
         columns=(
             Column(title="reward"),
-            Column(title=f"avg@{n} before"),
-            Column(title="after"),
+            Column(title=f"avg@{n}"),
             Column(title="gain, points", scale=_scale(table)),
-            Column(title=f"maj@{n} before"),
-            Column(title="after"),
-            Column(title=f"{key} before"),
-            Column(title="after"),
+            Column(title=f"maj@{n}"),
+            Column(title=key),
             Column(title="entropy"),
         ),
         rows=tuple(
             (
                 Cell(text=TITLES[row.arm], arm=TITLES[row.arm]),
-                _share(row.before),
-                _share(row.after),
+                Cell(text=_from_to(row.before.value, row.after.value)),
                 Cell(
                     text=signed(100 * row.gain.value),
                     small=f"{signed(100 * row.gain.low)} to {signed(100 * row.gain.high)}",
@@ -135,10 +132,8 @@ def _table(evidence: Evidence, name: str, table: list[ArmOnSet]) -> Table:
                         value=100 * row.gain.value, low=100 * row.gain.low, high=100 * row.gain.high
                     ),
                 ),
-                Cell(text=percent(row.vote_before.value)),
-                Cell(text=percent(row.vote_after.value)),
-                Cell(text=percent(row.pass_before)),
-                Cell(text=percent(row.pass_after)),
+                Cell(text=_from_to(row.vote_before.value, row.vote_after.value)),
+                Cell(text=_from_to(row.pass_before, row.pass_after)),
                 Cell(text=f"{plain(row.entropy_before, 2)} → {plain(row.entropy_after, 2)}"),
             )
             for row in of_set
@@ -172,15 +167,15 @@ def _unlabeled(evidence: Evidence, name: str, caption: str) -> Table:
     )
 
 
-def _share(pooled: Pooled) -> Cell:
-    return Cell(text=percent(pooled.value), small=short_span((pooled.low, pooled.high)))
+def _from_to(before: float, after: float) -> str:
+    return f"{100 * before:.1f} → {percent(after)}"
 
 
 def _scale(table: list[ArmOnSet]) -> tuple[float, float]:
     """One scale of gains for all tables, so that they can be compared by eye."""
-    low = min(0.0, *(100 * row.gain.low for row in table))
-    high = max(0.0, *(100 * row.gain.high for row in table))
-    return low, high
+    low = min(0, *(math.floor(100 * row.gain.low) for row in table))
+    high = max(0, *(math.ceil(100 * row.gain.high) for row in table))
+    return float(low), float(high)
 
 
 def _facts(evidence: Evidence, settings: Mapping[str, Any]) -> list[tuple[str, str]]:
