@@ -48,7 +48,7 @@ def test_every_key_is_told_once_with_its_source(call):
     sources = {line.partition("# ")[2] for line in lines}
     assert sources == {"default", "default of grpo", "not read by grpo"}
     told = {line.partition(":")[0] for line in lines}
-    assert told == set(key_names()) - {"config", "resume", "dry_run", "json", "out", "report_to"}
+    assert told == set(key_names()) - INVOCATION_KEYS
 
 
 def test_included_files_lie_under_the_file_that_names_them(call, yaml_file):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ttrl.cli.options import EVAL_GROUPS, NOT_FOR_EVAL
 from ttrl.cli.resume import INPUTS, stored_config
 from ttrl.config import INVOCATION_KEYS, ResolvedConfig, keys_of_groups
 from ttrl.errors import CheckpointError, ConfigError
-from ttrl.evaluate.sets import QuestionSet
 from ttrl.recording.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    from ttrl.evaluate.sets import QuestionSet
 
 
 def borrow_base(

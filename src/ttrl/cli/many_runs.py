@@ -48,7 +48,7 @@ class Layout:
             full = [
                 command,
                 "--config",
-                str(self.path / "config.yaml"),
+                str(config or self.path / "config.yaml"),
                 *options,
                 "--out",
                 str(out),

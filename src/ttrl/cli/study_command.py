@@ -21,7 +21,7 @@ from ttrl.cli.study_settings import (
 from ttrl.config import ResolvedConfig, read_layers, settle
 from ttrl.consensus.rules import ANSWER_KEY, check_rule
 from ttrl.errors import EXIT_DONE, EXIT_INTERRUPTED, ConfigError
-from ttrl.evaluate.study.arms import base_path, equal_tokens_path, run_path
+from ttrl.evaluate.study.layout import base_path, equal_tokens_path, run_path
 from ttrl.recording.console import say
 
 SUMMARY = (

@@ -16,7 +16,7 @@ from ttrl.cli.sweep_settings import SWEEP_OPTIONS, Point, SweepSettings, points_
 from ttrl.config import Layers, ResolvedConfig, read_layers, settle
 from ttrl.consensus.rules import check_rule
 from ttrl.errors import EXIT_DONE, EXIT_INTERRUPTED, CheckpointError
-from ttrl.evaluate.study.sweep import point_path
+from ttrl.evaluate.study.layout import point_path
 from ttrl.recording.console import say
 
 SUMMARY = (

@@ -1,7 +1,8 @@
 """Outcomes are read from run folders: shares, votes, the same questions for every seed."""
 
-from ttrl.evaluate.study.arms import outcome, read_arm, run_path, set_names, votes_at_equal_tokens
+from ttrl.evaluate.study.arms import outcome, read_arm, set_names, votes_at_equal_tokens
 from ttrl.evaluate.study.equal_tokens import samples_at_equal_tokens
+from ttrl.evaluate.study.layout import run_path
 
 
 def read(study, arm="ttrl", seeds=(0, 1)):

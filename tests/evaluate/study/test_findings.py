@@ -1,7 +1,8 @@
 """Sentences of a study: what is said follows from the numbers, and nothing is said without them."""
 
-from ttrl.evaluate.study.arms import ROLES, read_arm, run_path, set_names, votes_at_equal_tokens
+from ttrl.evaluate.study.arms import read_arm, set_names, votes_at_equal_tokens
 from ttrl.evaluate.study.findings import Evidence, findings, gather, quote
+from ttrl.evaluate.study.layout import ROLES, run_path
 
 LOW, HIGH = (1,) * 12 + (0, 2, 1, 3), (4,) * 12 + (3, 4, 4, 4)
 

@@ -6,28 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ttrl.evaluate.report.records import by_id, is_graded, share_right, vote_right
 from ttrl.evaluate.report.run_files import RunFiles, read_run
-
-ArmName = Literal["ttrl", "leakage", "random", "format"]
-Role = Literal["ttrl", "upper bound", "control"]
-ROLES: dict[ArmName, Role] = {
-    "ttrl": "ttrl",
-    "leakage": "upper bound",
-    "random": "control",
-    "format": "control",
-}
-TITLES: dict[ArmName, str] = {
-    "ttrl": "TTRL",
-    "leakage": "answer key",
-    "random": "random reward",
-    "format": "format reward",
-}
+from ttrl.evaluate.study.layout import equal_tokens_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,21 +46,6 @@ class Outcome:
     def gain(self) -> NDArray[np.float64]:
         """[S, Q]"""
         return self.after - self.before
-
-
-def run_path(study: Path, arm: str, seed: int) -> Path:
-    """The folder of one run."""
-    return study / "runs" / f"{arm}-seed-{seed}"
-
-
-def base_path(study: Path, seed: int) -> Path:
-    """The folder of the base's evaluations."""
-    return study / f"base-seed-{seed}"
-
-
-def equal_tokens_path(study: Path, seed: int) -> Path:
-    """The folder of the base's votes with as many tokens as training sampled."""
-    return study / f"equal-tokens-seed-{seed}"
 
 
 def read_arm(name: str, paths: Mapping[int, Path]) -> Arm | None:

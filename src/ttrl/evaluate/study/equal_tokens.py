@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ttrl.evaluate.report.quantities import mapping, number
 from ttrl.evaluate.report.run_files import read_run
-from ttrl.evaluate.study.arms import run_path
+from ttrl.evaluate.study.layout import run_path
 
 
 def samples_at_equal_tokens(study: Path, seed: int) -> int | None:

@@ -15,7 +15,8 @@ from ttrl.evaluate.report.estimates import Sentence, set_title
 from ttrl.evaluate.report.memorised import TONES
 from ttrl.evaluate.report.quantities import number, percent, signed
 from ttrl.evaluate.statistics import mean
-from ttrl.evaluate.study.arms import TITLES, Arm, ArmName, Outcome, outcome
+from ttrl.evaluate.study.arms import Arm, Outcome, outcome
+from ttrl.evaluate.study.layout import TITLES, ArmName
 
 TRAINED = "unlabeled"
 NO_PRIOR = "out_of_prior"

@@ -21,16 +21,9 @@ from ttrl.evaluate.report.estimates import set_title
 from ttrl.evaluate.report.figure import figure_svg
 from ttrl.evaluate.report.page import write_page
 from ttrl.evaluate.report.quantities import mapping, percent, plain, signed
-from ttrl.evaluate.study.arms import (
-    ROLES,
-    TITLES,
-    Arm,
-    read_arm,
-    run_path,
-    set_names,
-    votes_at_equal_tokens,
-)
+from ttrl.evaluate.study.arms import Arm, read_arm, set_names, votes_at_equal_tokens
 from ttrl.evaluate.study.findings import TRAINED, Evidence, findings, gather, quote, tone_of
+from ttrl.evaluate.study.layout import ROLES, TITLES, run_path
 from ttrl.evaluate.study.tables import ArmOnSet, markdown, rows
 
 FIGURE = "figure.svg"

@@ -12,6 +12,7 @@ from ttrl.evaluate.report.quantities import number, percent
 from ttrl.evaluate.statistics import mean
 from ttrl.evaluate.study.arms import Arm, outcome, read_arm
 from ttrl.evaluate.study.findings import TRAINED, points, tone_of
+from ttrl.evaluate.study.layout import point_path
 
 HELD_OUT = "heldout"
 
@@ -29,11 +30,6 @@ class PointResult:
     majority_ratio: float
     entropy: float
     no_answer: float
-
-
-def point_path(sweep: Path, name: str, seed: int) -> Path:
-    """The folder of one run."""
-    return sweep / "runs" / f"{name}-seed-{seed}"
 
 
 def read_points(sweep: Path, names: Sequence[str], seeds: Sequence[int]) -> list[PointResult]:

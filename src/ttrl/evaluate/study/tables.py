@@ -8,8 +8,8 @@ from ttrl.evaluate.pooling import Pooled, pooled_mean
 from ttrl.evaluate.report.estimates import set_title
 from ttrl.evaluate.report.quantities import number
 from ttrl.evaluate.statistics import mean
-from ttrl.evaluate.study.arms import TITLES, ArmName
 from ttrl.evaluate.study.findings import Evidence
+from ttrl.evaluate.study.layout import TITLES, ArmName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
