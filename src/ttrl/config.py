@@ -59,6 +59,10 @@ class RunConfig(BaseModel):
     difficulty: int = _key(4, "Questions", "days in each embedded word problem", ge=1, le=7)
     task_column: str | None = _key(None, "Questions", "column with the task of each question, where a file mixes several")
     options_column: str | None = _key(None, "Questions", "column with a list of options (choice) or labels (label); default: as listed in the question")
+    transfer: tuple[str, ...] = _key((), "Questions", "files of other questions, evaluated before and after and never trained on: docs/fresh.md")
+    fresh: tuple[str, ...] = _key((), "Questions", "questions made for this run, for evaluation only: generated, perturbed or gym:<task>: docs/fresh.md")
+    fresh_count: Positive = _key(128, "Questions", "most questions of each fresh set")
+    equation_column: str | None = _key(None, "Questions", "column with the arithmetic that gives the answer, for perturbed copies; found by its name when left out")
 
     task: TaskName = _key("math", "Consensus", "how answers are asked for, extracted and compared: docs/answers.md")
     reward: str = _key("agreement", "Consensus", "agreement (majority; similarity for text and code), majority, soft, selective, confidence, similarity, medoid, threshold, the controls random and format, answer-key (TRUE LABELS, an upper bound that is not TTRL), or package.module:function: docs/rewards.md")
@@ -225,6 +229,9 @@ def settle(layers: Layers, *, below: Mapping[str, Any] | None = None) -> Resolve
             raise ConfigError(f"{sources[key]}: {key}={value}: wanted a value, not yes or no.")
     if isinstance(merged.get("stop"), str):
         merged["stop"] = (merged["stop"],)
+    for key in ("transfer", "fresh"):
+        if isinstance(text := merged.get(key), str):
+            merged[key] = tuple(part for part in text.split(",") if part)
     if isinstance(merged.get("holdout"), int | float):
         merged["holdout"] = str(merged["holdout"])
     try:

@@ -50,6 +50,8 @@ def run(arguments: Sequence[str]) -> int:
         sets[each.name] = {"base": done["metrics"]}
         records[each.name] = done
         line = set_line("eval", each.name, done["metrics"])
+        if each.note is not None:
+            line += f"\n      {each.note}"
         print(line, file=sys.stderr if config.json_output else sys.stdout, flush=True)
     result = {
         "model": config.model,

@@ -10,7 +10,7 @@ NAMES = {"unlabeled": "unlabeled", "heldout": "held-out", "out_of_prior": "out-o
 
 def set_line(when: str, name: str, metrics: Mapping[str, Any]) -> str:
     """One set, once."""
-    return f"{when:<5} {NAMES.get(name, name):<13} {describe(metrics)}"
+    return f"{when:<5} {NAMES.get(name, name):<15} {describe(metrics)}"
 
 
 def describe(metrics: Mapping[str, Any]) -> str:

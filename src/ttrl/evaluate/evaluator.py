@@ -40,6 +40,7 @@ def evaluate_set(
         task, groups, question_set.answers, seed=derive_seed(config.seed, "statistics")
     )
     metrics |= {"temperature": params.temperature, "top_p": params.top_p}
+    note = {} if question_set.note is None else {"note": question_set.note}
     return {
         "set": question_set.name,
         "when": when,
@@ -52,4 +53,4 @@ def evaluate_set(
         },
         "metrics": metrics,
         "questions": records,
-    }
+    } | note

@@ -10,8 +10,12 @@ from ttrl.config import RunConfig
 from ttrl.data.questions import find_column, read_questions, split_holdout
 from ttrl.data.tables import Table, read_rows
 from ttrl.data.word_problems import Kind, Split, WordProblem, word_problems
-from ttrl.errors import ConfigError, DataError
+from ttrl.errors import ConfigError
 from ttrl.evaluate.answer_key import ANSWER_COLUMNS, AnswerSheet, resolve_answers
+from ttrl.evaluate.fresh.generated import answers_of
+from ttrl.evaluate.fresh.make import fresh_of_problems, fresh_of_table
+from ttrl.evaluate.fresh.names import check_names, set_name
+from ttrl.evaluate.transfer import refuse_overlap, transfer_files
 from ttrl.seeding import derive_seed
 from ttrl.types import Question
 
@@ -29,17 +33,43 @@ class QuestionSet:
     name: str
     questions: tuple[Question, ...]
     answers: AnswerSheet | None
+    note: str | None = None
+    """What a reader of its figures should know: how many copies could be made, say."""
 
 
 def build_sets(config: RunConfig) -> list[QuestionSet]:
     """The sets of a run; the first, "unlabeled", is the one that is trained on.
 
+    After it: held-out questions, then those of `transfer`, then those of `fresh`.
+
     Raises:
         DataError, ConfigError: files or options that do not give at least one question.
     """
+    fresh = check_names(config.fresh)
     if config.questions == EMBEDDED_QUESTIONS and not Path(config.questions).exists():
-        return _embedded_sets(config)
-    table = read_rows(config.questions)
+        problems, table = _embedded_problems(config), None
+        sets = [_from_problems(name, made) for name, made in problems.items()]
+    else:
+        problems, table = {}, read_rows(config.questions)
+        sets = _file_sets(config, table)
+    trained, trained_answers = sets[0].questions, sets[0].answers
+    for name, (questions, answers) in transfer_files(config, trained).items():
+        sets.append(QuestionSet(name=name, questions=questions, answers=answers))
+    known = [question for each in sets for question in each.questions]
+    for name in fresh:
+        if table is None:
+            made = fresh_of_problems(name, config, problems, known)
+        else:
+            made = fresh_of_table(name, config, table, trained, trained_answers, known)
+        sets.append(
+            QuestionSet(
+                name=set_name(name), questions=made.questions, answers=made.answers, note=made.note
+            )
+        )
+    return sets
+
+
+def _file_sets(config: RunConfig, table: Table) -> list[QuestionSet]:
     questions = _read(table, config, limit=config.limit)
     answers = None if config.answers is None else resolve_answers(config.answers, table)
     if config.holdout is None:
@@ -53,7 +83,7 @@ def build_sets(config: RunConfig) -> list[QuestionSet]:
         train = questions
         held = _read(held_table, config, limit=None)
         held_answers = _holdout_answers(config.answers, held_table)
-        _refuse_overlap(train, held, config.holdout)
+        refuse_overlap(train, held, config.holdout, what="held-out")
     return [
         QuestionSet(name="unlabeled", questions=tuple(train), answers=answers),
         QuestionSet(name="heldout", questions=tuple(held), answers=held_answers),
@@ -71,8 +101,10 @@ def _read(table: Table, config: RunConfig, *, limit: int | None) -> list[Questio
     )
 
 
-def _embedded_sets(config: RunConfig) -> list[QuestionSet]:
-    for option in ("question_column", "task_column", "options_column", "answers", "holdout"):
+def _embedded_problems(config: RunConfig) -> dict[str, list[WordProblem]]:
+    for option in (
+        "question_column", "task_column", "options_column", "equation_column", "answers", "holdout",
+    ):  # fmt: skip
         if getattr(config, option) is not None:
             raise ConfigError(
                 f"{option}={getattr(config, option)!r}: the embedded questions bring their own answers "
@@ -89,20 +121,17 @@ def _embedded_sets(config: RunConfig) -> list[QuestionSet]:
         ("heldout", "chain", "heldout", min(count, 256)),
         ("out_of_prior", "boxes", "heldout", min(count, 64)),
     )
-    return [
-        _from_problems(
-            name,
-            word_problems(
-                kind=kind, split=split, count=n, seed=EMBEDDED_SEED, difficulty=config.difficulty
-            ),
+    return {
+        name: word_problems(
+            kind=kind, split=split, count=n, seed=EMBEDDED_SEED, difficulty=config.difficulty
         )
         for name, kind, split, n in made
-    ]
+    }
 
 
 def _from_problems(name: str, problems: Sequence[WordProblem]) -> QuestionSet:
-    sheet = AnswerSheet(answers={p.question.id: str(p.answer) for p in problems})
-    return QuestionSet(name=name, questions=tuple(p.question for p in problems), answers=sheet)
+    questions = tuple(problem.question for problem in problems)
+    return QuestionSet(name=name, questions=questions, answers=answers_of(problems))
 
 
 def _share(text: str) -> float | None:
@@ -123,13 +152,3 @@ def _holdout_answers(spec: str | None, table: Table) -> AnswerSheet | None:
         return None
     column = find_column(table.columns, [spec]) or find_column(table.columns, ANSWER_COLUMNS)
     return None if column is None else resolve_answers(column, table)
-
-
-def _refuse_overlap(train: Sequence[Question], held: Sequence[Question], file: str) -> None:
-    seen = {question.prompt for question in train}
-    shared = [question.id for question in held if question.prompt in seen]
-    if shared:
-        raise DataError(
-            f"{file}: {len(shared)} held-out questions are among those trained on "
-            f"(ids {', '.join(shared[:5])}{', ...' if len(shared) > 5 else ''}). Take them out of one file."
-        )

@@ -15,6 +15,8 @@ SET_TITLES = {
     "unlabeled": "unlabeled questions",
     "heldout": "held-out questions",
     "out_of_prior": "out-of-prior questions",
+    "fresh_generated": "fresh questions (generated)",
+    "fresh_perturbed": "fresh questions (perturbed copies)",
 }
 
 
@@ -72,6 +74,10 @@ def short_span(interval: tuple[float, float]) -> str:
 
 def set_title(name: str) -> str:
     """What a question set is called in the report."""
+    if name.startswith("transfer_"):
+        return f"transfer: {name.removeprefix('transfer_')}"
+    if name.startswith("fresh_") and name not in SET_TITLES:
+        return f"fresh questions ({name.removeprefix('fresh_').replace('_', ' ')})"
     return SET_TITLES.get(name, name.replace("_", " ") + " questions")
 
 
