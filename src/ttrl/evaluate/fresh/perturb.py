@@ -70,7 +70,7 @@ def perturb(
         drawn = _draw(tied.places, pool, rng)
         new = {place.start: Fraction(drawn[place.start]) for place in tied.places}
         if any(new[start] == old[start] for start in old) or not _same_order(
-            old, new, tied, staying
+            old, new, tied.places, staying
         ):
             continue
         try:
@@ -114,15 +114,18 @@ def _draw(places: Sequence[TextNumber], pool: Pool, rng: random.Random) -> dict[
 def _same_order(
     old: Mapping[int, Fraction],
     new: Mapping[int, Fraction],
-    tied: TiedProgram,
+    places: Sequence[TextNumber],
     staying: Sequence[TextNumber],
 ) -> bool:
-    """Whether each changed number is still above or below each number of its shape that stays."""
+    """Whether each changed number is still above or below each other number of its shape."""
+    now = dict(new) | {other.start: other.value for other in staying}
     return all(
-        (old[place.start] < other.value) == (new[place.start] < other.value)
-        for place in tied.places
-        for other in staying
-        if other.shape == place.shape
+        new[place.start] < now[other.start]
+        if old[place.start] < other.value
+        else new[place.start] > now[other.start]
+        for place in places
+        for other in (*places, *staying)
+        if other.shape == place.shape and other.value != place.value
     )
 
 

@@ -15,7 +15,7 @@ LONGEST_NUMBER = 12
 
 _DIGITS = re.compile(r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+")
 _BEFORE = re.compile(r"(?:^|[\s($\u20ac\u00a3\"'\u2018\u201c\u2014=+*\u00d7])$")
-_AFTER = re.compile(r"(?:$|[\s).,;:?!%\"'\u2019\u201d\u2014\u00b0=+*\u00d7]|-[A-Za-z])(?![0-9])")
+_AFTER = re.compile(r"(?:$|[\s).,;:?!%\"'\u2019\u201d\u2014\u00b0=+*\u00d7]|-[A-Za-z])")
 _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?"
     r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"

@@ -10,6 +10,9 @@ from fractions import Fraction
 from ttrl.evaluate.fresh.program import NotAProgram, Program, compute, leaves_of
 from ttrl.evaluate.fresh.text_numbers import TextNumber, values_of_words
 
+SMALL = 10
+"""Up to here a number may be a count of things that the text names without a number: three people, say."""
+
 Source = TextNumber | int | Fraction
 """Where a number of a program comes from: the text, the step of that index, or it is a constant."""
 
@@ -23,13 +26,14 @@ NOT_UNDERSTOOD = "have one that is not understood"
 OTHER_ANSWER = "have one that does not give their answer"
 AMBIGUOUS = "have a number that could be one of two"
 UNEXPLAINED = "have a number that their text does not explain"
+UNUSED = "have a worked solution without a number of their text"
 NOTHING_TIED = "have no number in their text that can be changed"
 NO_NUMBERS = "fit no other numbers"
 NO_ANSWER = "have no number as their answer"
 OTHER_TASK = "are of another task than math and number"
 REASONS = (
     OTHER_TASK, NO_PROGRAM, NO_ANSWER, NOT_UNDERSTOOD, OTHER_ANSWER, AMBIGUOUS, UNEXPLAINED,
-    NOTHING_TIED, NO_NUMBERS,
+    UNUSED, NOTHING_TIED, NO_NUMBERS,
 )  # fmt: skip
 
 
@@ -77,7 +81,11 @@ def tie(
 
     If the text has the numbers of the program and no others, in its order and no two alike, they are
     those. Else each leaf is the result of an earlier step, or the one number of the text that has its
-    value, or a constant that a word of the text explains (twice: 2), or 1. More than one of these is a doubt.
+    value, or a constant that a word of the text explains (twice: 2), or 1. More than one of these is a doubt,
+    and so is a small number of the text that is used twice: Kay's 3 nuts, shared by 3 people.
+
+    A worked solution must use every free number of the text, since its annotations may leave out what was
+    worked out in the head. An equation need not: there, numbers beside the point are usual.
 
     Args:
         told: the program is known to tell its numbers in the order of the text, alike or not.
@@ -145,7 +153,13 @@ def _one_by_one(
     unused = set(range(len(program.steps) - 1)) - {s for s in sources if isinstance(s, int)}
     if unused:  # a step that leads nowhere: the tie of another one must be wrong
         raise Doubt(AMBIGUOUS)
+    uses = Counter(source.start for source in sources if isinstance(source, TextNumber))
+    if any(uses[number.start] > 1 and number.value <= SMALL for number in numbers):
+        raise Doubt(AMBIGUOUS)
     _refuse_hidden_percent(text, sources)
+    is_worked = any(step.stated is not None for step in program.steps)
+    if is_worked and any(number.free and not uses[number.start] for number in numbers):
+        raise Doubt(UNUSED)
     return tuple(sources)
 
 
