@@ -63,6 +63,10 @@ class RunConfig(BaseModel):
     task_column: str | None = _key(None, "Questions", "column with the task of each question, where a file mixes several")
     options_column: str | None = _key(None, "Questions", "column with a list of options (choice) or labels (label); default: as listed in the question")
     level_column: str | None = _key(None, "Questions", "column with how hard each question is, for tables by level; found by its name when left out")
+    transfer: tuple[str, ...] = _key((), "Questions", "files of other questions, evaluated before and after and never trained on: docs/fresh.md")
+    fresh: tuple[str, ...] = _key((), "Questions", "questions made for this run, for evaluation only: generated, perturbed or gym:<task>: docs/fresh.md")
+    fresh_count: Positive = _key(128, "Questions", "most questions of each fresh set")
+    equation_column: str | None = _key(None, "Questions", "column with the arithmetic that gives the answer, for perturbed copies; found by its name when left out")
 
     task: TaskName = _key("math", "Consensus", "how answers are asked for, extracted and compared: docs/answers.md")
     reward: str = _key("agreement", "Consensus", "agreement (majority; similarity for text and code), majority, soft, selective, confidence, similarity, medoid, threshold, the controls random and format, answer-key (TRUE LABELS, an upper bound that is not TTRL), or package.module:function: docs/rewards.md")
@@ -249,7 +253,7 @@ def settle(layers: Layers, *, below: Mapping[str, Any] | None = None) -> Resolve
             raise ConfigError(f"{sources[key]}: {key}={value}: wanted a value, not yes or no.")
     if isinstance(merged.get("stop"), str):
         merged["stop"] = (merged["stop"],)
-    for key in ("report_to", "eval_sets"):
+    for key in ("report_to", "eval_sets", "transfer", "fresh"):
         if key in merged:
             merged[key] = _separated(merged[key])
     if isinstance(merged.get("holdout"), int | float):

@@ -7,7 +7,7 @@ import threading
 import pytest
 import yaml
 
-from ttrl.config import key_names
+from ttrl.config import INVOCATION_KEYS, key_names
 
 COMMANDS = ("train", "eval", "config")
 MAIN_OPTIONS = """
@@ -94,7 +94,7 @@ def test_the_output_is_a_config_file_that_gives_the_same_settings(call, yaml_fil
     printed = call("config", *given, "--stop", "}", "# end", "--mask-truncated").out
     again = call("config", "--config", yaml_file("again.yaml", printed), "--json").json
     direct = call("config", *given, "--stop", "}", "# end", "--mask-truncated", "--json").json
-    invocation = {"config", "resume", "dry_run", "json", "out", "report_to"}
+    invocation = INVOCATION_KEYS
     assert {k: v["value"] for k, v in again.items() if k not in invocation} == {
         k: v["value"] for k, v in direct.items() if k not in invocation
     }

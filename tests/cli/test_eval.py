@@ -222,3 +222,29 @@ def test_out_says_what_the_evaluation_stood_on(call, tmp_path):
     assert one["command"] == "eval" and one["inputs"] == two["inputs"]
     assert one["inputs"]["questions"] and one["rewarded_by_true_labels"] is False
     assert "torch" in one["versions"]
+
+
+def test_fresh_questions_are_evaluated_with_an_account_of_the_copies(call, tmp_path):
+    options = ("--limit", "8", "--samples", "2", "--fresh", "generated", "perturbed")
+    options += ("--fresh-count", "6", "--out", tmp_path / "out")
+    first, again = call("eval", *options), call("eval", *options[:-2], "--json")
+    assert first.code == 0
+    assert set(again.json["sets"]) == {
+        "unlabeled", "heldout", "out_of_prior", "fresh_generated", "fresh_perturbed",
+    }  # fmt: skip
+    assert "8 of 8 questions could be copied. 6 of the copies are asked" in first.out
+    votes = {
+        name: json.loads((tmp_path / "out" / "evaluations" / f"base-{name}.json").read_text())
+        for name in ("fresh_generated", "fresh_perturbed")
+    }
+    assert (
+        votes["fresh_perturbed"]["note"].startswith("8 of 8")
+        and "note" not in votes["fresh_generated"]
+    )
+    for name, each in votes.items():
+        assert len(each["questions"]) == 6 and each["labeled"]
+        assert each["metrics"]["avg@2"] == again.json["sets"][name]["base"]["avg@2"]
+
+
+def test_an_unknown_kind_of_fresh_questions_is_refused(call, refused):
+    refused(call("eval", *OPTIONS, "--fresh", "generate"), 2, "Did you mean generated?", "gym:lcm")

@@ -52,6 +52,8 @@ def run(arguments: Sequence[str]) -> int:
         sets[each.name] = {"base": done["metrics"], **({"by_level": levels} if levels else {})}
         records[each.name] = done
         lines = [set_line("eval", each.name, done["metrics"]), *level_lines(levels)]
+        if each.note is not None:
+            lines.insert(1, f"      {each.note}")
         stream = sys.stderr if config.json_output else sys.stdout
         print("\n".join(lines), file=stream, flush=True)
     result = {

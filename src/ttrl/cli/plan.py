@@ -128,6 +128,7 @@ def plan_lines(
         + (f", LoRA rank {config.lora}" if config.lora else ""),
         f"decoder     {decoder_note(model)}",
         f"questions   {names}; true answers, for evaluation only: {', '.join(labeled) or 'none'}",
+        *(f"            {s.name}: {s.note}" for s in sets if s.note is not None),
         f"training    {config.steps} steps x {'at most ' if rounds > 1 else ''}{per_step * rounds} "
         f"questions x {'at most ' if adaptive else ''}{config.votes_per_question} votes = "
         f"{'at most ' if adaptive or rounds > 1 else ''}{votes:,} completions, at most "

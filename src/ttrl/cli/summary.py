@@ -12,7 +12,7 @@ _LEVEL_HEAD = ["level", "questions", "avg@k", "maj@n", "agree"]
 
 def set_line(when: str, name: str, metrics: Mapping[str, Any]) -> str:
     """One set, once."""
-    return f"{when:<5} {NAMES.get(name, name):<13} {describe(metrics)}"
+    return f"{when:<5} {NAMES.get(name, name):<15} {describe(metrics)}"
 
 
 def describe(metrics: Mapping[str, Any]) -> str:

@@ -44,6 +44,7 @@ def evaluate_set(
         levels=question_set.levels,
     )
     found["metrics"] |= {"temperature": params.temperature, "top_p": params.top_p}
+    note = {} if question_set.note is None else {"note": question_set.note}
     return {
         "set": question_set.name,
         "when": when,
@@ -55,4 +56,5 @@ def evaluate_set(
             "samples": config.samples,
         },
         **found,
+        **note,
     }

@@ -10,9 +10,13 @@ from ttrl.config import RunConfig
 from ttrl.data.questions import find_column, question_ids, read_questions, split_holdout
 from ttrl.data.tables import Table, read_rows
 from ttrl.data.word_problems import Kind, Split, WordProblem, word_problems
-from ttrl.errors import ConfigError, DataError
+from ttrl.errors import ConfigError
 from ttrl.evaluate.answer_key import ANSWER_COLUMNS, AnswerSheet, resolve_answers
+from ttrl.evaluate.fresh.generated import answers_of
+from ttrl.evaluate.fresh.make import fresh_of_problems, fresh_of_table
+from ttrl.evaluate.fresh.names import check_names, set_name
 from ttrl.evaluate.levels import read_levels
+from ttrl.evaluate.transfer import refuse_overlap, transfer_files
 from ttrl.seeding import derive_seed
 from ttrl.types import Question
 
@@ -32,17 +36,43 @@ class QuestionSet:
     answers: AnswerSheet | None
     levels: Mapping[str, str] = field(default_factory=dict)
     """Question id -> how hard it is said to be, of those that say it."""
+    note: str | None = None
+    """What a reader of its figures should know: how many copies could be made, say."""
 
 
 def build_sets(config: RunConfig) -> list[QuestionSet]:
     """The sets of a run; the first, "unlabeled", is the one that is trained on.
 
+    After it: held-out questions, then those of `transfer`, then those of `fresh`.
+
     Raises:
         DataError, ConfigError: files or options that do not give at least one question.
     """
+    fresh = check_names(config.fresh)
     if config.questions == EMBEDDED_QUESTIONS and not Path(config.questions).exists():
-        return _embedded_sets(config)
-    table = read_rows(config.questions)
+        problems, table = _embedded_problems(config), None
+        sets = [_from_problems(name, made) for name, made in problems.items()]
+    else:
+        problems, table = {}, read_rows(config.questions)
+        sets = _file_sets(config, table)
+    trained, trained_answers = sets[0].questions, sets[0].answers
+    for name, (questions, answers, levels) in transfer_files(config, trained).items():
+        sets.append(QuestionSet(name=name, questions=questions, answers=answers, levels=levels))
+    known = [question for each in sets for question in each.questions]
+    for name in fresh:
+        if table is None:
+            made = fresh_of_problems(name, config, problems, known)
+        else:
+            made = fresh_of_table(name, config, table, trained, trained_answers, known)
+        sets.append(
+            QuestionSet(
+                name=set_name(name), questions=made.questions, answers=made.answers, note=made.note
+            )
+        )
+    return sets
+
+
+def _file_sets(config: RunConfig, table: Table) -> list[QuestionSet]:
     questions = _read(table, config, limit=config.limit)
     answers = None if config.answers is None else resolve_answers(config.answers, table)
     levels = read_levels(table, config.level_column, ids=question_ids(table), required=True)
@@ -62,7 +92,7 @@ def build_sets(config: RunConfig) -> list[QuestionSet]:
         held = _read(held_table, config, limit=None)
         held_answers = _holdout_answers(config.answers, held_table)
         held_levels = read_levels(held_table, config.level_column, ids=question_ids(held_table))
-        _refuse_overlap(train, held, config.holdout)
+        refuse_overlap(train, held, config.holdout, what="held-out")
     return [
         QuestionSet(name="unlabeled", questions=tuple(train), answers=answers, levels=levels),
         QuestionSet(
@@ -97,9 +127,11 @@ def _read(table: Table, config: RunConfig, *, limit: int | None) -> list[Questio
     )
 
 
-def _embedded_sets(config: RunConfig) -> list[QuestionSet]:
-    own = ("question_column", "task_column", "options_column", "level_column", "answers", "holdout")
-    for option in own:
+def _embedded_problems(config: RunConfig) -> dict[str, list[WordProblem]]:
+    for option in (
+        "question_column", "task_column", "options_column", "level_column", "equation_column", "answers",
+        "holdout",
+    ):  # fmt: skip
         if getattr(config, option) is not None:
             raise ConfigError(
                 f"{option}={getattr(config, option)!r}: the embedded questions bring their own answers "
@@ -116,20 +148,17 @@ def _embedded_sets(config: RunConfig) -> list[QuestionSet]:
         ("heldout", "chain", "heldout", min(count, 256)),
         ("out_of_prior", "boxes", "heldout", min(count, 64)),
     )
-    return [
-        _from_problems(
-            name,
-            word_problems(
-                kind=kind, split=split, count=n, seed=EMBEDDED_SEED, difficulty=config.difficulty
-            ),
+    return {
+        name: word_problems(
+            kind=kind, split=split, count=n, seed=EMBEDDED_SEED, difficulty=config.difficulty
         )
         for name, kind, split, n in made
-    ]
+    }
 
 
 def _from_problems(name: str, problems: Sequence[WordProblem]) -> QuestionSet:
-    sheet = AnswerSheet(answers={p.question.id: str(p.answer) for p in problems})
-    return QuestionSet(name=name, questions=tuple(p.question for p in problems), answers=sheet)
+    questions = tuple(problem.question for problem in problems)
+    return QuestionSet(name=name, questions=questions, answers=answers_of(problems))
 
 
 def _share(text: str) -> float | None:
@@ -150,13 +179,3 @@ def _holdout_answers(spec: str | None, table: Table) -> AnswerSheet | None:
         return None
     column = find_column(table.columns, [spec]) or find_column(table.columns, ANSWER_COLUMNS)
     return None if column is None else resolve_answers(column, table)
-
-
-def _refuse_overlap(train: Sequence[Question], held: Sequence[Question], file: str) -> None:
-    seen = {question.prompt for question in train}
-    shared = [question.id for question in held if question.prompt in seen]
-    if shared:
-        raise DataError(
-            f"{file}: {len(shared)} held-out questions are among those trained on "
-            f"(ids {', '.join(shared[:5])}{', ...' if len(shared) > 5 else ''}). Take them out of one file."
-        )

@@ -89,6 +89,8 @@ def set_title(name: str) -> str:
         return SET_TITLES[name]
     if name.startswith(TRANSFER):
         return f"{name.removeprefix(TRANSFER)} transfer questions"
+    if name.startswith(FRESH):
+        return f"fresh {name.removeprefix(FRESH).replace('_', ' ')} questions"
     return name.replace("_", " ") + " questions"
 
 

@@ -1,0 +1,171 @@
+"""Copies of a question with other numbers, and the answer recomputed by its program."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ttrl.evaluate.fresh.program import NotAProgram, Program
+from ttrl.evaluate.fresh.text_numbers import TextNumber
+from ttrl.evaluate.fresh.ties import NO_NUMBERS, OTHER_ANSWER, Doubt, TiedProgram, tie
+
+TRIES = 300
+
+Pool = Mapping[tuple[int, int], Sequence[str]]
+"""Shape of a number -> spellings without separators, each once, sorted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """A perturbed question."""
+
+    prompt: str
+    answer: Fraction
+    values: tuple[Fraction, ...]
+    """The numbers of the text that were changed, in its order."""
+
+
+def pool_of(texts: Sequence[Sequence[TextNumber]]) -> Pool:
+    """The free numbers of all questions by shape."""
+    pool: dict[tuple[int, int], set[str]] = {}
+    for numbers in texts:
+        for number in numbers:
+            if number.free:
+                pool.setdefault(number.shape, set()).add(number.spelling.replace(",", ""))
+    return {shape: sorted(spellings) for shape, spellings in pool.items()}
+
+
+def perturb(
+    text: str,
+    numbers: Sequence[TextNumber],
+    program: Program,
+    answer: Fraction,
+    *,
+    pool: Pool,
+    rng: random.Random,
+    accept: Callable[[Copy], bool],
+    told: bool = False,
+) -> Copy:
+    """A copy in which every number that the program uses is another one of its shape.
+
+    The story stays sensible as far as numbers can tell: numbers of one shape keep their order of size,
+    also among those that stay, and every intermediate result stays of its kind (`_kind`).
+
+    Raises:
+        Doubt: the program does not give the answer, its numbers cannot be tied to the text without doubt
+            (`ties.tie`), or `TRIES` draws bring no copy whose answer differs and that is accepted.
+    """
+    tied = tie(program, text, numbers, told=told)
+    old = {number.start: number.value for number in tied.places}
+    was, steps = tied.run(old)
+    if was != answer:
+        raise Doubt(OTHER_ANSWER)
+    kinds = [_kind(value) for value in steps]
+    staying = [n for n in numbers if n.start not in old and n.free]
+    if any(len(pool[place.shape]) < 2 for place in tied.places):
+        raise Doubt(NO_NUMBERS)
+    for _ in range(TRIES):
+        drawn = _draw(tied.places, pool, rng)
+        new = {place.start: Fraction(drawn[place.start]) for place in tied.places}
+        if any(new[start] == old[start] for start in old) or not _same_order(
+            old, new, tied.places, staying
+        ):
+            continue
+        try:
+            now, steps = tied.run(new)
+        except NotAProgram:
+            continue
+        if now == was or not all(map(_is_of_kind, steps, kinds)):
+            continue
+        copy = Copy(
+            prompt=_rewritten(text, tied, drawn),
+            answer=now,
+            values=tuple(new[place.start] for place in tied.places),
+        )
+        if accept(copy):
+            return copy
+    raise Doubt(NO_NUMBERS)
+
+
+def spelled(value: Fraction) -> str:
+    """A whole number, a decimal where there is a finite one, else a fraction."""
+    if value.denominator == 1:
+        return str(value.numerator)
+    places = _places(value)
+    if places is None:
+        return f"{value.numerator}/{value.denominator}"
+    digits = str(abs(value.numerator) * 10**places // value.denominator).rjust(places + 1, "0")
+    return f"{'-' if value < 0 else ''}{digits[:-places]}.{digits[-places:]}"
+
+
+def _draw(places: Sequence[TextNumber], pool: Pool, rng: random.Random) -> dict[int, str]:
+    """Spellings from the pool; within a shape they are dealt so that the order of size is the old one."""
+    dealt: dict[int, str] = {}
+    for shape in sorted({place.shape for place in places}):
+        group = sorted((p for p in places if p.shape == shape), key=lambda p: (p.value, p.start))
+        values = [rng.choice(pool[shape]) for _ in group]
+        for place, spelling in zip(group, sorted(values, key=Fraction), strict=True):
+            dealt[place.start] = spelling
+    return dealt
+
+
+def _same_order(
+    old: Mapping[int, Fraction],
+    new: Mapping[int, Fraction],
+    places: Sequence[TextNumber],
+    staying: Sequence[TextNumber],
+) -> bool:
+    """Whether each changed number is still above or below each other number of its shape."""
+    now = dict(new) | {other.start: other.value for other in staying}
+    return all(
+        new[place.start] < now[other.start]
+        if old[place.start] < other.value
+        else new[place.start] > now[other.start]
+        for place in places
+        for other in (*places, *staying)
+        if other.shape == place.shape and other.value != place.value
+    )
+
+
+def _kind(value: Fraction) -> tuple[int, bool, int | None]:
+    """Sign, whether its size is below 1, and how many decimals it may have (None: any).
+
+    A result that was negative may have any sign, for then it is no amount.
+    """
+    places = _places(value)
+    return _sign(value), abs(value) < 1, max(places, 2) if places else places
+
+
+def _is_of_kind(value: Fraction, kind: tuple[int, bool, int | None]) -> bool:
+    sign, small, most = kind
+    places = _places(value)
+    if most is not None and (places is None or places > most):
+        return False
+    return sign < 0 or (_sign(value) == sign and (abs(value) < 1) == small)
+
+
+def _sign(value: Fraction) -> int:
+    return (value > 0) - (value < 0)
+
+
+def _places(value: Fraction) -> int | None:
+    """Decimals of a finite decimal, or None."""
+    rest, places = value.denominator, 0
+    while rest % 10 == 0:
+        rest, places = rest // 10, places + 1
+    twos = fives = 0
+    while rest % 2 == 0:
+        rest, twos = rest // 2, twos + 1
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    return places + max(twos, fives) if rest == 1 else None
+
+
+def _rewritten(text: str, tied: TiedProgram, drawn: Mapping[int, str]) -> str:
+    parts, position = [], 0
+    for place in tied.places:
+        parts += [text[position : place.start], place.spelled(drawn[place.start])]
+        position = place.end
+    return "".join(parts) + text[position:]

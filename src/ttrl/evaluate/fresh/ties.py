@@ -1,0 +1,176 @@
+"""Which number of a program is which number of its question's text: without doubt, or not at all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ttrl.evaluate.fresh.program import NotAProgram, Program, compute, leaves_of
+from ttrl.evaluate.fresh.text_numbers import TextNumber, values_of_words
+
+SMALL = 10
+"""Up to here a number may be a count of things that the text names without a number: three people, say."""
+
+Source = TextNumber | int | Fraction
+"""Where a number of a program comes from: the text, the step of that index, or it is a constant."""
+
+
+class Doubt(ValueError):
+    """Why a question is left out; the text is one of `REASONS`."""
+
+
+NO_PROGRAM = "have no program"
+NOT_UNDERSTOOD = "have one that is not understood"
+OTHER_ANSWER = "have one that does not give their answer"
+AMBIGUOUS = "have a number that could be one of two"
+UNEXPLAINED = "have a number that their text does not explain"
+UNUSED = "have a worked solution without a number of their text"
+NOTHING_TIED = "have no number in their text that can be changed"
+NO_NUMBERS = "fit no other numbers"
+NO_ANSWER = "have no number as their answer"
+OTHER_TASK = "are of another task than math and number"
+REASONS = (
+    OTHER_TASK, NO_PROGRAM, NO_ANSWER, NOT_UNDERSTOOD, OTHER_ANSWER, AMBIGUOUS, UNEXPLAINED,
+    UNUSED, NOTHING_TIED, NO_NUMBERS,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TiedProgram:
+    """A program whose numbers are tied to a text."""
+
+    program: Program
+    sources: tuple[Source, ...]
+    """One per leaf."""
+
+    @property
+    def places(self) -> tuple[TextNumber, ...]:
+        """The numbers of the text that the program uses, each once, in the order of the text."""
+        used = {source.start: source for source in self.sources if isinstance(source, TextNumber)}
+        return tuple(used[start] for start in sorted(used))
+
+    def run(self, numbers: dict[int, Fraction]) -> tuple[Fraction, list[Fraction]]:
+        """The answer and the value of every operation on the way.
+
+        Args:
+            numbers: start of a number in the text -> its value.
+
+        Raises:
+            NotAProgram: a division by zero, or a value that is too large.
+        """
+        results: list[Fraction] = []
+        seen: list[Fraction] = []
+        values: list[Fraction] = []
+        for step in self.program.steps:
+            for leaf in leaves_of(step.expression):
+                source = self.sources[leaf.place]
+                if isinstance(source, TextNumber):
+                    values.append(numbers[source.start])
+                else:
+                    values.append(results[source] if isinstance(source, int) else source)
+            results.append(compute(step.expression, values, seen))
+        return results[-1], seen
+
+
+def tie(
+    program: Program, text: str, numbers: Sequence[TextNumber], *, told: bool = False
+) -> TiedProgram:
+    """Ties the leaves of a program to the numbers of the text.
+
+    If the text has the numbers of the program and no others, in its order and no two alike, they are
+    those. Else each leaf is the result of an earlier step, or the one number of the text that has its
+    value, or a constant that a word of the text explains (twice: 2), or 1. More than one of these is a doubt,
+    and so is a small number of the text that is used twice: Kay's 3 nuts, shared by 3 people.
+
+    A worked solution must use every free number of the text, since its annotations may leave out what was
+    worked out in the head. An equation need not: there, numbers beside the point are usual.
+
+    Args:
+        told: the program is known to tell its numbers in the order of the text, alike or not.
+
+    Raises:
+        Doubt: one number could be two things, or nothing, or none can be changed.
+    """
+    results = step_results(program)
+    leaves = program.leaves
+    values = [leaf.value for leaf in leaves]
+    sources: tuple[Source, ...]
+    in_order = values == [number.value for number in numbers]
+    if in_order and len(program.steps) == 1 and (told or len(set(values)) == len(values)):
+        sources = tuple(number if number.free else number.value for number in numbers)
+    else:
+        sources = _one_by_one(program, text, numbers, results)
+    if not any(isinstance(source, TextNumber) for source in sources):
+        raise Doubt(NOTHING_TIED)
+    return TiedProgram(program=program, sources=sources)
+
+
+def step_results(program: Program) -> list[Fraction]:
+    """What each step comes to with the numbers as they are written.
+
+    Raises:
+        Doubt: a step cannot be computed or does not come to what it states.
+    """
+    values = [leaf.value for leaf in program.leaves]
+    results = []
+    for step in program.steps:
+        try:
+            results.append(compute(step.expression, values, []))
+        except NotAProgram:
+            raise Doubt(NOT_UNDERSTOOD) from None
+        if step.stated is not None and step.stated != results[-1]:
+            raise Doubt(OTHER_ANSWER)
+    return results
+
+
+def _one_by_one(
+    program: Program, text: str, numbers: Sequence[TextNumber], results: Sequence[Fraction]
+) -> tuple[Source, ...]:
+    in_text = Counter(number.value for number in numbers)
+    by_value = {number.value: number for number in numbers}
+    explained = values_of_words(text)
+    sources: list[Source] = []
+    for index, step in enumerate(program.steps):
+        earlier = Counter(results[:index])
+        for leaf in leaves_of(step.expression):
+            value = leaf.value
+            if in_text[value] + earlier[value] > 1:
+                raise Doubt(AMBIGUOUS)
+            if earlier[value]:
+                if value in explained:  # 2 * 2 = 4, then 4 weeks: the result, or the word?
+                    raise Doubt(AMBIGUOUS)
+                sources.append(results.index(value))
+            elif in_text[value] and by_value[value].free:
+                if value in explained:
+                    raise Doubt(AMBIGUOUS)
+                sources.append(by_value[value])
+            elif in_text[value] or value in explained or value == 1:
+                sources.append(value)
+            else:
+                raise Doubt(UNEXPLAINED)
+    unused = set(range(len(program.steps) - 1)) - {s for s in sources if isinstance(s, int)}
+    if unused:  # a step that leads nowhere: the tie of another one must be wrong
+        raise Doubt(AMBIGUOUS)
+    uses = Counter(source.start for source in sources if isinstance(source, TextNumber))
+    if any(uses[number.start] > 1 and number.value <= SMALL for number in numbers):
+        raise Doubt(AMBIGUOUS)
+    _refuse_hidden_percent(text, sources)
+    is_worked = any(step.stated is not None for step in program.steps)
+    if is_worked and any(number.free and not uses[number.start] for number in numbers):
+        raise Doubt(UNUSED)
+    return tuple(sources)
+
+
+def _refuse_hidden_percent(text: str, sources: Sequence[Source]) -> None:
+    """0.6 for 60 % is a constant, and then the 60 may not change elsewhere; the 40 left may not either."""
+    changed = {
+        s.value for s in sources if isinstance(s, TextNumber) and text[s.end : s.end + 1] == "%"
+    }
+    constants = {s for s in sources if isinstance(s, Fraction)}
+    hidden = (
+        {v / 100 for v in changed} | {1 - v / 100 for v in changed} | {100 - v for v in changed}
+    )
+    if hidden & constants:
+        raise Doubt(AMBIGUOUS)
