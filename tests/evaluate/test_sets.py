@@ -105,6 +105,6 @@ def test_lists_may_be_one_text_with_commas():
 
 
 def test_titles_of_the_report():
-    assert set_title("fresh_perturbed") == "fresh questions (perturbed copies)"
+    assert set_title("fresh_perturbed") == "perturbed questions"
     assert set_title("fresh_count_bits") == "fresh questions (count bits)"
     assert set_title("transfer_AIME_24") == "transfer: AIME_24"
