@@ -13,6 +13,7 @@ from ttrl.errors import EXIT_CONFIG, EXIT_DONE, EXIT_INTERRUPTED, TtrlError
 
 COMMANDS = {
     "train": "improve a model on questions without labels",
+    "probe": "say beforehand whether a run would work",
     "eval": "evaluate a model on questions",
     "export": "write what a run has trained as a folder for transformers or peft",
     "vote": "vote on completions of a file, without a model",
