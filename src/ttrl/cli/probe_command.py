@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttrl.cli.options import make_parser, parse
 from ttrl.cli.room import check_room
-from ttrl.config import RunConfig, resolve
+from ttrl.config import resolve
 from ttrl.consensus.rules import ANSWER_KEY, check_rule, make_rule
 from ttrl.errors import EXIT_DONE, ConfigError
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 SUMMARY = (
     "Say whether test-time reinforcement learning will work on this model, these questions and these "
-    "settings: a few votes and two trial updates that are thrown away. No label is looked at for the verdict, "
-    "and nothing is written. Options are those of ttrl train."
+    "settings: a few votes and two trial updates that are thrown away. The verdict knows no label, and "
+    "nothing is written. Options are those of ttrl train."
 )
-QUESTIONS, VOTES, FEWEST = 24, 16, 4
+QUESTIONS, VOTES, FEWEST = 48, 8, 4
 NOT_FOR_PROBE = frozenset({"resume", "dry_run", "out", "checkpoint_every"})
 
 
@@ -164,29 +164,33 @@ def _label_accuracy(session: Session, votes: Sequence[Voted]) -> float | None:
 def _lines(found: _Found) -> list[str]:
     s, trial, cost = found.signals, found.trial, found.cost
     low, median, high = s.majority_ratio_quartiles
-    across = "" if s.across is None else f", on different questions {s.across:.3f}"
+    beyond = "" if s.kappa is None else f", on different ones {s.across:.3f}: kappa {s.kappa:.3f};"
     lines = [
-        f"votes       {s.questions} questions x {s.votes_per_question}: majority ratio {s.majority_ratio:.2f} "
-        f"(quartiles {low:.2f}, {median:.2f}, {high:.2f}), margin {s.margin:.2f}, unanimous {s.unanimous:.2f}",
-        f"agreement   two votes on a question {s.within:.3f}{across}, at a lower temperature "
-        f"{s.sharp_within:.3f}" + ("" if s.halves is None else f"; halves elect the same {s.halves:.2f}"),
-        f"answers     {s.distinct_answers:.1f} a question, distinct labels {s.distinct_labels:.2f}, without an "
-        f"answer {s.no_answer:.2f}, cut {s.truncated:.2f}",
+        f"votes       {s.questions} questions x {s.votes_per_question}: majority ratio "
+        f"{s.majority_ratio:.2f} (quartiles {low:.2f}, {median:.2f}, {high:.2f}), margin {s.margin:.2f}, "
+        f"unanimous {s.unanimous:.2f}",
+        f"agreement   two votes on a question {s.within:.3f}{beyond} at a lower temperature "
+        f"{s.sharp_within:.3f}"
+        + ("" if s.halves is None else f"; halves elect the same {s.halves:.2f}"),
+        f"answers     {s.distinct_answers:.1f} a question, distinct labels {s.distinct_labels:.2f}, without "
+        f"an answer {s.no_answer:.2f}, cut {s.truncated:.2f}",
         f"tokens      {s.mean_tokens:.0f} a completion, entropy {s.entropy:.3f} nats each",
         "changes     "
         + (
-            f"{s.ignored_numbers:.2f} of {s.changes} changed numbers left a confident answer as it was"
+            f"{s.ignored_numbers:.2f} of the answers stay as they were after one of {s.changes} changes of "
+            "a number"
             if s.ignored_numbers is not None
             else "too few confident answers to questions with numbers"
         ),
         f"trial       {_trial_line(trial)}",
-        f"memory      at most about {found.memory['total'] / 2**30:.2f} GiB for the run, besides Python and torch",
+        f"memory      at most about {found.memory['total'] / 2**30:.2f} GiB for the run, besides Python "
+        "and torch",
         f"cost        {_cost_line(cost)}",
     ]
     if found.label_accuracy is not None:
         lines.append(
-            f"labels      {found.label_accuracy:.2f} of the pseudo-labels are right. This is read from the true "
-            "answers, and the verdict does not know it."
+            f"labels      {found.label_accuracy:.2f} of the pseudo-labels are right. This is read from the "
+            "true answers, and the verdict does not know it."
         )
     lines += ["", f"verdict     {found.verdict.name.upper()}"]
     lines += [f"            {reason}" for reason in found.verdict.reasons]
@@ -199,8 +203,8 @@ def _trial_line(trial: Trial) -> str:
     assert trial.agreement is not None
     return (
         f"two updates at learning rate {trial.learning_rate:g}: {trial.moved:.4f} nats per token, agreement "
-        f"{trial.agreement[0]:.3f} -> {trial.agreement[1]:.3f}, labels kept {trial.labels_kept:.2f}, without an "
-        f"answer {trial.no_answer_after:.2f}"
+        f"{trial.agreement[0]:.3f} -> {trial.agreement[1]:.3f}, labels kept {trial.labels_kept:.2f}, "
+        f"without an answer {trial.no_answer_after:.2f}"
     )
 
 
@@ -212,19 +216,22 @@ def _cost_line(cost: Cost) -> str:
         else ""
     )
     return (
-        f"this probe took {cost.probe_seconds:.1f} s and {cost.probe_tokens:,} tokens; the training it is about "
-        f"takes about {training:.0f} s and {cost.run_tokens:,} tokens{shares}; its evaluations "
+        f"this probe took {cost.probe_seconds:.1f} s and {cost.probe_tokens:,} tokens; the training it is "
+        f"about takes about {training:.0f} s and {cost.run_tokens:,} tokens{shares}; its evaluations "
         f"{cost.evaluation_seconds:.0f} s"
     )
 
 
 def _as_json(found: _Found) -> dict[str, Any]:
-    told = {
+    trial = asdict(found.trial)
+    if found.trial.moved == float("inf"):  # which JSON does not know
+        trial["moved"] = None
+    return {
         "verdict": found.verdict.name,
         "reasons": list(found.verdict.reasons),
         "advice": {"settings": dict(found.advice.settings), "lines": list(found.advice.lines)},
-        "signals": asdict(found.signals) | {"lift": found.signals.lift},
-        "trial": asdict(found.trial),
+        "signals": asdict(found.signals) | {"kappa": found.signals.kappa},
+        "trial": trial,
         "cost": asdict(found.cost)
         | {
             "share_of_seconds": found.cost.share_of_seconds,
@@ -233,6 +240,3 @@ def _as_json(found: _Found) -> dict[str, Any]:
         "memory_bytes": dict(found.memory),
         "label_accuracy": found.label_accuracy,
     }
-    if told["trial"]["moved"] == float("inf"):
-        told["trial"]["moved"] = None
-    return told

@@ -12,7 +12,7 @@ from ttrl.consensus.summary import mean
 from ttrl.probe.draw import Voted, sharp_temperature
 from ttrl.probe.signals import Signals
 from ttrl.probe.trial import Trial
-from ttrl.probe.verdict import DECIDED, IGNORED, LIFT, MOVED, NO_ANSWER
+from ttrl.probe.verdict import DECIDED, IGNORED, KAPPA, MOVED, NO_ANSWER
 
 ROOM = 1.25
 """Between the longest completion seen and max_tokens."""
@@ -55,7 +55,7 @@ def advise(signals: Signals, trial: Trial, votes: Sequence[Voted], config: RunCo
 
 
 def _temperature(found: dict[str, tuple[float, str]], s: Signals, config: RunConfig) -> None:
-    scattered = s.lift is not None and s.lift < LIFT[0]
+    scattered = s.kappa is not None and s.kappa < KAPPA[0]
     if (scattered or s.no_answer >= NO_ANSWER[0]) and s.sharp_within > 2 * s.within:
         lower = sharp_temperature(config.temperature) if config.temperature <= 1 else 1.0
         why = (
@@ -72,7 +72,10 @@ def _tokens(found: dict[str, tuple[float, str]], s: Signals, config: RunConfig) 
         found["max_tokens"] = (2 * config.max_tokens, f"{s.truncated:.0%} of the votes are cut")
     elif s.longest_tokens and ROOM * s.longest_tokens < config.max_tokens / 2:
         enough = 8 * math.ceil(ROOM * s.longest_tokens / 8)
-        found["max_tokens"] = (enough, f"99 % of the votes end within {s.longest_tokens:.0f} tokens")
+        found["max_tokens"] = (
+            enough,
+            f"99 % of the votes end within {s.longest_tokens:.0f} tokens",
+        )
 
 
 def _votes(found: dict[str, tuple[float, str]], votes: Sequence[Voted], config: RunConfig) -> None:
@@ -85,8 +88,8 @@ def _votes(found: dict[str, tuple[float, str]], votes: Sequence[Voted], config: 
         why = f"so many already elect the same answer on {STABLE:.0%} of the questions when drawn again"
     elif enough > 2 * config.votes_per_question:
         why = (
-            f"with so few, {_stability(leads, config.votes_per_question):.0%} of the questions would elect the "
-            "same answer when drawn again"
+            f"with so few, {_stability(leads, config.votes_per_question):.0%} of the questions would "
+            "elect the same answer when drawn again"
         )
     else:
         return

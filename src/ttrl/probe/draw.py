@@ -1,6 +1,6 @@
 """What the probe samples: votes, a few sharper ones, and votes on changed questions.
 
-With 24 questions and 16 votes these are 384 + 96 + at most 144 completions.
+With 48 questions and 8 votes these are 384 + 144 + at most 96 completions.
 """
 
 from __future__ import annotations
@@ -34,6 +34,11 @@ class Voted:
         """Key of the elected answer; None without one."""
         return None if self.consensus.winner is None else self.consensus.keys[0]
 
+    def share_of(self, key: object) -> float:
+        """Votes for an answer / all."""
+        votes = zip(self.consensus.keys, self.consensus.counts, strict=True)
+        return sum(count for k, count in votes if k == key) / len(self.consensus.class_of)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draws:
@@ -42,9 +47,10 @@ class Draws:
     votes: Sequence[Voted]
     """As the run would draw them."""
     sharp: Sequence[Voted]
-    """A quarter as many, at `sharp_temperature`."""
+    """Three for every eight, at `sharp_temperature`."""
     changed: Sequence[Sequence[Voted]]
-    """Of each question's changed copies, sharp too; none where there is no number to change."""
+    """Of each question's changed copies, sharp too, one for every eight; none where there is no number to
+    change."""
     vote_seconds: float
     """That `votes` took."""
 
@@ -77,11 +83,9 @@ def draw(
         groups = sampler.sample(asked, n=n, params=how, seed=seed)
         return voted(groups, task=task, config=config)
 
-    copies = [
-        changed_questions(q, task=task, count=CHANGES, seed=config.seed) for q in questions
-    ]
+    copies = [changed_questions(q, task=task, count=CHANGES, seed=config.seed) for q in questions]
     on_copies = iter(
-        vote([c for each in copies for c in each], max(2, votes * 3 // 16), sharp, "changed")
+        vote([c for each in copies for c in each], max(1, votes // 8), sharp, "changed")
     )
     begin = time.perf_counter()
     as_in_the_run = vote(questions, votes, params, "votes")
@@ -89,7 +93,7 @@ def draw(
     return Draws(
         votes=as_in_the_run,
         vote_seconds=seconds,
-        sharp=vote(questions, max(2, votes // 4), sharp, "sharp"),
+        sharp=vote(questions, max(2, votes * 3 // 8), sharp, "sharp"),
         changed=[[next(on_copies) for _ in each] for each in copies],
     )
 

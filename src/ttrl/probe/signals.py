@@ -15,7 +15,7 @@ from ttrl.types import Task
 FEWEST_CHANGES = 6
 """Changed questions with a confident original below which `ignored_numbers` is not told."""
 CONFIDENT = 0.5
-"""Share of the sharp votes that makes an elected answer a confident one."""
+"""An elected answer is confident if it has more than this share of the sharp votes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,8 @@ class Signals:
     """A vote on one question agrees with a vote on another: what agreement is worth when the question
     does not matter. None for texts and programs, and for a single question."""
     halves: float | None
-    """Share of questions on which both halves of the votes elect the same answer; None for texts and programs."""
+    """Share of questions on which both halves of the votes elect the same answer; None for texts and
+    programs."""
     distinct_answers: float
     """Per question."""
     distinct_labels: float
@@ -57,14 +58,16 @@ class Signals:
     changes: int
     """Changed questions whose original has a confident answer."""
     ignored_numbers: float | None
-    """Share of these that elect the answer of the original; None if they are fewer than 6."""
+    """Share of the votes on these that give the answer of the original; None if they are fewer than 6."""
 
     @property
-    def lift(self) -> float | None:
-        """How many times likelier votes agree on a question than across questions; at most 1,000."""
+    def kappa(self) -> float | None:
+        """Agreement beyond chance, (within - across) / (1 - across): 1 in full agreement, 0 where the
+        question does not matter. None where `across` is.
+        """
         if self.across is None:
             return None
-        return min(1000.0, self.within / self.across) if self.across else 1000.0 * bool(self.within)
+        return (self.within - self.across) / (1 - self.across) if self.across < 1 else 0.0
 
 
 def measure(draws: Draws, *, task: Task, tie_seed: int) -> Signals:
@@ -147,11 +150,11 @@ def halves(voted: Sequence[Voted], *, task: Task, tie_seed: int) -> float:
 
 
 def _ignored(draws: Draws) -> tuple[int, float | None]:
-    """Changed questions with a confident original, and the share that elects the original's answer."""
+    """Changed questions with a confident original, and the share of votes for the original's answer."""
     same = [
-        float(copy.elected == original.elected)
+        copy.share_of(original.elected)
         for original, copies in zip(draws.sharp, draws.changed, strict=True)
-        if original.consensus.majority_ratio >= CONFIDENT
+        if original.consensus.majority_ratio > CONFIDENT
         for copy in copies
     ]
     return len(same), mean(same) if len(same) >= FEWEST_CHANGES else None

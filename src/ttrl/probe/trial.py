@@ -105,9 +105,7 @@ def run_trial(
         learning_rate=rate,
         moved=divergence(before, after),
         agreement=(within(then), within(now)),
-        labels_kept=mean(
-            [float(a.elected == b.elected) for a, b in zip(then, now, strict=True)]
-        ),
+        labels_kept=mean([float(a.elected == b.elected) for a, b in zip(then, now, strict=True)]),
         no_answer_after=mean([v.consensus.abstained / len(v.consensus.class_of) for v in now]),
         completions=sum(len(k.rewards) for k in kept),
         sampled=half * len(votes),
@@ -115,9 +113,7 @@ def run_trial(
     )
 
 
-def divergence(
-    before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]
-) -> float:
+def divergence(before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]) -> float:
     """Nats per token; never negative, and infinite where an update left no number.   [N, T]"""
     parts = []
     for old, new in zip(before, after, strict=True):

@@ -18,11 +18,11 @@ Name = Literal["go", "go with care", "do not"]
 NO_ANSWER = (0.2, 0.5)
 """Completions without an answer: from the first on care, from the second on do not. With half of the votes
 missing the paper's majority is one of a minority; a matter of definition, not of measurement."""
-LIFT = (3.0, 2.0)
-"""Below the first care, below the second do not."""
-IGNORED = (0.07, 0.12)
-"""Changed numbers that do not change a confident answer."""
-MOVED = (0.02, 0.045)
+KAPPA = (0.1, 0.03)
+"""Agreement of votes beyond chance: up to the first care, up to the second do not."""
+IGNORED = (0.05, 0.1)
+"""Confident answers that stay as they were when a number of the question changes."""
+MOVED = (0.015, 0.04)
 """Nats per token after two updates."""
 DECIDED = 0.9
 """Share of unanimous questions from which there is little left to learn; a matter of definition."""
@@ -39,7 +39,8 @@ class Verdict:
 
 def judge(signals: Signals, trial: Trial) -> Verdict:
     """Looks at each number alone; no label is among them."""
-    against, care = [], []
+    against: list[str] = []
+    care: list[str] = []
     for level, reason in (*_votes(signals), *_answers(signals), *_movement(trial)):
         (against if level == "do not" else care).append(reason)
     if against:
@@ -66,10 +67,10 @@ def _votes(signals: Signals) -> Found:
     if level := _level(signals.no_answer, NO_ANSWER):
         cut = f", {signals.truncated:.0%} cut at max_tokens" if signals.truncated > 0.05 else ""
         found.append((level, f"{signals.no_answer:.0%} of the votes have no answer{cut}."))
-    if signals.lift is not None and (level := _level(signals.lift, LIFT)):
+    if signals.kappa is not None and (level := _level(signals.kappa, KAPPA)):
         found.append((level, (
-            f"Two votes on a question agree {signals.within:.1%} of the time, {signals.lift:.1f} times as "
-            f"often as votes on different questions ({signals.across:.1%}): there is hardly a consensus to "
+            f"Two votes on a question agree {signals.within:.1%} of the time and votes on different "
+            f"questions {signals.across:.1%} (kappa {signals.kappa:.3f}): there is hardly a consensus to "
             "learn from."
         )))  # fmt: skip
     return found
@@ -80,12 +81,12 @@ def _answers(signals: Signals) -> Found:
     ignored = signals.ignored_numbers
     if ignored is not None and (level := _level(ignored, IGNORED)):
         found.append((level, (
-            f"{ignored:.0%} of {signals.changes} changed numbers did not change a confident answer: the model "
-            "leaves parts of these questions out, and agreement would reinforce that."
+            f"After one of {signals.changes} changes of a number {ignored:.0%} of the answers stay as they "
+            "were: the model leaves parts of these questions out, and agreement would reinforce that."
         )))  # fmt: skip
     if signals.unanimous >= DECIDED:
         found.append(("go with care", (
-            f"{signals.unanimous:.0%} of the questions are answered unanimously: there is little left to learn."
+            f"{signals.unanimous:.0%} of the questions are answered unanimously: little is left to learn."
         )))  # fmt: skip
     return found
 
@@ -97,15 +98,15 @@ def _movement(trial: Trial) -> Found:
         return [("go with care", f"No trial update could be made: {trial.skipped}.")]
     if level := _level(trial.moved, MOVED):
         return [(level, (
-            f"Two updates at learning rate {trial.learning_rate:g} move the policy by {trial.moved:.3f} nats per "
-            f"token; runs that went well stay below {MOVED[0]:g}."
+            f"Two updates at learning rate {trial.learning_rate:g} move the policy by {trial.moved:.3f} "
+            f"nats per token; runs that go well stay below {MOVED[0]:g}."
         ))]  # fmt: skip
     return []
 
 
 def _fine(signals: Signals, trial: Trial) -> str:
     told: Sequence[str] = [
-        f"votes agree {signals.lift:.1f} times as often as chance" if signals.lift else "",
+        f"votes agree beyond chance (kappa {signals.kappa:.2f})" if signals.kappa else "",
         f"{signals.ignored_numbers:.0%} of the changed numbers go unnoticed"
         if signals.ignored_numbers is not None
         else "",
