@@ -147,12 +147,18 @@ def table(rows: Sequence[Json]) -> str:
         ]
         lines.append(f"| {' | '.join(cells)} |")
     hits = sum(r["hit"] for r in rows)
-    shares = [r["cost"]["share_of_seconds"] for r in rows]
-    tokens = [r["cost"]["share_of_tokens"] for r in rows]
-    return "\n".join(lines) + (
-        f"\n\n{hits} of {len(rows)} right; the probe took {min(shares):.1%} to {max(shares):.1%} of the time "
-        f"and {min(tokens):.1%} to {max(tokens):.1%} of the tokens of training.\n"
+    whole, training, tokens = (
+        "{:.1%} to {:.1%}".format(*_range([r["cost"][f"share_of_{of}"] for r in rows]))
+        for of in ("run", "training", "tokens")
     )
+    return "\n".join(lines) + (
+        f"\n\n{hits} of {len(rows)} right; the probe took {whole} of the time of the run, {training} of "
+        f"that of its training and {tokens} of the tokens of training.\n"
+    )
+
+
+def _range(values: Sequence[float]) -> tuple[float, float]:
+    return min(values), max(values)
 
 
 def main() -> None:

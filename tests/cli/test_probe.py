@@ -26,7 +26,7 @@ def boxes(tmp_path, write_rows):
 def test_the_default_run_is_a_go_at_two_percent_of_its_cost(call):
     told = call("probe", "--json").json
     assert told["verdict"] == "go", told["reasons"]
-    assert told["cost"]["probe_completions"] <= 0.02 * told["cost"]["run_completions"]
+    assert told["cost"]["probe_completions"] <= 0.02 * told["cost"]["training_completions"]
     assert told["cost"]["share_of_tokens"] < 0.02
     assert told["signals"]["kappa"] > 0.1 and told["trial"]["moved"] < 0.015
 

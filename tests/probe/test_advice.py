@@ -81,3 +81,10 @@ def test_what_no_setting_mends_is_said(advice) -> None:
     found = advice("1 1 2 2", ignored_numbers=0.5, across=0.0)
     assert any("a stronger model" in line for line in found.lines)
     assert any("Harder questions" in line for line in advice("1 1 1 1", across=0.0).lines)
+
+
+@pytest.mark.parametrize("moved", [1e9, float("inf")])
+def test_however_far_it_moved_the_rate_stays_a_rate(advice, moved) -> None:
+    far = replace(CALM, moved=moved)
+    found = advice("1 1 1 1", trial=far, across=0.0, settings={"learning_rate": 2e-3})
+    assert found.settings["learning_rate"] == pytest.approx(2e-5)

@@ -51,20 +51,21 @@ def cost(**given):
 def test_the_forecast_scales_what_was_measured() -> None:
     # 80 votes took 4 s: 0.05 s each. 5 x 4 x 16 = 320 votes; 160 trained at 2 s / 40; 2 x 30 x 10 evaluated
     found = cost()
-    assert found.run_completions == 320 and found.run_tokens == 12_800
-    assert found.sampling_seconds == pytest.approx(16)
-    assert found.updating_seconds == pytest.approx(8)
+    assert found.training_completions == 320 and found.training_tokens == 12_800
+    assert found.training_seconds == pytest.approx(16 + 8)
     assert found.evaluation_seconds == pytest.approx(30)
-    assert found.share_of_seconds == pytest.approx(3 / 24)
+    assert found.share_of_training == pytest.approx(3 / 24)
+    assert found.share_of_run == pytest.approx(3 / 54)
     assert found.share_of_tokens == pytest.approx(4000 / 12_800)
 
 
 def test_passes_and_refills_cost_what_they_repeat() -> None:
-    assert cost(passes_per_step="3").updating_seconds == pytest.approx(24)
+    assert cost(passes_per_step="3").training_seconds == pytest.approx(16 + 24)
     refilled = cost(algorithm="dapo", refill_rounds="1")
-    assert refilled.run_completions == 640
+    assert refilled.training_completions == 640
 
 
 def test_a_run_without_steps_has_no_shares() -> None:
     found = cost(steps="0")
-    assert found.share_of_seconds is None and found.share_of_tokens is None
+    assert found.share_of_training is None and found.share_of_tokens is None
+    assert found.share_of_run == pytest.approx(3 / 30)

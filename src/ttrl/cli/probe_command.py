@@ -60,9 +60,12 @@ def run(arguments: Sequence[str]) -> int:
         )
 
     from ttrl.cli.session import open_session
+    from ttrl.recording.console import say
 
     session = open_session(config)
     check_room(session.model, config)
+    asked = min(questions, len(session.sets[0].questions))
+    say(f"probe       {asked} questions x {votes} votes, then two updates that are thrown away")
     found = _probe(session, questions=questions, votes=votes)
     stream = sys.stderr if config.json_output else sys.stdout
     print("\n".join(_lines(found)), file=stream)
@@ -209,17 +212,14 @@ def _trial_line(trial: Trial) -> str:
 
 
 def _cost_line(cost: Cost) -> str:
-    training = cost.sampling_seconds + cost.updating_seconds
-    shares = (
-        f", {cost.share_of_seconds:.1%} of the time and {cost.share_of_tokens:.1%} of the tokens"
-        if cost.share_of_seconds is not None and cost.share_of_tokens is not None
-        else ""
+    line = (
+        f"this probe took {cost.probe_seconds:.1f} s and {cost.probe_tokens:,} tokens; the run it is about "
+        f"takes about {cost.training_seconds:.0f} s of training, {cost.evaluation_seconds:.0f} s of evaluation and "
+        f"{cost.training_tokens:,} tokens of training: {cost.share_of_run:.1%} of its time"
     )
-    return (
-        f"this probe took {cost.probe_seconds:.1f} s and {cost.probe_tokens:,} tokens; the training it is "
-        f"about takes about {training:.0f} s and {cost.run_tokens:,} tokens{shares}; its evaluations "
-        f"{cost.evaluation_seconds:.0f} s"
-    )
+    if cost.share_of_training is None or cost.share_of_tokens is None:
+        return line
+    return f"{line}, {cost.share_of_training:.1%} of that of training, {cost.share_of_tokens:.1%} of the tokens"
 
 
 def _as_json(found: _Found) -> dict[str, Any]:
@@ -234,7 +234,8 @@ def _as_json(found: _Found) -> dict[str, Any]:
         "trial": trial,
         "cost": asdict(found.cost)
         | {
-            "share_of_seconds": found.cost.share_of_seconds,
+            "share_of_run": found.cost.share_of_run,
+            "share_of_training": found.cost.share_of_training,
             "share_of_tokens": found.cost.share_of_tokens,
         },
         "memory_bytes": dict(found.memory),

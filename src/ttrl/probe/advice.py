@@ -39,8 +39,8 @@ def advise(signals: Signals, trial: Trial, votes: Sequence[Voted], config: RunCo
     _tokens(found, signals, config)
     _votes(found, votes, config)
     if trial.broke or (trial.moved is not None and trial.moved >= MOVED[0]):
-        share = 0.1 if trial.moved is None else min(0.5, MOVED[0] / 4 / trial.moved)
-        rate = float(f"{config.learning_rate * share:.1g}")
+        share = 0.1 if trial.moved is None else MOVED[0] / 4 / trial.moved
+        rate = float(f"{config.learning_rate * min(0.5, max(0.01, share)):.1g}")
         found["learning_rate"] = (rate, "the trial moved the policy too far")
     if signals.ignored_numbers is not None and signals.ignored_numbers >= IGNORED[0]:
         lines.append(

@@ -11,30 +11,35 @@ from ttrl.probe.trial import Trial
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Without loading the model. The run is its training: its two evaluations are told apart."""
+    """Without loading the model."""
 
     probe_seconds: float
     probe_completions: int
     """Sampled, and once more for each update that trained on it."""
     probe_tokens: int
     """Sampled."""
-    run_completions: int
-    run_tokens: int
-    sampling_seconds: float
-    """Of the run, as `updating_seconds`."""
-    updating_seconds: float
+    training_completions: int
+    """Votes that the run draws, as `training_tokens`."""
+    training_tokens: int
+    training_seconds: float
+    """Votes and updates of the run."""
     evaluation_seconds: float
+    """Of both evaluations of the run."""
 
     @property
-    def share_of_seconds(self) -> float | None:
-        """Of the training alone."""
-        whole = self.sampling_seconds + self.updating_seconds
-        return self.probe_seconds / whole if whole else None
+    def share_of_run(self) -> float:
+        """Of the run's seconds, evaluations included."""
+        return self.probe_seconds / (self.training_seconds + self.evaluation_seconds)
+
+    @property
+    def share_of_training(self) -> float | None:
+        """Of the seconds of training alone; None without a step."""
+        return self.probe_seconds / self.training_seconds if self.training_seconds else None
 
     @property
     def share_of_tokens(self) -> float | None:
-        """Sampled by the probe / sampled in training."""
-        return self.probe_tokens / self.run_tokens if self.run_tokens else None
+        """Sampled by the probe / sampled in training; None without a step."""
+        return self.probe_tokens / self.training_tokens if self.training_tokens else None
 
 
 def forecast(
@@ -69,9 +74,8 @@ def forecast(
         probe_seconds=probe_seconds,
         probe_completions=probe_completions,
         probe_tokens=probe_tokens,
-        run_completions=completions,
-        run_tokens=round(completions * signals.mean_tokens),
-        sampling_seconds=completions * each,
-        updating_seconds=trained * per_trained,
+        training_completions=completions,
+        training_tokens=round(completions * signals.mean_tokens),
+        training_seconds=completions * each + trained * per_trained,
         evaluation_seconds=2 * evaluated * config.samples * each,
     )
