@@ -214,12 +214,15 @@ def _trial_line(trial: Trial) -> str:
 def _cost_line(cost: Cost) -> str:
     line = (
         f"this probe took {cost.probe_seconds:.1f} s and {cost.probe_tokens:,} tokens; the run it is about "
-        f"takes about {cost.training_seconds:.0f} s of training, {cost.evaluation_seconds:.0f} s of evaluation and "
-        f"{cost.training_tokens:,} tokens of training: {cost.share_of_run:.1%} of its time"
+        f"takes about {cost.training_seconds:.0f} s of training, {cost.evaluation_seconds:.0f} s of evaluation "
+        f"and {cost.training_tokens:,} tokens of training: {cost.share_of_run:.1%} of its time"
     )
     if cost.share_of_training is None or cost.share_of_tokens is None:
         return line
-    return f"{line}, {cost.share_of_training:.1%} of that of training, {cost.share_of_tokens:.1%} of the tokens"
+    return (
+        f"{line}, {cost.share_of_training:.1%} of that of training, {cost.share_of_tokens:.1%} of the "
+        "tokens"
+    )
 
 
 def _as_json(found: _Found) -> dict[str, Any]:
