@@ -214,8 +214,8 @@ def _trial_line(trial: Trial) -> str:
 def _cost_line(cost: Cost) -> str:
     line = (
         f"this probe took {cost.probe_seconds:.1f} s and {cost.probe_tokens:,} tokens; the run it is about "
-        f"takes about {cost.training_seconds:.0f} s of training, {cost.evaluation_seconds:.0f} s of evaluation "
-        f"and {cost.training_tokens:,} tokens of training: {cost.share_of_run:.1%} of its time"
+        f"takes about {cost.training_seconds:.0f} s of training, {cost.evaluation_seconds:.0f} s of "
+        f"evaluation and {cost.training_tokens:,} tokens of training: {cost.share_of_run:.1%} of its time"
     )
     if cost.share_of_training is None or cost.share_of_tokens is None:
         return line
