@@ -54,6 +54,10 @@ def test_votes_stay_as_they_are_where_they_suit(advice) -> None:
     assert advice("1 1 1 2 2 3 4 5", across=0.0, settings=settings).settings == {}
 
 
+def test_leads_that_cannot_be_told_from_ties_ask_for_nothing(advice) -> None:
+    assert advice("1 1 2 2 3 4 5 6", across=0.0, sharp_within=0.0).settings == {}
+
+
 def test_scattered_votes_that_agree_at_a_lower_temperature_ask_for_it(advice) -> None:
     found = advice("1 1 1 1 1 1 1 1", across=0.0, within=0.05, sharp_within=0.4, unanimous=0.0)
     assert found.settings["temperature"] == 0.6

@@ -83,7 +83,9 @@ def _votes(found: dict[str, tuple[float, str]], votes: Sequence[Voted], config: 
     leads = [(v.consensus.counts, len(v.consensus.class_of)) for v in votes if v.consensus.counts]
     if not leads or any(v.consensus.centrality is not None for v in votes):
         return
-    enough = next((m for m in VOTES if _stability(leads, m) >= STABLE), VOTES[-1])
+    enough = next((m for m in VOTES if _stability(leads, m) >= STABLE), None)
+    if enough is None:  # leads that so few votes cannot tell from ties
+        return
     if enough < config.votes_per_question:
         why = f"so many already elect the same answer on {STABLE:.0%} of the questions when drawn again"
     elif enough > 2 * config.votes_per_question:
