@@ -62,16 +62,22 @@ def planted() -> list[Case]:
 
 
 def held_back() -> list[Case]:
-    """Other difficulties, rates, temperatures, adapters."""
+    """Other difficulties, rates, temperatures, adapters, algorithms."""
     return [
         Case(name="3 days, base 2", base=2, options=("--difficulty", "3")),
         Case(name="5 days, base 0", base=0, options=("--difficulty", "5")),
         Case(name="5 days, base 1", base=1, options=("--difficulty", "5")),
         Case(name="7 days, base 1", base=1, options=("--difficulty", "7")),
         Case(name="rate 1e-3, base 0", base=0, options=("--learning-rate", "1e-3")),
+        Case(name="rate 1e-3, base 1", base=1, options=("--learning-rate", "1e-3")),
         Case(name="temperature 1.5, base 1", base=1, options=("--temperature", "1.5")),
+        Case(name="rate 6e-4, base 0", base=0, options=("--learning-rate", "6e-4")),
         Case(name="LoRA 8, base 0", base=0, options=("--lora", "8", "--learning-rate", "2e-3")),
-    ]
+        Case(name="LoRA 8, rate 4e-3, base 0", base=0, seed=7,
+             options=("--lora", "8", "--learning-rate", "4e-3")),
+        *(Case(name=f"{algorithm}, base 0", base=0, seed=7, options=("--algorithm", algorithm))
+          for algorithm in ("dapo", "dpo", "ppo", "prime")),
+    ]  # fmt: skip
 
 
 class Trained:

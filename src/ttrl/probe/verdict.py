@@ -22,7 +22,7 @@ KAPPA = (0.1, 0.03)
 """Agreement of votes beyond chance: up to the first care, up to the second do not."""
 IGNORED = (0.05, 0.1)
 """Confident answers that stay as they were when a number of the question changes."""
-MOVED = (0.015, 0.04)
+MOVED = (0.015, 0.03)
 """Nats per token after two updates."""
 DECIDED = 0.9
 """Share of unanimous questions from which there is little left to learn; a matter of definition."""
