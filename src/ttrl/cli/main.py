@@ -13,6 +13,7 @@ from ttrl.errors import EXIT_CONFIG, EXIT_DONE, EXIT_INTERRUPTED, TtrlError
 
 COMMANDS = {
     "train": "improve a model on questions without labels",
+    "probe": "say beforehand whether a run would work",
     "eval": "evaluate a model on questions",
     "study": "is the gain real? TTRL beside its upper bound and controls, over seeds",
     "sweep": "how fragile is a setting? a grid of runs in one table",

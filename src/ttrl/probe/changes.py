@@ -1,0 +1,45 @@
+"""Questions with one number changed: an answer that stays the same has not read the number.
+
+A model that is out of its depth agrees with itself as well as one that is right, and often because it
+leaves part of the question out. Agreement cannot show that; another question can, and it needs no label.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import replace
+
+from ttrl.seeding import derive_seed
+from ttrl.types import Question, Task
+
+NUMERIC_TASKS = frozenset({"math", "number"})
+"""Whose answers follow from the numbers of the question. Options and labels would change with them."""
+_NUMBER = re.compile(r"(?<![\w.,])\d{1,9}(?![\w]|[.,]\d)", re.ASCII)
+_NEAREST = 5
+
+
+def changed_questions(question: Question, *, task: Task, count: int, seed: int) -> list[Question]:
+    """Up to `count` copies of a question, each with another of its whole numbers changed.
+
+    The new number is at most 5 away and has as many digits. Fewer numbers make fewer copies; none of a
+    question whose answer need not be a function of its numbers.
+    """
+    if task.for_question(question).name not in NUMERIC_TASKS:
+        return []
+    text = question.prompt
+    places = list(_NUMBER.finditer(text))
+    rng = random.Random(derive_seed(seed, "change", question.id))
+    found = []
+    for i, place in enumerate(rng.sample(places, min(count, len(places)))):
+        new = rng.choice(_near(place.group()))
+        changed = text[: place.start()] + new + text[place.end() :]
+        found.append(replace(question, id=f"{question.id}~{i}", prompt=changed))
+    return found
+
+
+def _near(digits: str) -> list[str]:
+    number, width = int(digits), len(digits)
+    low, high = (10 ** (width - 1) if width > 1 else 1), 10**width - 1
+    near = range(max(low, number - _NEAREST), min(high, number + _NEAREST) + 1)
+    return [str(other) for other in near if other != number]

@@ -1,0 +1,106 @@
+"""What the probe samples: votes, a few sharper ones, and votes on changed questions.
+
+With 48 questions and 8 votes these are 384 + 144 + at most 96 completions.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ttrl.config import RunConfig
+from ttrl.consensus.vote import vote_on_group
+from ttrl.probe.changes import changed_questions
+from ttrl.seeding import derive_seed
+from ttrl.train.votes import vote_params
+from ttrl.types import Consensus, Group, Question, Sampler, SamplingParams, Task
+
+SHARP = 0.6
+"""Temperature of the sharper votes, or this share of a temperature below 1."""
+CHANGES = 2
+"""Changed copies of each question."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voted:
+    """A group and what it agrees on."""
+
+    group: Group
+    consensus: Consensus
+
+    @property
+    def elected(self) -> object:
+        """Key of the elected answer; None without one."""
+        return None if self.consensus.winner is None else self.consensus.keys[0]
+
+    def share_of(self, key: object) -> float:
+        """Votes for an answer / all."""
+        votes = zip(self.consensus.keys, self.consensus.counts, strict=True)
+        return sum(count for k, count in votes if k == key) / len(self.consensus.class_of)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draws:
+    """All that was sampled before the trial, in the order of the questions."""
+
+    votes: Sequence[Voted]
+    """As the run would draw them."""
+    sharp: Sequence[Voted]
+    """Three for every eight, at `sharp_temperature`."""
+    changed: Sequence[Sequence[Voted]]
+    """Of each question's changed copies, sharp too, one for every eight; none where there is no number to
+    change."""
+    vote_seconds: float
+    """That `votes` took."""
+
+    @property
+    def completions(self) -> int:
+        """Sampled for all of it."""
+        everyone = (*self.votes, *self.sharp, *(v for each in self.changed for v in each))
+        return sum(len(v.group.completions) for v in everyone)
+
+
+def choose_questions(questions: Sequence[Question], count: int, *, seed: int) -> list[Question]:
+    """A subset that is a function of the seed and not of the file's order; all if there are no more."""
+    return sorted(questions, key=lambda q: derive_seed(seed, "probe", q.id))[:count]
+
+
+def sharp_temperature(temperature: float) -> float:
+    """0.6, or 0.6 of a temperature that is below 1."""
+    return SHARP * min(1.0, temperature)
+
+
+def draw(
+    questions: Sequence[Question], *, sampler: Sampler, task: Task, config: RunConfig, votes: int
+) -> Draws:
+    """Samples and votes. Ties are decided as in the run."""
+    params = vote_params(config)
+    sharp = replace(params, temperature=sharp_temperature(config.temperature))
+
+    def vote(asked: Sequence[Question], n: int, how: SamplingParams, name: str) -> list[Voted]:
+        seed = derive_seed(config.seed, "probe", name)
+        groups = sampler.sample(asked, n=n, params=how, seed=seed)
+        return voted(groups, task=task, config=config)
+
+    copies = [changed_questions(q, task=task, count=CHANGES, seed=config.seed) for q in questions]
+    on_copies = iter(
+        vote([c for each in copies for c in each], max(1, votes // 8), sharp, "changed")
+    )
+    begin = time.perf_counter()
+    as_in_the_run = vote(questions, votes, params, "votes")
+    seconds = time.perf_counter() - begin
+    return Draws(
+        votes=as_in_the_run,
+        vote_seconds=seconds,
+        sharp=vote(questions, max(2, votes * 3 // 8), sharp, "sharp"),
+        changed=[[next(on_copies) for _ in each] for each in copies],
+    )
+
+
+def voted(groups: Sequence[Group], *, task: Task, config: RunConfig) -> list[Voted]:
+    """Groups with their consensus, by plain vote whatever the reward rule."""
+    return [
+        Voted(group=group, consensus=vote_on_group(task, group, tie_seed=config.seed))
+        for group in groups
+    ]

@@ -1,0 +1,128 @@
+"""Two real updates at the peak learning rate, on weights that are thrown away.
+
+The distance that the policy moves by them on its own completions is what a trust region bounds. Settings
+that destroy a model move it far in the first updates, long before accuracy or entropy show it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ttrl.config import RunConfig
+from ttrl.consensus.summary import mean
+from ttrl.engine.learner import Learner
+from ttrl.errors import NumericsError
+from ttrl.probe.draw import Voted, voted
+from ttrl.probe.signals import within
+from ttrl.rl.algorithms.interface import Algorithm
+from ttrl.seeding import derive_seed
+from ttrl.train.step import keep
+from ttrl.train.votes import vote_params
+from ttrl.types import Group, RewardRule, Sampler, Task
+
+UPDATES = 2
+"""The first update of LoRA moves half of the adapter only, since the other half starts at zero."""
+MEASURED = 2
+"""Completions of each question on which the movement is measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What the updates did. The numbers are None where none was made."""
+
+    learning_rate: float
+    skipped: str | None = None
+    """Why there was nothing to learn, or why an update failed."""
+    broke: bool = False
+    """An update had a loss or gradient that is not finite."""
+    moved: float | None = None
+    """KL(before || after) in nats per token of completions drawn before: the mean of r - 1 - log r, with
+    r = p_after / p_before and log r cut to at most 20."""
+    agreement: tuple[float, float] | None = None
+    """`within` before and after, of as many votes drawn with the same random numbers."""
+    labels_kept: float | None = None
+    """Share of questions that elect the same answer before and after."""
+    no_answer_after: float | None = None
+    completions: int = 0
+    """Trained on in each update."""
+    sampled: int = 0
+    """Completions drawn to look at the votes again."""
+    update_seconds: float = 0.0
+    """Of one update."""
+
+
+def run_trial(
+    votes: Sequence[Voted],
+    *,
+    sampler: Sampler,
+    learner: Learner,
+    task: Task,
+    rule: RewardRule,
+    algorithm: Algorithm,
+    config: RunConfig,
+) -> Trial:
+    """Rewards half of the votes by the consensus of all, updates, and looks at the votes again."""
+    rate = config.learning_rate
+    half = max(2, len(votes[0].group.completions) // 2)
+    kept_half = config.model_copy(
+        update={"trained_per_question": min(half, config.trained_per_question)}
+    )
+    kept = [keep(rule(task, v.group), kept_half, 0) for v in votes]
+    if reason := algorithm.nothing_to_learn(kept):
+        return Trial(learning_rate=rate, skipped=reason)
+    measured = [c for v in votes for c in v.group.completions[:MEASURED]]
+    before = learner.logprobs(measured)
+    learner.begin_step(1.0)
+    begin, made = time.perf_counter(), 0
+    try:
+        samples, _ = algorithm.training_samples(kept, learner)
+        if config.mask_truncated:
+            samples = [s for s in samples if s.completion.finish_reason != "length"]
+        for _ in range(UPDATES):
+            made += bool(learner.update(samples, algorithm))
+    except NumericsError as error:
+        return Trial(learning_rate=rate, skipped=str(error), broke=True)
+    seconds = time.perf_counter() - begin
+    if not made:
+        return Trial(learning_rate=rate, skipped="no completion with an advantage is left")
+    after = learner.logprobs(measured)
+    sampler.load_weights(learner.model)
+    try:
+        groups = sampler.sample(
+            [v.group.question for v in votes],
+            n=half,
+            params=vote_params(config),
+            seed=derive_seed(config.seed, "probe", "votes"),
+        )
+    except NumericsError as error:
+        return Trial(learning_rate=rate, skipped=str(error), broke=True)
+    then = voted([_first(v.group, half) for v in votes], task=task, config=config)
+    now = voted(groups, task=task, config=config)
+    return Trial(
+        learning_rate=rate,
+        moved=divergence(before, after),
+        agreement=(within(then), within(now)),
+        labels_kept=mean([float(a.elected == b.elected) for a, b in zip(then, now, strict=True)]),
+        no_answer_after=mean([v.consensus.abstained / len(v.consensus.class_of) for v in now]),
+        completions=sum(len(k.rewards) for k in kept),
+        sampled=half * len(votes),
+        update_seconds=seconds / UPDATES,
+    )
+
+
+def divergence(before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]) -> float:
+    """Nats per token; never negative, and infinite where an update left no number.   [N, T]"""
+    parts = []
+    for old, new in zip(before, after, strict=True):
+        for a, b in zip(old, new, strict=True):
+            log_ratio = min(b - a, 20.0)
+            parts.append(math.exp(log_ratio) - 1 - log_ratio)
+    found = math.fsum(parts) / max(1, len(parts))
+    return found if math.isfinite(found) else math.inf
+
+
+def _first(group: Group, count: int) -> Group:
+    return Group(question=group.question, completions=group.completions[:count])

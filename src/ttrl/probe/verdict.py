@@ -1,0 +1,116 @@
+"""From numbers to go, go with care, or do not; each threshold with where it comes from.
+
+The thresholds were set on runs of the embedded model and two siblings of it (docs/probe.md); a text
+generator of another size may want others. Every reason names its number, so a reader can disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ttrl.probe.signals import Signals
+from ttrl.probe.trial import Trial
+
+Name = Literal["go", "go with care", "do not"]
+
+NO_ANSWER = (0.2, 0.5)
+"""Completions without an answer: from the first on care, from the second on do not. With half of the votes
+missing the paper's majority is one of a minority; a matter of definition, not of measurement."""
+KAPPA = (0.1, 0.03)
+"""Agreement of votes beyond chance: up to the first care, up to the second do not."""
+IGNORED = (0.05, 0.1)
+"""Confident answers that stay as they were when a number of the question changes."""
+MOVED = (0.015, 0.03)
+"""Nats per token after two updates."""
+DECIDED = 0.9
+"""Share of unanimous questions from which there is little left to learn; a matter of definition."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The worst of its reasons."""
+
+    name: Name
+    reasons: tuple[str, ...]
+    """Sentences, the gravest first; one that says all is well if there is nothing else."""
+
+
+def judge(signals: Signals, trial: Trial) -> Verdict:
+    """Looks at each number alone; no label is among them."""
+    against: list[str] = []
+    care: list[str] = []
+    for level, reason in (*_votes(signals), *_answers(signals), *_movement(trial)):
+        (against if level == "do not" else care).append(reason)
+    if against:
+        return Verdict(name="do not", reasons=(*against, *care))
+    if care:
+        return Verdict(name="go with care", reasons=tuple(care))
+    return Verdict(name="go", reasons=(_fine(signals, trial),))
+
+
+Found = list[tuple[Name, str]]
+
+
+def _level(value: float, limits: tuple[float, float]) -> Name | None:
+    """Limits ascend where large is bad, and descend where small is."""
+    first, second = limits
+    sign = 1 if first < second else -1
+    if sign * value >= sign * second:
+        return "do not"
+    return "go with care" if sign * value >= sign * first else None
+
+
+def _votes(signals: Signals) -> Found:
+    found: Found = []
+    if level := _level(signals.no_answer, NO_ANSWER):
+        cut = f", {signals.truncated:.0%} cut at max_tokens" if signals.truncated > 0.05 else ""
+        found.append((level, f"{signals.no_answer:.0%} of the votes have no answer{cut}."))
+    if signals.kappa is not None and (level := _level(signals.kappa, KAPPA)):
+        found.append((level, (
+            f"Two votes on a question agree {signals.within:.1%} of the time and votes on different "
+            f"questions {signals.across:.1%} (kappa {signals.kappa:.3f}): there is hardly a consensus to "
+            "learn from."
+        )))  # fmt: skip
+    return found
+
+
+def _answers(signals: Signals) -> Found:
+    found: Found = []
+    ignored = signals.ignored_numbers
+    if ignored is not None and (level := _level(ignored, IGNORED)):
+        found.append((level, (
+            f"After one of {signals.changes} changes of a number {ignored:.0%} of the answers stay as they "
+            "were: the model leaves parts of these questions out, and agreement would reinforce that."
+        )))  # fmt: skip
+    if signals.unanimous >= DECIDED:
+        found.append(("go with care", (
+            f"{signals.unanimous:.0%} of the questions are answered unanimously: little is left to learn."
+        )))  # fmt: skip
+    return found
+
+
+def _movement(trial: Trial) -> Found:
+    if trial.broke:
+        return [("do not", f"A trial update at the peak learning rate failed: {trial.skipped}")]
+    if trial.moved is None:
+        return [("go with care", f"No trial update could be made: {trial.skipped}.")]
+    if level := _level(trial.moved, MOVED):
+        return [(level, (
+            f"Two updates at learning rate {trial.learning_rate:g} move the policy by {trial.moved:.3f} "
+            f"nats per token; runs that go well stay below {MOVED[0]:g}."
+        ))]  # fmt: skip
+    return []
+
+
+def _fine(signals: Signals, trial: Trial) -> str:
+    told: Sequence[str] = [
+        f"votes agree beyond chance (kappa {signals.kappa:.2f})" if signals.kappa else "",
+        f"{signals.ignored_numbers:.0%} of the changed numbers go unnoticed"
+        if signals.ignored_numbers is not None
+        else "",
+        f"two updates move the policy by {trial.moved:.4f} nats per token",
+    ]
+    text = ", ".join(t for t in told if t)
+    return f"{text[0].upper()}{text[1:]}: nothing speaks against it."
