@@ -106,5 +106,5 @@ def test_lists_may_be_one_text_with_commas():
 
 def test_titles_of_the_report():
     assert set_title("fresh_perturbed") == "perturbed questions"
-    assert set_title("fresh_count_bits") == "fresh questions (count bits)"
-    assert set_title("transfer_AIME_24") == "transfer: AIME_24"
+    assert set_title("fresh_count_bits") == "fresh count bits questions"
+    assert set_title("transfer_AIME_24") == "AIME_24 transfer questions"
