@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -45,6 +46,8 @@ class Layout:
         if begun and command == "train":
             full = ["train", "--resume", str(out)]
         else:
+            if begun and not (out / "result.json").exists():
+                shutil.rmtree(out)  # an evaluation that was cut while it was written
             full = [
                 command,
                 "--config",

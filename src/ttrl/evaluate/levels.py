@@ -89,7 +89,7 @@ def by_level(
     for item in graded:
         if (level := levels.get(item.group.question.id)) is not None:
             at.setdefault(level, []).append(item)
-    return [_row(level, at[level], k=k, seed=seed) for level in sorted(at, key=_natural)]
+    return [_row(level, at[level], k=k, seed=seed) for level in sorted(at, key=natural_order)]
 
 
 def _row(level: str, graded: Sequence[Graded], *, k: int, seed: int) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def _level(cell: object) -> str | None:
     return text if text.isprintable() and 0 < len(text) <= LONGEST_LEVEL else None
 
 
-def _natural(level: str) -> list[tuple[bool, Decimal, str]]:
+def natural_order(level: str) -> list[tuple[bool, Decimal, str]]:
     """Level 2 before Level 10: numbers in a text count as numbers, and come before letters."""
     pieces = re.split(r"([0-9]+(?:\.[0-9]+)?)", level.casefold())
     return [

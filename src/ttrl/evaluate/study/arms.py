@@ -39,6 +39,8 @@ class Outcome:
     """Whether the vote elects the right answer.   [S, Q]"""
     vote_after: NDArray[np.bool_]
     """[S, Q]"""
+    levels: tuple[str | None, ...]
+    """How hard each question is said to be.   [Q]"""
     samples: int
     """Completions per question behind each share and vote."""
 
@@ -76,8 +78,13 @@ def outcome(arm: Arm, name: str) -> Outcome | None:
     ids = [id for id in tables[0][0] if all(id in base and id in final for base, final in tables)]
     if not ids:
         return None
+    levels = {
+        id: record.get("level")
+        for id, record in by_id(arm.runs[0].evaluations[name, "final"]).items()
+    }
     return Outcome(
         ids=tuple(ids),
+        levels=tuple(None if levels[id] is None else str(levels[id]) for id in ids),
         before=np.array([[base[id][0] for id in ids] for base, _ in tables]),
         after=np.array([[final[id][0] for id in ids] for _, final in tables]),
         vote_before=np.array([[base[id][1] for id in ids] for base, _ in tables]),

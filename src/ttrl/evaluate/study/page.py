@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from typing import Any
 from markupsafe import Markup
 
 from ttrl.errors import CheckpointError
-from ttrl.evaluate.report.before_after import Whisker
 from ttrl.evaluate.report.comparison import Arm as Drawn
 from ttrl.evaluate.report.comparison import Cell, Column, Fold, Table, curve_groups
 from ttrl.evaluate.report.comparison_fates import question_fates
@@ -20,11 +19,12 @@ from ttrl.evaluate.report.comparison_page import render_comparison
 from ttrl.evaluate.report.estimates import set_title
 from ttrl.evaluate.report.figure import figure_svg
 from ttrl.evaluate.report.page import write_page
-from ttrl.evaluate.report.quantities import mapping, percent, plain, signed
+from ttrl.evaluate.report.quantities import mapping, percent, plain
 from ttrl.evaluate.study.arms import Arm, read_arm, set_names, votes_at_equal_tokens
-from ttrl.evaluate.study.findings import TRAINED, Evidence, findings, gather, quote, tone_of
+from ttrl.evaluate.study.cells import gain_cell
+from ttrl.evaluate.study.findings import TRAINED, Evidence, findings, gather, quote
 from ttrl.evaluate.study.layout import ROLES, TITLES, run_path
-from ttrl.evaluate.study.tables import ArmOnSet, markdown, rows
+from ttrl.evaluate.study.tables import ArmOnSet, LevelRow, level_rows, markdown, rows
 
 FIGURE = "figure.svg"
 
@@ -58,12 +58,13 @@ def write_study_report(study: Path, *, failed: Mapping[str, str] | None = None) 
         equal_tokens=votes_at_equal_tokens(study, arms["ttrl"].seeds[0]),
         failed=list(failures),
     )
-    found, table = findings(evidence), rows(evidence)
+    found, table, levels = findings(evidence), rows(evidence), level_rows(evidence)
     result = {
         "format": 1,
         "quote": quote(evidence),
         "findings": [asdict(sentence) for sentence in found],
         "rows": [asdict(row) for row in table],
+        "levels": [asdict(row) for row in levels],
         "seeds": settings["seeds"],
         "failed": failures,
         "told": [quote(evidence), *(f"- {sentence.text}" for sentence in found)],
@@ -79,7 +80,10 @@ def write_study_report(study: Path, *, failed: Mapping[str, str] | None = None) 
         facts=_facts(evidence, settings),
         quote=quote(evidence),
         findings=found,
-        tables=[_table(evidence, name, table) for name in evidence.sets],
+        tables=[
+            *(_table(evidence, name, table) for name in evidence.sets),
+            *([_level_table(levels, table)] if levels else []),
+        ],
         arms=drawn,
         fates=question_fates([drawn[0]], TRAINED),
         appendix=[Fold(title=f"{name} did not end", body=said) for name, said in failures.items()],
@@ -117,19 +121,39 @@ def _table(evidence: Evidence, name: str, table: list[ArmOnSet]) -> Table:
             (
                 Cell(text=TITLES[row.arm], arm=TITLES[row.arm]),
                 Cell(text=_from_to(row.before.value, row.after.value)),
-                Cell(
-                    text=signed(100 * row.gain.value),
-                    small=f"{signed(100 * row.gain.low)} to {signed(100 * row.gain.high)}",
-                    tone=tone_of(row.gain),
-                    whisker=Whisker(
-                        value=100 * row.gain.value, low=100 * row.gain.low, high=100 * row.gain.high
-                    ),
-                ),
+                gain_cell(row.gain),
                 Cell(text=_from_to(row.vote_before.value, row.vote_after.value)),
                 Cell(text=_from_to(row.pass_before, row.pass_after)),
                 Cell(text=f"{plain(row.entropy_before, 2)} → {plain(row.entropy_after, 2)}"),
             )
             for row in of_set
+        ),
+    )
+
+
+def _level_table(levels: list[LevelRow], table: list[ArmOnSet]) -> Table:
+    n = table[0].samples
+    return Table(
+        caption="By level, TTRL",
+        note="Before → after. Intervals as above; few questions of a level make them wide.",
+        columns=(
+            Column(title="questions"),
+            Column(title="level"),
+            Column(title="number"),
+            Column(title=f"avg@{n}"),
+            Column(title="gain, points", scale=_scale(levels)),
+            Column(title=f"maj@{n}"),
+        ),
+        rows=tuple(
+            (
+                Cell(text=set_title(row.set)),
+                Cell(text=row.level),
+                Cell(text=f"{row.questions:,}"),
+                Cell(text=_from_to(row.before.value, row.after.value)),
+                gain_cell(row.gain),
+                Cell(text=_from_to(row.vote_before, row.vote_after)),
+            )
+            for row in levels
         ),
     )
 
@@ -164,7 +188,7 @@ def _from_to(before: float, after: float) -> str:
     return f"{100 * before:.1f} → {percent(after)}"
 
 
-def _scale(table: list[ArmOnSet]) -> tuple[float, float]:
+def _scale(table: Sequence[ArmOnSet | LevelRow]) -> tuple[float, float]:
     """One scale of gains for all tables, so that they can be compared by eye."""
     low = min(0, *(math.floor(100 * row.gain.low) for row in table))
     high = max(0, *(math.ceil(100 * row.gain.high) for row in table))

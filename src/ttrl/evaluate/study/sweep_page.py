@@ -11,15 +11,14 @@ from markupsafe import Markup
 
 from ttrl.errors import CheckpointError
 from ttrl.evaluate.pooling import Pooled
-from ttrl.evaluate.report.before_after import Whisker
 from ttrl.evaluate.report.comparison import Arm as Drawn
 from ttrl.evaluate.report.comparison import Cell, Column, Table, curve_groups
 from ttrl.evaluate.report.comparison_page import render_comparison
 from ttrl.evaluate.report.estimates import short_span
 from ttrl.evaluate.report.figure import figure_svg
 from ttrl.evaluate.report.page import write_page
-from ttrl.evaluate.report.quantities import NOTHING, percent, plain, signed
-from ttrl.evaluate.study.findings import tone_of
+from ttrl.evaluate.report.quantities import NOTHING, percent, plain
+from ttrl.evaluate.study.cells import gain_cell, gain_text, share_text
 from ttrl.evaluate.study.sweep import PointResult, findings, read_points
 
 FIGURE = "figure.svg"
@@ -109,8 +108,8 @@ def _table(found: Sequence[PointResult]) -> Table:
                 Cell(text=row.arm.name, arm=row.arm.name),
                 _share(row.before),
                 _share(row.after),
-                _gain(row.gain, drawn=True),
-                _gain(row.held_out_gain),
+                gain_cell(row.gain),
+                gain_cell(row.held_out_gain, drawn=False),
                 Cell(text=percent(row.majority_ratio)),
                 Cell(text=percent(row.no_answer)),
                 Cell(text=plain(row.entropy, 2)),
@@ -126,35 +125,19 @@ def _share(pooled: Pooled | None) -> Cell:
     return Cell(text=percent(pooled.value), small=short_span((pooled.low, pooled.high)))
 
 
-def _gain(pooled: Pooled | None, *, drawn: bool = False) -> Cell:
-    if pooled is None:
-        return Cell(text=NOTHING)
-    value, low, high = (100 * each for each in (pooled.value, pooled.low, pooled.high))
-    return Cell(
-        text=signed(value),
-        small=f"{signed(low)} to {signed(high)}",
-        tone=tone_of(pooled),
-        whisker=Whisker(value=value, low=low, high=high) if drawn else None,
-    )
+def _value(pooled: Pooled | None) -> float | None:
+    return None if pooled is None else pooled.value
 
 
 def _cells(row: PointResult) -> list[str]:
-    def share(pooled: Pooled | None) -> str:
-        return "–" if pooled is None else f"{100 * pooled.value:.1f}"
-
-    def gain(pooled: Pooled | None) -> str:
-        if pooled is None:
-            return "–"
-        return f"{100 * pooled.value:+.1f} [{100 * pooled.low:+.1f}, {100 * pooled.high:+.1f}]"
-
     return [
         row.arm.name,
-        share(row.before),
-        share(row.after),
-        gain(row.gain),
-        gain(row.held_out_gain),
-        f"{100 * row.majority_ratio:.1f}",
-        f"{100 * row.no_answer:.1f}",
+        share_text(_value(row.before)),
+        share_text(_value(row.after)),
+        gain_text(row.gain),
+        gain_text(row.held_out_gain),
+        share_text(row.majority_ratio),
+        share_text(row.no_answer),
         f"{row.entropy:.3f}",
     ]
 

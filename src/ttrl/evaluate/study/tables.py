@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from ttrl.evaluate.levels import natural_order
 from ttrl.evaluate.pooling import Pooled, pooled_mean
 from ttrl.evaluate.report.estimates import set_title
 from ttrl.evaluate.report.quantities import number
 from ttrl.evaluate.statistics import mean
+from ttrl.evaluate.study.cells import gain_text, share_text
 from ttrl.evaluate.study.findings import Evidence
 from ttrl.evaluate.study.layout import TITLES, ArmName
 
@@ -71,6 +75,45 @@ def rows(evidence: Evidence) -> list[ArmOnSet]:
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelRow:
+    """TTRL on the questions of one level; as in `ArmOnSet`."""
+
+    set: str
+    level: str
+    questions: int
+    before: Pooled
+    after: Pooled
+    gain: Pooled
+    vote_before: float
+    vote_after: float
+
+
+def level_rows(evidence: Evidence) -> list[LevelRow]:
+    """TTRL by set and level, in natural order; nothing of sets without levels."""
+    found = []
+    for name in evidence.sets:
+        outcome = evidence.outcomes.get(("ttrl", name))
+        if outcome is None:
+            continue
+        known = {level for level in outcome.levels if level is not None}
+        for level in sorted(known, key=natural_order):
+            at = np.array([each == level for each in outcome.levels])
+            found.append(
+                LevelRow(
+                    set=name,
+                    level=level,
+                    questions=int(at.sum()),
+                    before=pooled_mean(outcome.before[:, at]),
+                    after=pooled_mean(outcome.after[:, at]),
+                    gain=pooled_mean(outcome.gain[:, at]),
+                    vote_before=float(outcome.vote_before[:, at].mean()),
+                    vote_after=float(outcome.vote_after[:, at].mean()),
+                )
+            )
+    return found
+
+
 def markdown(found: list[ArmOnSet]) -> str:
     """A table for a README: percent, gains in points."""
     if not found:
@@ -84,13 +127,9 @@ def markdown(found: list[ArmOnSet]) -> str:
     for row in found:
         lines.append(
             f"| {set_title(row.set).removesuffix(' questions')} ({row.questions}) | {TITLES[row.arm]} "
-            f"| {_percent(row.before.value)} → {_percent(row.after.value)} "
-            f"| {100 * row.gain.value:+.1f} [{100 * row.gain.low:+.1f}, {100 * row.gain.high:+.1f}] "
-            f"| {_percent(row.vote_before.value)} → {_percent(row.vote_after.value)} "
-            f"| {_percent(row.pass_before)} → {_percent(row.pass_after)} |"
+            f"| {share_text(row.before.value)} → {share_text(row.after.value)} "
+            f"| {gain_text(row.gain)} "
+            f"| {share_text(row.vote_before.value)} → {share_text(row.vote_after.value)} "
+            f"| {share_text(row.pass_before)} → {share_text(row.pass_after)} |"
         )
     return "\n".join(lines) + "\n"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"

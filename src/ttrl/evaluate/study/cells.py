@@ -1,0 +1,34 @@
+"""Pooled figures as cells of a page and as text."""
+
+from __future__ import annotations
+
+from ttrl.evaluate.pooling import Pooled
+from ttrl.evaluate.report.before_after import Whisker
+from ttrl.evaluate.report.comparison import Cell
+from ttrl.evaluate.report.quantities import NOTHING, signed
+from ttrl.evaluate.study.findings import tone_of
+
+
+def gain_cell(gain: Pooled | None, *, drawn: bool = True) -> Cell:
+    """In percentage points, with the interval and, if drawn, a whisker on the column's scale."""
+    if gain is None:
+        return Cell(text=NOTHING)
+    value, low, high = (100 * each for each in (gain.value, gain.low, gain.high))
+    return Cell(
+        text=signed(value),
+        small=f"{signed(low)} to {signed(high)}",
+        tone=tone_of(gain),
+        whisker=Whisker(value=value, low=low, high=high) if drawn else None,
+    )
+
+
+def gain_text(gain: Pooled | None) -> str:
+    """For Markdown: '+12.3 [+10.1, +14.5]'."""
+    if gain is None:
+        return "–"
+    return f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
+
+
+def share_text(share: float | None) -> str:
+    """For Markdown, in percent without the sign."""
+    return "–" if share is None else f"{100 * share:.1f}"
