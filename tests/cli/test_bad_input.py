@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from ttrl.cli.main import COMMANDS
+
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
@@ -231,7 +233,7 @@ def test_unreadable_yaml_ends_with_2_and_its_line(call, refused, here):
 def test_an_unknown_command_ends_with_2_and_lists_the_commands(call, refused, command):
     outcome = call(command)
     assert outcome.code == 2 and outcome.out == ""
-    assert repr(command) in outcome.err and "train, eval, export, vote, config" in outcome.err
+    assert repr(command) in outcome.err and ", ".join(COMMANDS) in outcome.err
 
 
 def test_no_command_at_all_ends_with_2_and_tells_the_usage(call):

@@ -1,7 +1,6 @@
 """`ttrl study` from its config to its report, on very small runs."""
 
 import json
-import re
 import shutil
 
 import pytest
@@ -61,7 +60,8 @@ def test_the_base_votes_with_the_tokens_of_training(study):
     base = read(out / "base-seed-0" / "result.json")["sets"]["unlabeled"]["base"]
     rows = (out / "runs" / "ttrl-seed-0" / "metrics.jsonl").read_text("utf-8").splitlines()
     tokens = sum(json.loads(row)["sample/tokens"] for row in rows)
-    samples = -int(-tokens // (base["questions"] * base["mean_tokens"]))
+    asked = 4  # of which 2 are evaluated
+    samples = -int(-tokens // (asked * base["mean_tokens"]))
     evaluation = read(out / "equal-tokens-seed-0" / "evaluations" / "base-unlabeled.json")
     assert evaluation["sampling"]["samples"] == samples > 4
     assert not (out / "equal-tokens-seed-0" / "evaluations" / "base-heldout.json").exists()
@@ -95,9 +95,10 @@ def test_the_report_is_made_again_from_the_files(study, call):
 def test_settings_are_not_changed_on_the_way(study, call):
     out, _ = study
     outcome = call("study", "--resume", out, "--steps", "9")
-    assert outcome.code == 2 and "steps was given" in outcome.err
+    assert outcome.code == 4 and "steps=2" in outcome.err
+    assert call("study", "--resume", out, "--seeds", "0", "--steps", "2").code == 0  # repeated
     outcome = call("study", "--resume", out, "--seeds", "1")
-    assert outcome.code == 2 and "seeds was given" in outcome.err
+    assert outcome.code == 4 and "started with seeds=(0,)" in outcome.err
 
 
 def test_nothing_is_overwritten(study, call, tiny):
@@ -124,6 +125,7 @@ def test_a_run_is_no_study_and_a_study_no_run(study, call):
         (("--eval-sets", "heldout"), "Add unlabeled"),
         (("--eval-sets", "unlabeled", "nowhere"), "there are unlabeled, heldout"),
         (("--seed", "3"), "'--seed'"),
+        (("--report-to", "none", "wandb"), "none"),
     ],
 )
 def test_bad_settings_end_with_2_before_anything_runs(call, tmp_path, options, told):
@@ -163,9 +165,9 @@ def test_without_answers_the_study_says_what_needs_them(call, tmp_path):
         "--votes-per-question", "4", "--trained-per-question", "4", "--samples", "2", "--out", out,
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
-    assert "no answers: the arm leakage" in outcome.err
-    assert "needs labels" in read(out / "study.json")["quote"]
-    assert re.search(r"needs labels", (out / "report.html").read_text("utf-8"))
+    assert "no answers (--answers names them): the arm leakage" in outcome.err
+    assert "need labels" in read(out / "study.json")["quote"]
+    assert "Accuracy needs labels" in (out / "report.html").read_text("utf-8")
     assert not (out / "equal-tokens-seed-0").exists()
 
 
@@ -185,3 +187,37 @@ def test_a_run_that_fails_is_named_and_the_others_are_reported(study, call, tmp_
     assert {row["arm"] for row in result["rows"]} == {"ttrl"}
     assert "random-seed-0 did not end" in (copy / "report.html").read_text("utf-8")
     assert (in_the_way / "notes.txt").read_text("utf-8") == "mine"
+
+
+def test_half_made_folders_of_killed_runs_are_made_anew(study, call, tmp_path):
+    out, _ = study
+    copy = tmp_path / "study"
+    shutil.copytree(out, copy)
+    (copy / "base-seed-0" / "result.json").unlink()
+    run = copy / "runs" / "random-seed-0"
+    shutil.rmtree(run)
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "config.yaml").write_text("steps: 2\n", "utf-8")
+    assert call("study", "--resume", copy).code == 0
+    assert read(copy / "study.json")["rows"] == read(out / "study.json")["rows"]
+
+
+def test_seeds_whose_questions_differ_are_not_pooled(study, call, tmp_path):
+    out, _ = study
+    copy = tmp_path / "study"
+    shutil.copytree(out, copy)
+    manifest = read(copy / "manifest.json")
+    manifest["settings"]["seeds"] = [0, 1]
+    (copy / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    shutil.copytree(copy / "base-seed-0", copy / "base-seed-1")
+    other = read(copy / "base-seed-1" / "manifest.json")
+    other["inputs"]["questions"] = "changed"
+    (copy / "base-seed-1" / "manifest.json").write_text(json.dumps(other), "utf-8")
+    outcome = call("study", "--resume", copy)
+    assert outcome.code == 3 and "the questions have changed" in outcome.err
+
+
+def test_a_seed_for_all_runs_is_refused_wherever_it_is_said(call, tmp_path):
+    outcome = call("study", "--out", tmp_path / "s", env={"TTRL_SEED": "3"})
+    assert outcome.code == 2 and "seed cannot be set here" in outcome.err
+    assert not (tmp_path / "s").exists()

@@ -20,6 +20,7 @@ def test_arms_come_in_one_order_whatever_order_they_are_named_in() -> None:
 def test_seeds_may_be_a_list_texts_or_one_number() -> None:
     assert read_settings(StudySettings, {"seeds": ["3", "4"]}).seeds == (3, 4)
     assert read_settings(StudySettings, {"seeds": "3,4"}).seeds == (3, 4)
+    assert read_settings(StudySettings, {"seeds": ["3,4", "5"]}).seeds == (3, 4, 5)
     assert read_settings(StudySettings, {"seeds": 7}).seeds == (7,)
 
 
@@ -86,3 +87,8 @@ def test_a_point_that_is_there_twice_is_refused() -> None:
     settings = read_settings(SweepSettings, {"points": [{"steps": 1}, {"steps": 1}]})
     with pytest.raises(ConfigError, match="steps-1 is there twice"):
         points_of(settings)
+
+
+def test_points_that_are_spelled_alike_as_file_names_are_numbered() -> None:
+    settings = read_settings(SweepSettings, {"points": [{"model": "a/b"}, {"model": "a-b"}]})
+    assert [point.name for point in points_of(settings)] == ["model-a-b", "model-a-b-2"]

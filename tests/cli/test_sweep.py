@@ -67,3 +67,11 @@ def test_every_point_is_checked_before_the_first_runs(call, tmp_path, options, t
     outcome = call("sweep", *options, "--out", tmp_path / "sweep")
     assert outcome.code == 2 and told in outcome.err and "Traceback" not in outcome.err
     assert not (tmp_path / "sweep").exists()
+
+
+def test_the_questions_of_every_point_are_read_before_the_first_runs(call, tmp_path):
+    file = tmp_path / "sweep.yaml"
+    file.write_text("points:\n- {questions: nowhere.jsonl}\n- {steps: 1}\n", "utf-8")
+    outcome = call("sweep", "--config", file, "--out", tmp_path / "sweep")
+    assert outcome.code == 3 and "nowhere.jsonl" in outcome.err
+    assert not (tmp_path / "sweep").exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ttrl.cli.options import EVAL_GROUPS, NOT_FOR_EVAL
 from ttrl.cli.resume import INPUTS, stored_config
@@ -34,11 +34,12 @@ def borrow_base(
         for each in sets:
             name = f"evaluations/base-{each.name}.json"
             found = source.read_json(name)
-            if found is None:
+            if found is None or not isinstance(found.get("metrics"), dict) or "cost" not in found:
                 raise ConfigError(
-                    f"base_evaluations={spec}: it has no {name}. Evaluate that set too, or leave the "
-                    "option out."
+                    f"base_evaluations={spec}: it has no whole {name}. Evaluate that set too, or leave "
+                    "the option out."
                 )
+            _check_answers(found, each, spec)
             run.write_json(name, found)
     except (ConfigError, CheckpointError):
         shutil.rmtree(run.path)
@@ -61,4 +62,15 @@ def _check(source: RunDirectory, run: RunDirectory, resolved: ResolvedConfig) ->
             raise ConfigError(
                 f"base_evaluations={source.path}: it was made with {key}={there[key]!r}, and this run has "
                 f"{key}={here[key]!r}. Evaluate the base again, or leave the option out."
+            )
+
+
+def _check_answers(found: dict[str, Any], each: QuestionSet, spec: str) -> None:
+    """The figures hold for the answers they were made with."""
+    for record in found.get("questions", ()):
+        now = None if each.answers is None else each.answers.get(record["id"])
+        if record.get("answer") != now:
+            raise ConfigError(
+                f"base_evaluations={spec}: the answer of question {record['id']} was "
+                f"{record.get('answer')!r} there and is {now!r} here. Evaluate the base again."
             )

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: at once where nothing changes, after the update where something does."""
+"""Ctrl-C, SIGTERM, a closed terminal: at once where nothing changes, after the update where it does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Interrupts:
-    """While active, both signals raise KeyboardInterrupt, but never inside `deferred`."""
+    """While active, these signals raise KeyboardInterrupt, but never inside `deferred`."""
 
     def __init__(self) -> None:
         self._depth = 0
@@ -16,8 +16,10 @@ class Interrupts:
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupts:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._previous[number] = signal.signal(number, self._handle)
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+                self._previous[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(

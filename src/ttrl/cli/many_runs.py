@@ -6,21 +6,31 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ttrl.cli.resume import stored_config
+from ttrl.cli.resume import resolve_resumed
 from ttrl.cli.side_by_side import Failure, Job, run_side_by_side
 from ttrl.cli.study_settings import Settings, read_settings
 from ttrl.cli.summary import set_line
-from ttrl.config import Layers, ResolvedConfig, settle
+from ttrl.config import Layers, ResolvedConfig
 from ttrl.errors import CheckpointError, ConfigError
 from ttrl.recording.console import say
 from ttrl.recording.manifest import surroundings
 from ttrl.recording.run_directory import RunDirectory
+from ttrl.recording.trackers.registry import wanted
 
-FREE_ON_RESUME = frozenset({"resume", "json", "report_to", "jobs"})
+PER_RUN = {
+    "seed": "the seeds of all runs are named by --seeds",
+    "base_evaluations": "each run gets its own",
+}
+"""Keys of a run that it cannot share with others."""
+HALF_MADE = frozenset(
+    {"config.yaml", "checkpoints", "evaluations", ".config.yaml.tmp", ".manifest.json.tmp"}
+)
+"""All that can lie in a run directory before its manifest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,22 +50,18 @@ class Layout:
     def job(
         self, name: str, arguments: Sequence[str], *, out: Path, config: Path | None = None
     ) -> Job:
-        """A command with its config, that of all if left out; or its resumption where it has begun."""
+        """A command with its config, that of all if left out; or its resumption where it has begun.
+
+        What a killed command has left half made is cleared away.
+        """
         command, *options = arguments
         begun = (out / "config.yaml").is_file() and (out / "manifest.json").is_file()
         if begun and command == "train":
             full = ["train", "--resume", str(out)]
         else:
-            if begun and not (out / "result.json").exists():
-                shutil.rmtree(out)  # an evaluation that was cut while it was written
-            full = [
-                command,
-                "--config",
-                str(config or self.path / "config.yaml"),
-                *options,
-                "--out",
-                str(out),
-            ]
+            _clear(out, begun=begun)
+            source = str(config or self.path / "config.yaml")
+            full = [command, "--config", source, *options, "--out", str(out)]
         if command == "train" and self.report_to:
             full += ["--report-to", *self.report_to]
         return Job(
@@ -66,62 +72,79 @@ class Layout:
         )
 
 
-def start_many(command: str, resolved: ResolvedConfig, settings: Settings) -> Layout:
+def check_shared(layers: Layers) -> None:
+    """Raises ConfigError for a key that every run has its own value of."""
+    for key, why in PER_RUN.items():
+        if key in layers.merged:
+            raise ConfigError(f"{layers.sources[key]}: {key} cannot be set here: {why}.")
+
+
+def start_many(
+    command: str,
+    resolved: ResolvedConfig,
+    settings: Settings,
+    *,
+    about: Mapping[str, Any],
+    files: Mapping[str, str] | None = None,
+) -> Layout:
     """Makes the folder.
+
+    Args:
+        about: what else its manifest tells.
+        files: further texts, by name.
 
     Raises:
         ConfigError: there is something of that name already.
         CheckpointError: it cannot be written.
     """
-    out = resolved.values.out or f"runs/{command}-{time.strftime('%Y%m%d-%H%M%S')}"
-    path = Path(out)
+    path = Path(resolved.values.out or f"runs/{command}-{time.strftime('%Y%m%d-%H%M%S')}")
     manifest = {
         "format": 1,
         "command": command,
         "settings": settings.model_dump(mode="json"),
+        **about,
         **surroundings(),
     }
     directory = RunDirectory.create(
-        path, config=resolved.as_yaml(), manifest=manifest, command=command, folders=()
+        path, config=resolved.as_yaml(), manifest=manifest, command=command, files=files
     )
     directory.lock()
-    say(f"{command}       {path}")
+    say(f"{command:<11} {path}")
     return Layout(directory=directory, report_to=resolved.values.report_to)
 
 
 def open_many(
     command: str, layers: Layers, kind: type[Settings]
 ) -> tuple[Layout, Settings, ResolvedConfig]:
-    """A folder that was begun, under its own config and settings.
+    """A folder that was begun, under its own config and settings; options beside it may repeat them.
 
     Raises:
-        CheckpointError: it is none of this command.
-        ConfigError: options that would change it.
+        CheckpointError: it is none of this command, or an option says something else.
+        ConfigError: an option that is wrong in itself.
     """
     path = Path(str(layers.merged["resume"]))
     directory = RunDirectory.open(path)
     manifest = directory.read_json("manifest.json") or {}
-    if manifest.get("command") != command:
+    made_by = manifest.get("command")
+    if made_by != command:
+        other = f"go on with `ttrl {made_by} --resume {path}`" if isinstance(made_by, str) else ""
         raise CheckpointError(
             f"--resume {path}: it was not made by `ttrl {command}`. Give a folder that was"
-            + (
-                f", or go on with `ttrl {manifest['command']} --resume {path}`."
-                if isinstance(manifest.get("command"), str)
-                else "."
-            )
+            f"{f', or {other}' if other else ''}."
         )
-    changed = sorted({*layers.own, *layers.beside} - FREE_ON_RESUME)
-    if changed:
-        raise ConfigError(
-            f"--resume {path}: it goes on under its own settings, and {changed[0]} was given. Leave it "
-            f"out, or start a new {command} with another --out."
-        )
+    resolved = resolve_resumed(layers, directory)
     stored = manifest.get("settings")
-    given = {key: layers.beside[key] for key in FREE_ON_RESUME & layers.beside.keys()}
-    settings = read_settings(kind, {**(stored if isinstance(stored, dict) else {}), **given})
-    trackers = settle(layers).values.report_to
+    kept = read_settings(kind, stored if isinstance(stored, dict) else {})
+    given = read_settings(kind, {**kept.model_dump(), **layers.beside})
+    for key in kind.model_fields:
+        if key != "jobs" and getattr(given, key) != getattr(kept, key):
+            raise CheckpointError(
+                f"--resume {path}: it was started with {key}={getattr(kept, key)!r}, and now {key} is "
+                f"{getattr(given, key)!r}. Leave {key} out, or start a new {command} with another --out."
+            )
+    report_to = wanted(resolved.values.report_to)
     directory.lock()
-    return Layout(directory=directory, report_to=trackers), settings, stored_config(directory)
+    return Layout(directory=directory, report_to=report_to), given, resolved
 
 
 def run_phase(jobs: Sequence[Job], at_once: int) -> list[Failure]:
@@ -130,6 +153,17 @@ def run_phase(jobs: Sequence[Job], at_once: int) -> list[Failure]:
     for failure in failures:
         print(f"{failure.name}: {failure.said}", file=sys.stderr)
     return failures
+
+
+def _clear(out: Path, *, begun: bool) -> None:
+    """Takes away an evaluation that was cut while it was written, or a folder without its manifest."""
+    try:
+        cut = begun and not (out / "result.json").exists()
+        half = out.is_dir() and not begun and {each.name for each in out.iterdir()} <= HALF_MADE
+        if cut or half:
+            shutil.rmtree(out)
+    except OSError as error:
+        raise CheckpointError(f"{out} is half made and cannot be removed: {error}.") from None
 
 
 def _told(job: Job) -> str:

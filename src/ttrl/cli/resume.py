@@ -36,10 +36,12 @@ def resolve_resumed(layers: Layers, directory: RunDirectory) -> ResolvedConfig:
                 f"{given.sources[key]} says {wanted[key]!r}. A run goes on under its own settings: leave "
                 f"{key} out, or start a new run with another --out."
             )
-    if "out" in given.given:
-        raise ConfigError(
-            f"--out and --resume {directory.path} contradict each other: leave --out out."
-        )
+    for key in ("out", "base_evaluations"):
+        if key in given.given:
+            option = "--" + key.replace("_", "-")
+            raise ConfigError(
+                f"{option} and --resume {directory.path} contradict each other: leave {option} out."
+            )
     return replace(given, values=given.values.model_copy(update={"out": str(directory.path)}))
 
 

@@ -101,7 +101,8 @@ def _start(job: Job, environment: dict[str, str]) -> _Process:
         raise CheckpointError(f"{job.log} cannot be written: {error}.") from None
     with log:
         popen = subprocess.Popen(
-            [sys.executable, "-m", "ttrl", *job.arguments],
+            # -P: not from the folder it runs in, where a file may be named like a package
+            [sys.executable, "-P", "-m", "ttrl", *job.arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -115,7 +116,8 @@ def _environment(at_once: int) -> dict[str, str]:
     """Variables of ours are in the config that the jobs are given; left in place they would count twice."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(ENVIRONMENT_PREFIX)}
     if at_once > 1:
-        threads = int(kept.get("OMP_NUM_THREADS", "0")) or usable_cores()
+        told = kept.get("OMP_NUM_THREADS", "").partition(",")[0]
+        threads = int(told) if told.isascii() and told.isdigit() else usable_cores()
         kept["OMP_NUM_THREADS"] = str(max(1, threads // at_once))
     return kept
 
@@ -130,12 +132,16 @@ def _ended_with(running: Sequence[_Process]) -> Iterator[None]:
         for popen in alive:
             popen.send_signal(signal.SIGINT)
         deadline = time.monotonic() + PATIENCE_SECONDS
-        for popen in alive:
-            try:
+        try:
+            for popen in alive:
                 popen.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                popen.kill()
-                popen.wait()
+        except subprocess.TimeoutExpired:
+            pass
+        finally:  # after a second interrupt too: nothing goes on without us
+            for popen in alive:
+                if popen.poll() is None:
+                    popen.kill()
+                    popen.wait()
 
 
 def _failure(process: _Process) -> Failure:

@@ -5,11 +5,20 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ttrl.cli.interrupts import Interrupts
-from ttrl.cli.many_runs import Layout, open_many, run_phase, start_many
+from ttrl.cli.many_runs import (
+    PER_RUN,
+    Layout,
+    check_shared,
+    open_many,
+    run_phase,
+    start_many,
+)
 from ttrl.cli.options import make_parser, parse
+from ttrl.cli.resume import INPUTS
 from ttrl.cli.side_by_side import Failure, Job
 from ttrl.cli.study_settings import (
     MANY_RUNS_OPTIONS,
@@ -20,9 +29,12 @@ from ttrl.cli.study_settings import (
 )
 from ttrl.config import ResolvedConfig, read_layers, settle
 from ttrl.consensus.rules import ANSWER_KEY, check_rule
-from ttrl.errors import EXIT_DONE, EXIT_INTERRUPTED, ConfigError
+from ttrl.errors import EXIT_DONE, EXIT_INTERRUPTED, CheckpointError, ConfigError, DataError
 from ttrl.evaluate.study.layout import base_path, equal_tokens_path, run_path
 from ttrl.recording.console import say
+from ttrl.recording.run_directory import RunDirectory
+from ttrl.recording.trackers.registry import wanted
+from ttrl.types import SIMILAR_TASKS
 
 SUMMARY = (
     "Is the gain real? Runs TTRL, training on true answers (leakage), and controls with random and "
@@ -36,18 +48,18 @@ KEYS = (*STUDY_OPTIONS, *MANY_RUNS_OPTIONS)
 
 def run(arguments: Sequence[str]) -> int:
     """The whole of a study; returns its exit code."""
-    parser = make_parser("study", SUMMARY, without={"seed", "base_evaluations"})
+    parser = make_parser("study", SUMMARY, without=PER_RUN)
     add_options(parser, "Study", {**STUDY_OPTIONS, **MANY_RUNS_OPTIONS})
     layers = read_layers(parse(parser, arguments), command_keys=KEYS)
-    as_json = bool(layers.merged.get("json"))
+    check_shared(layers)
     if layers.merged.get("resume") is not None:
         study, settings, resolved = open_many("study", layers, StudySettings)
     else:
         resolved = settle(layers)
-        settings = _checked(resolved, read_settings(StudySettings, layers.beside))
+        settings, questions = _checked(resolved, read_settings(StudySettings, layers.beside))
         if resolved.values.dry_run:
             return _dry_run(resolved, settings)
-        study = start_many("study", resolved, settings)
+        study = start_many("study", resolved, settings, about={"questions": questions})
     with Interrupts():
         try:
             failures = _runs(study, settings, resolved)
@@ -58,7 +70,14 @@ def run(arguments: Sequence[str]) -> int:
             study.directory.unlock()
     from ttrl.evaluate.study.page import write_study_report
 
-    result = write_study_report(study.path, failed={each.name: each.said for each in failures})
+    try:
+        result = write_study_report(study.path, failed={each.name: each.said for each in failures})
+    except CheckpointError as error:
+        if not failures:
+            raise
+        print(f"ttrl study: {error}", file=sys.stderr)
+        return failures[0].exit_code
+    as_json = resolved.values.json_output
     lines = [*result["told"], f"report      {study.path / 'report.html'}"]
     print("\n".join(lines), file=sys.stderr if as_json else sys.stdout)
     if as_json:
@@ -66,12 +85,15 @@ def run(arguments: Sequence[str]) -> int:
     return failures[0].exit_code if failures else EXIT_DONE
 
 
-def _checked(resolved: ResolvedConfig, settings: StudySettings) -> StudySettings:
-    """Raises before minutes go into runs: the reward, the questions, the labels."""
+def _checked(
+    resolved: ResolvedConfig, settings: StudySettings
+) -> tuple[StudySettings, dict[str, int]]:
+    """Raises before minutes go into runs; returns what is left of the arms, and the sizes of the sets."""
     from ttrl.evaluate.sets import build_sets, evaluated_sets
 
     config = resolved.values
     check_rule(config)
+    wanted(config.report_to)
     if config.reward in REWARDS.values():
         raise ConfigError(
             f"reward={config.reward}: it is that of another arm of the study, so nothing would be TTRL. "
@@ -83,24 +105,46 @@ def _checked(resolved: ResolvedConfig, settings: StudySettings) -> StudySettings
         )
     sets = build_sets(config)
     evaluated_sets(sets, config)
-    if sets[0].answers is None and "leakage" in settings.arms:
-        say("no answers: the arm leakage, which trains on them, is left out (--answers names them)")
-        arms = tuple(arm for arm in settings.arms if arm != "leakage")
-        settings = settings.model_copy(update={"arms": arms})
-    return settings
+    if "leakage" in settings.arms:
+        why = None
+        if sets[0].answers is None:
+            why = "no answers (--answers names them)"
+        elif config.task in SIMILAR_TASKS:
+            why = f"answers of the task {config.task} are similar and not equal"
+        if why is not None:
+            say(f"{why}: the arm leakage, which trains on true answers, is left out")
+            arms = tuple(arm for arm in settings.arms if arm != "leakage")
+            settings = settings.model_copy(update={"arms": arms})
+    return settings, {each.name: len(each.questions) for each in sets}
 
 
 def _runs(study: Layout, settings: StudySettings, resolved: ResolvedConfig) -> list[Failure]:
     bases = [_base_job(study, seed) for seed in settings.seeds]
     failures = run_phase(bases, settings.jobs)
-    usable = [
-        seed for seed, job in zip(settings.seeds, bases, strict=True) if job.done.exists()
-    ]  # fmt: skip
+    usable = [seed for seed, job in zip(settings.seeds, bases, strict=True) if job.done.exists()]
+    _check_same_questions(study, usable)
     # Seed by seed, so that an interrupted study has whole seeds to compare.
     trains = [_train_job(study, arm, seed) for seed in usable for arm in settings.arms]
     failures += run_phase(trains, settings.jobs)
-    votes = [job for seed in usable[:1] if (job := _equal_tokens_job(study, seed, resolved))]
-    return failures + run_phase(votes, 1)
+    votes = _equal_tokens_job(study, resolved)
+    return failures + run_phase([votes] if votes else [], 1)
+
+
+def _check_same_questions(study: Layout, seeds: Sequence[int]) -> None:
+    """Raises DataError where a file was changed between the seeds: they would be pooled as one."""
+    found = {seed: _inputs(base_path(study.path, seed)) for seed in seeds}
+    for seed, inputs in found.items():
+        for name, then in found[seeds[0]].items():
+            if inputs.get(name) != then:
+                raise DataError(
+                    f"{study.path}: {INPUTS.get(name, name)} between seed {seeds[0]} and seed {seed}, so "
+                    "their runs cannot be pooled. Put it back and remove that seed's folders, or start anew."
+                )
+
+
+def _inputs(path: Path) -> dict[str, Any]:
+    inputs = (RunDirectory.open(path).read_json("manifest.json") or {}).get("inputs")
+    return inputs if isinstance(inputs, dict) else {}
 
 
 def _base_job(study: Layout, seed: int) -> Job:
@@ -115,13 +159,19 @@ def _train_job(study: Layout, arm: str, seed: int) -> Job:
     return study.job(out.name, ["train", "--seed", str(seed), *own, *base], out=out)
 
 
-def _equal_tokens_job(study: Layout, seed: int, resolved: ResolvedConfig) -> Job | None:
+def _equal_tokens_job(study: Layout, resolved: ResolvedConfig) -> Job | None:
     """The base votes with as many tokens as TTRL sampled; None where that is no more than it has."""
     from ttrl.evaluate.study.equal_tokens import samples_at_equal_tokens
+    from ttrl.evaluate.study.plan import read_plan
 
-    samples = samples_at_equal_tokens(study.path, seed)
+    plan = read_plan(study.path)
+    arm = plan.arm("ttrl")
+    if arm is None:
+        return None
+    samples = samples_at_equal_tokens(arm, questions=plan.questions)
     if samples is None or samples <= resolved.values.samples:
         return None
+    seed = arm.seeds[0]
     out = equal_tokens_path(study.path, seed)
     options = ["--seed", str(seed), "--samples", str(samples), "--eval-sets", "unlabeled"]
     return study.job(out.name, ["eval", *options], out=out)

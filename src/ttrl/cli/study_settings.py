@@ -26,10 +26,15 @@ class ManyRuns(BaseModel):
     @field_validator("seeds", "arms", mode="before", check_fields=False)
     @classmethod
     def _listed(cls, value: Any) -> Any:
-        """A variable of the environment holds 0,1,2; YAML a list or one value."""
-        if isinstance(value, str):
-            return [part.strip() for part in value.split(",") if part.strip()]
-        return [value] if isinstance(value, int) else value
+        """A list, one value, or texts with commas: 0,1,2."""
+        if not isinstance(value, list | tuple):
+            value = [value]
+        return [
+            part.strip() if isinstance(part, str) else part
+            for each in value
+            for part in (each.split(",") if isinstance(each, str) else [each])
+            if not isinstance(part, str) or part.strip()
+        ]
 
     @field_validator("seeds", "arms", check_fields=False)
     @classmethod

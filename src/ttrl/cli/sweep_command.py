@@ -8,16 +8,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ttrl.cli.interrupts import Interrupts
-from ttrl.cli.many_runs import Layout, open_many, run_phase, start_many
+from ttrl.cli.many_runs import (
+    PER_RUN,
+    Layout,
+    check_shared,
+    open_many,
+    run_phase,
+    start_many,
+)
 from ttrl.cli.options import make_parser, parse
 from ttrl.cli.side_by_side import Failure, Job
 from ttrl.cli.study_settings import MANY_RUNS_OPTIONS, add_options, read_settings
 from ttrl.cli.sweep_settings import SWEEP_OPTIONS, Point, SweepSettings, points_of
-from ttrl.config import Layers, ResolvedConfig, read_layers, settle
-from ttrl.consensus.rules import check_rule
-from ttrl.errors import EXIT_DONE, EXIT_INTERRUPTED, CheckpointError
+from ttrl.config import Layers, ResolvedConfig, keys_of_groups, read_layers, settle
+from ttrl.consensus.rules import ANSWER_KEY, check_rule
+from ttrl.errors import EXIT_DONE, EXIT_INTERRUPTED, CheckpointError, ConfigError
 from ttrl.evaluate.study.layout import point_path
 from ttrl.recording.console import say
+from ttrl.recording.trackers.registry import wanted
 
 SUMMARY = (
     "How fragile is a setting? One run for each point of a grid (or of a list in a YAML file), over "
@@ -28,20 +36,21 @@ KEYS = (*SWEEP_OPTIONS, "points", *MANY_RUNS_OPTIONS)
 
 def run(arguments: Sequence[str]) -> int:
     """The whole of a sweep; returns its exit code."""
-    parser = make_parser("sweep", SUMMARY, without={"seed", "base_evaluations"})
+    parser = make_parser("sweep", SUMMARY, without=PER_RUN)
     add_options(parser, "Sweep", {**SWEEP_OPTIONS, **MANY_RUNS_OPTIONS})
     layers = read_layers(parse(parser, arguments), command_keys=KEYS)
-    as_json = bool(layers.merged.get("json"))
+    check_shared(layers)
     if layers.merged.get("resume") is not None:
-        sweep, settings, _ = open_many("sweep", layers, SweepSettings)
+        sweep, settings, resolved = open_many("sweep", layers, SweepSettings)
     else:
         settings = read_settings(SweepSettings, layers.beside)
         resolved = settle(layers)
-        _check(layers, settings)
+        configs = _checked(layers, settings)
         if resolved.values.dry_run:
-            return _dry_run(resolved, settings, as_json=as_json)
-        sweep = start_many("sweep", resolved, settings)
-        _write_points(sweep, layers, settings)
+            return _dry_run(resolved, settings)
+        names = [point.name for point in points_of(settings)]
+        files = {f"points/{name}.yaml": config.as_yaml() for name, config in configs.items()}
+        sweep = start_many("sweep", resolved, settings, about={"points": names}, files=files)
     with Interrupts():
         try:
             failures = _runs(sweep, settings)
@@ -52,12 +61,14 @@ def run(arguments: Sequence[str]) -> int:
             sweep.directory.unlock()
     from ttrl.evaluate.study.sweep_page import write_sweep_report
 
-    result = write_sweep_report(
-        sweep.path,
-        [point.name for point in points_of(settings)],
-        settings.seeds,
-        failed=[each.name for each in failures],
-    )
+    try:
+        result = write_sweep_report(sweep.path)
+    except CheckpointError as error:
+        if not failures:
+            raise
+        print(f"ttrl sweep: {error}", file=sys.stderr)
+        return failures[0].exit_code
+    as_json = resolved.values.json_output
     lines = [*result["told"], f"report      {sweep.path / 'report.html'}"]
     print("\n".join(lines), file=sys.stderr if as_json else sys.stdout)
     if as_json:
@@ -73,25 +84,28 @@ def _resolved(layers: Layers, point: Point) -> ResolvedConfig:
     return settle(Layers(merged=merged, sources=sources, own=own, beside={}))
 
 
-def _check(layers: Layers, settings: SweepSettings) -> None:
-    """Every point is checked before the first one runs."""
+def _checked(layers: Layers, settings: SweepSettings) -> dict[str, ResolvedConfig]:
+    """The config of every point, by name: all are checked before the first one runs."""
     from ttrl.evaluate.sets import build_sets, evaluated_sets
 
+    found: dict[str, ResolvedConfig] = {}
+    seen = set()
     for point in points_of(settings):
-        config = _resolved(layers, point).values
+        resolved = found[point.name] = _resolved(layers, point)
+        config = resolved.values
         check_rule(config)
-    evaluated_sets(build_sets(config), config)
-
-
-def _write_points(sweep: Layout, layers: Layers, settings: SweepSettings) -> None:
-    folder = sweep.path / "points"
-    try:
-        folder.mkdir()
-        for point in points_of(settings):
-            text = _resolved(layers, point).as_yaml()
-            (folder / f"{point.name}.yaml").write_text(text, "utf-8")
-    except OSError as error:
-        raise CheckpointError(f"{folder} cannot be written: {error}.") from None
+        wanted(config.report_to)
+        asked = tuple(
+            str(getattr(config, key)) for key in keys_of_groups(["Questions", "Consensus"])
+        )
+        if asked in seen:  # the same questions
+            continue
+        seen.add(asked)
+        sets = build_sets(config)
+        evaluated_sets(sets, config)
+        if config.reward == ANSWER_KEY and sets[0].answers is None:
+            raise ConfigError(f"point {point.name}: reward=answer-key needs --answers.")
+    return found
 
 
 def _runs(sweep: Layout, settings: SweepSettings) -> list[Failure]:
@@ -107,9 +121,9 @@ def _job(sweep: Layout, point: Point, seed: int) -> Job:
     return sweep.job(out.name, ["train", "--seed", str(seed)], out=out, config=config)
 
 
-def _dry_run(resolved: ResolvedConfig, settings: SweepSettings, *, as_json: bool) -> int:
+def _dry_run(resolved: ResolvedConfig, settings: SweepSettings) -> int:
     points = points_of(settings)
-    if as_json:
+    if resolved.values.json_output:
         named: Mapping[str, Any] = {point.name: dict(point.values) for point in points}
         print(json.dumps({"config": resolved.as_dict(), "points": named, "seeds": settings.seeds}))
         return EXIT_DONE

@@ -93,11 +93,16 @@ def points_of(settings: SweepSettings) -> list[Point]:
         found = [dict(zip(settings.grid, values, strict=True)) for values in combinations]
     else:
         found = [dict(point) for point in settings.points]
-    points = [Point(name=_name(values), values=values) for values in found]
-    names = [point.name for point in points]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ConfigError(f"sweep: the point {twice} is there twice. Leave one out.")
+    for place, values in enumerate(found):
+        if values in found[:place]:
+            raise ConfigError(f"sweep: the point {_name(values)} is there twice. Leave one out.")
+    points: list[Point] = []
+    for values in found:
+        name, number = _name(values), 1
+        while name in {point.name for point in points}:  # spelled alike as file names
+            number += 1
+            name = f"{_name(values)}-{number}"
+        points.append(Point(name=name, values=values))
     return points
 
 

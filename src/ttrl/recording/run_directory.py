@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,9 +34,14 @@ class RunDirectory:
         config: str,
         manifest: Mapping[str, Any],
         command: str = "train",
-        folders: Sequence[str] = ("checkpoints", "evaluations"),
+        files: Mapping[str, str] | None = None,
     ) -> RunDirectory:
         """Makes the folder of a new run, or of what `command` makes of several.
+
+        The manifest is written last: a folder without it is half made.
+
+        Args:
+            files: further texts, by name.
 
         Raises:
             ConfigError: there is something of that name already.
@@ -45,14 +50,19 @@ class RunDirectory:
         refuse_existing(path, command=command)
         run = cls(path)
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            for folder in folders:
-                (path / folder).mkdir()
+            for folder in ("checkpoints", "evaluations"):
+                (path / folder).mkdir(parents=True)
             run.write_text("config.yaml", config)
+            for name, text in (files or {}).items():
+                (path / name).parent.mkdir(exist_ok=True)
+                run.write_text(name, text)
             run.write_json("manifest.json", manifest)
         except (OSError, CheckpointError) as error:
             shutil.rmtree(path, ignore_errors=True)  # half a run could be neither made nor resumed
             raise CheckpointError(f"run directory {path} cannot be written: {error}.") from None
+        except BaseException:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
         return run
 
     @classmethod
@@ -83,7 +93,10 @@ class RunDirectory:
             import fcntl
         except ImportError:  # not on Windows
             return
-        file = (self.path / LOCK).open("wb")
+        try:
+            file = (self.path / LOCK).open("wb")
+        except OSError as error:
+            raise CheckpointError(f"{self.path / LOCK} cannot be written: {error}.") from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

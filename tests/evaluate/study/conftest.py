@@ -102,6 +102,7 @@ class FakeStudy:
         (folder / "evaluations").mkdir(parents=True)
         evaluation = self.evaluation("unlabeled", counts, samples=samples)
         self._write(folder / "evaluations" / "base-unlabeled.json", evaluation)
+        self._write(folder / "result.json", {"sets": {}})
 
     @staticmethod
     def _write(path: Path, value: object) -> None:

@@ -4,19 +4,14 @@ import json
 
 import pytest
 
-from ttrl.evaluate.study.arms import read_arm, set_names
-from ttrl.evaluate.study.findings import gather
-from ttrl.evaluate.study.layout import ROLES, run_path
+from ttrl.evaluate.study.evidence import gather
+from ttrl.evaluate.study.plan import read_plan
 from ttrl.evaluate.study.tables import level_rows, markdown, rows
 
 
 def evidence_of(study):
-    arms = {
-        name: arm
-        for name in ROLES
-        if (arm := read_arm(name, {s: run_path(study.path, name, s) for s in study.seeds}))
-    }
-    return gather(arms, set_names(list(arms.values())), equal_tokens=None)
+    plan = read_plan(study.path)
+    return gather({name: arm for name in plan.arms if (arm := plan.arm(name))})
 
 
 def test_a_row_pools_all_seeds_of_an_arm_on_a_set(study):

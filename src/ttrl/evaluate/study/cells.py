@@ -6,7 +6,7 @@ from ttrl.evaluate.pooling import Pooled
 from ttrl.evaluate.report.before_after import Whisker
 from ttrl.evaluate.report.comparison import Cell
 from ttrl.evaluate.report.quantities import NOTHING, signed
-from ttrl.evaluate.study.findings import tone_of
+from ttrl.evaluate.study.evidence import tone_of
 
 
 def gain_cell(gain: Pooled | None, *, drawn: bool = True) -> Cell:

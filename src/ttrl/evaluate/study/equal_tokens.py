@@ -1,27 +1,51 @@
-"""How many completions a question the base could vote with, for the tokens that training sampled."""
+"""Voting at equal cost: the base's vote with as many tokens as training sampled."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ttrl.evaluate.report.quantities import mapping, number
-from ttrl.evaluate.report.run_files import read_run
-from ttrl.evaluate.study.layout import run_path
+from ttrl.evaluate.study.arms import Arm, votes_of_base
+from ttrl.evaluate.study.evidence import TRAINED, EqualTokens
+from ttrl.evaluate.study.layout import equal_tokens_path
 
 
-def samples_at_equal_tokens(study: Path, seed: int) -> int | None:
-    """Training tokens / (questions x the base's mean tokens of a completion), rounded up.
+def samples_at_equal_tokens(arm: Arm, *, questions: int) -> int | None:
+    """Training tokens / (questions x the base's mean tokens of a completion), rounded up; of the first seed.
 
-    None if the run has not ended, or nothing in its questions can be marked right or wrong. Only sampled
-    tokens count: the tokens of prompts and the work of updates come on top of what training costs.
+    Only sampled tokens count: the tokens of prompts and the work of updates come on top of what training
+    costs. None if nothing can be marked right or wrong.
+
+    Args:
+        questions: that training asked, whether they are evaluated or not.
     """
-    path = run_path(study, "ttrl", seed)
-    if not (path / "result.json").exists():
+    base = mapping(arm.metrics(TRAINED, "base")[0])
+    length = number(base, "mean_tokens")
+    sampled = sum(number(row, "sample/tokens") or 0.0 for row in arm.runs[0].records)
+    if not length or not questions or not any(key.startswith("maj@") for key in base):
         return None
-    run = read_run(path)
-    base = mapping(mapping(mapping(run.result.get("sets")).get("unlabeled")).get("base"))
-    sampled = sum(number(row, "sample/tokens") or 0.0 for row in run.records)
-    questions, length = number(base, "questions"), number(base, "mean_tokens")
-    if not questions or not length or not any(key.startswith("maj@") for key in base):
+    return max(1, -int(-sampled // (questions * length)))
+
+
+def equal_tokens(
+    study: Path, arm: Arm, *, questions: int, seeds: Sequence[int]
+) -> EqualTokens | None:
+    """The vote that was taken for one of the seeds, or that none was needed."""
+    for seed in seeds:
+        taken = votes_of_base(equal_tokens_path(study, seed))
+        if taken is not None:
+            votes, samples = taken
+            return EqualTokens(samples=samples, votes=votes, seed=seed)
+    samples_paid = samples_at_equal_tokens(arm, questions=questions)
+    if samples_paid is None:
         return None
-    return -int(-sampled // (questions * length))
+    own = max(_votes_taken(arm), default=0)
+    if samples_paid > own:  # the evaluation is missing
+        return None
+    return EqualTokens(samples=samples_paid, votes=None, seed=arm.seeds[0])
+
+
+def _votes_taken(arm: Arm) -> list[int]:
+    base = arm.metrics(TRAINED, "base")[0]
+    return [int(key[4:]) for key in base if key.startswith("maj@") and key[4:].isdigit()]

@@ -19,11 +19,16 @@ from ttrl.evaluate.report.comparison_page import render_comparison
 from ttrl.evaluate.report.estimates import set_title
 from ttrl.evaluate.report.figure import figure_svg
 from ttrl.evaluate.report.page import write_page
-from ttrl.evaluate.report.quantities import mapping, percent, plain
-from ttrl.evaluate.study.arms import Arm, read_arm, set_names, votes_at_equal_tokens
+from ttrl.evaluate.report.quantities import mapping, number, percent, plain, plural
+from ttrl.evaluate.statistics import mean
+from ttrl.evaluate.study.arms import Arm
 from ttrl.evaluate.study.cells import gain_cell
-from ttrl.evaluate.study.findings import TRAINED, Evidence, findings, gather, quote
-from ttrl.evaluate.study.layout import ROLES, TITLES, run_path
+from ttrl.evaluate.study.equal_tokens import equal_tokens
+from ttrl.evaluate.study.evidence import TRAINED, Evidence, gather
+from ttrl.evaluate.study.findings import findings
+from ttrl.evaluate.study.layout import ROLES, TITLES, ArmName
+from ttrl.evaluate.study.plan import read_plan
+from ttrl.evaluate.study.quote import quote
 from ttrl.evaluate.study.tables import ArmOnSet, LevelRow, level_rows, markdown, rows
 
 FIGURE = "figure.svg"
@@ -38,47 +43,49 @@ def write_study_report(study: Path, *, failed: Mapping[str, str] | None = None) 
     Raises:
         CheckpointError: it is no study, no TTRL run of it has ended, or a file cannot be written.
     """
-    settings, before = _settings(study), _read(study / "study.json")
-    failures = dict(mapping(before.get("failed")) if failed is None else failed)
-    arms = {
-        name: arm
-        for name in ROLES
-        if name in settings["arms"]
-        and (arm := read_arm(name, {s: run_path(study, name, s) for s in settings["seeds"]}))
+    plan = read_plan(study)
+    failures = {
+        str(name): str(said)
+        for name, said in (
+            mapping(_read(study / "study.json").get("failed")) if failed is None else failed
+        ).items()
     }
+    arms = {name: arm for name in plan.arms if (arm := plan.arm(name))}
     if "ttrl" not in arms:
         raise CheckpointError(
-            f"{study}: no TTRL run has ended, so there is nothing to report"
-            + ("".join(f"\n{name}: {said}" for name, said in failures.items()) or ".")
-            + f"\nGo on with: ttrl study --resume {study}"
+            f"{study}: no TTRL run has ended, so there is nothing to report. Go on with: "
+            f"ttrl study --resume {study}"
         )
     evidence = gather(
         arms,
-        set_names(list(arms.values())),
-        equal_tokens=votes_at_equal_tokens(study, arms["ttrl"].seeds[0]),
-        failed=list(failures),
+        equal_tokens=equal_tokens(study, arms["ttrl"], questions=plan.questions, seeds=plan.seeds),
+        left_out=[
+            *plan.missing(arms),
+            *(name for name in failures if name not in plan.run_names()),
+        ],
     )
     found, table, levels = findings(evidence), rows(evidence), level_rows(evidence)
+    verdict = quote(evidence)
     result = {
         "format": 1,
-        "quote": quote(evidence),
+        "quote": verdict,
         "findings": [asdict(sentence) for sentence in found],
         "rows": [asdict(row) for row in table],
         "levels": [asdict(row) for row in levels],
-        "seeds": settings["seeds"],
+        "seeds": list(plan.seeds),
         "failed": failures,
-        "told": [quote(evidence), *(f"- {sentence.text}" for sentence in found)],
+        "told": [verdict, *(f"- {sentence.text}" for sentence in found)],
     }
-    drawn = [_drawn(arm, study) for arm in arms.values()]
+    drawn = [_drawn(arm, name, study) for name, arm in arms.items()]
     figure = figure_svg(curve_groups(drawn))
     write_page(study / FIGURE, figure)
-    write_page(study / "results.md", f"{quote(evidence)}\n\n{markdown(table)}")
+    write_page(study / "results.md", f"{verdict}\n\n{markdown(table)}")
     write_page(study / "study.json", json.dumps(result, indent=2, ensure_ascii=False) + "\n")
     html = render_comparison(
         kicker="Test-time reinforcement learning · study",
         title=study.resolve().name,
-        facts=_facts(evidence, settings),
-        quote=quote(evidence),
+        facts=_facts(evidence),
+        quote=verdict,
         findings=found,
         tables=[
             *(_table(evidence, name, table) for name in evidence.sets),
@@ -101,10 +108,10 @@ def _table(evidence: Evidence, name: str, table: list[ArmOnSet]) -> Table:
     if not of_set:
         return _unlabeled(evidence, name, caption)
     n, key = of_set[0].samples, of_set[0].pass_key
-    seeds = f"{of_set[0].seeds} seeds" if of_set[0].seeds > 1 else "one seed"
-    over = "questions and seeds" if of_set[0].seeds > 1 else "questions"
+    over = sorted({row.gain.over for row in of_set}, key=len)
     note = (
-        f"Before → after. {of_set[0].questions:,} questions, {seeds}; 95 % intervals over {over}."
+        f"Before → after. {plural(of_set[0].questions, 'question')}; 95 % intervals over "
+        f"{' or, where an arm has several seeds, over '.join(over)}."
     )
     return Table(
         caption=caption,
@@ -119,7 +126,7 @@ def _table(evidence: Evidence, name: str, table: list[ArmOnSet]) -> Table:
         ),
         rows=tuple(
             (
-                Cell(text=TITLES[row.arm], arm=TITLES[row.arm]),
+                Cell(text=TITLES[row.arm], small=plural(row.seeds, "seed"), arm=TITLES[row.arm]),
                 Cell(text=_from_to(row.before.value, row.after.value)),
                 gain_cell(row.gain),
                 Cell(text=_from_to(row.vote_before.value, row.vote_after.value)),
@@ -135,7 +142,7 @@ def _level_table(levels: list[LevelRow], table: list[ArmOnSet]) -> Table:
     n = table[0].samples
     return Table(
         caption="By level, TTRL",
-        note="Before → after. Intervals as above; few questions of a level make them wide.",
+        note="Before → after. Intervals as above; of very few questions they say nothing.",
         columns=(
             Column(title="questions"),
             Column(title="level"),
@@ -160,17 +167,16 @@ def _level_table(levels: list[LevelRow], table: list[ArmOnSet]) -> Table:
 
 def _unlabeled(evidence: Evidence, name: str, caption: str) -> Table:
     """What can be said without an answer key."""
+    keys = (("majority_ratio", percent), ("no_answer_rate", percent), ("entropy", plain))
     rows = []
-    for key, arm in evidence.arms.items():
-        pairs = [run.result["sets"][name] for run in arm.runs]
-        cells = [Cell(text=TITLES[key], arm=TITLES[key])]
-        for metric, shown in (
-            ("majority_ratio", percent),
-            ("no_answer_rate", percent),
-            ("entropy", plain),
-        ):
+    for arm_name, arm in evidence.arms.items():
+        cells = [Cell(text=TITLES[arm_name], arm=TITLES[arm_name])]
+        if name not in arm.sets():
+            continue
+        for key, shown in keys:
             before, after = (
-                sum(pair[when][metric] for pair in pairs) / len(pairs) for when in ("base", "final")
+                mean([number(metrics, key) or 0.0 for metrics in arm.metrics(name, when)])
+                for when in ("base", "final")
             )
             cells.append(Cell(text=f"{shown(before)} → {shown(after)}"))
         rows.append(tuple(cells))
@@ -178,7 +184,7 @@ def _unlabeled(evidence: Evidence, name: str, caption: str) -> Table:
         caption=caption,
         note="Accuracy needs labels. Agreement is not correctness.",
         columns=tuple(
-            Column(title=t) for t in ("reward", "majority ratio", "no answer", "entropy")
+            Column(title=title) for title in ("reward", "majority ratio", "no answer", "entropy")
         ),
         rows=tuple(rows),
     )
@@ -195,21 +201,21 @@ def _scale(table: Sequence[ArmOnSet | LevelRow]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _facts(evidence: Evidence, settings: Mapping[str, Any]) -> list[tuple[str, str]]:
-    run = evidence.arms["ttrl"].runs[0].result
+def _facts(evidence: Evidence) -> list[tuple[str, str]]:
+    arm = evidence.arms["ttrl"]
+    run = arm.runs[0].result
     return [
         ("model", str(run.get("model"))),
         ("algorithm", str(run.get("algorithm"))),
         ("reward", str(run.get("reward"))),
         ("steps", str(run.get("steps"))),
-        ("seeds", ", ".join(str(seed) for seed in settings["seeds"])),
+        ("seeds", ", ".join(str(seed) for seed in arm.seeds)),
         ("arms", ", ".join(TITLES[name] for name in evidence.arms)),
         ("ttrl", str(run.get("ttrl_version"))),
     ]
 
 
-def _drawn(arm: Arm, study: Path) -> Drawn:
-    name = next(key for key in ROLES if key == arm.name)
+def _drawn(arm: Arm, name: ArmName, study: Path) -> Drawn:
     return Drawn(
         name=TITLES[name],
         role=ROLES[name],
@@ -218,23 +224,8 @@ def _drawn(arm: Arm, study: Path) -> Drawn:
     )
 
 
-def _settings(study: Path) -> dict[str, Any]:
-    manifest = _read(study / "manifest.json")
-    settings = mapping(manifest.get("settings"))
-    arms, seeds = settings.get("arms"), settings.get("seeds")
-    if (
-        manifest.get("command") != "study"
-        or not isinstance(arms, list)
-        or not isinstance(seeds, list)
-    ):
-        raise CheckpointError(
-            f"{study}: its manifest.json is not that of a study. Give the folder of a `ttrl study`."
-        )
-    return {"arms": arms, "seeds": seeds}
-
-
 def _read(path: Path) -> Mapping[str, Any]:
     try:
         return mapping(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}

@@ -10,8 +10,8 @@ from ttrl.evaluate.pooling import Pooled, pooled_mean
 from ttrl.evaluate.report.estimates import Sentence
 from ttrl.evaluate.report.quantities import number, percent
 from ttrl.evaluate.statistics import mean
-from ttrl.evaluate.study.arms import Arm, outcome, read_arm
-from ttrl.evaluate.study.findings import TRAINED, points, tone_of
+from ttrl.evaluate.study.arms import Arm, ahead, common, outcome, read_arm
+from ttrl.evaluate.study.evidence import TRAINED, points, tone_of
 from ttrl.evaluate.study.layout import point_path
 
 HELD_OUT = "heldout"
@@ -56,14 +56,17 @@ def findings(found: Sequence[PointResult]) -> list[Sentence]:
             f"{best.arm.name} ends highest ({percent(first.after.mean())}), {worst.arm.name} lowest"
         )
         text += f" ({percent(second.after.mean())})"
-        if first.ids == second.ids and best.arm.seeds == worst.arm.seeds:
-            apart = pooled_mean(first.after - second.after)
+        apart = ahead(first, second)
+        pair = common(first, second)
+        if apart is not None and pair is not None and pair[0].questions == first.questions:
             text += (
                 f": {points(apart)}. Chosen after the fact, so the first looks better than it is"
             )
+        else:
+            text += "; their questions differ, so they cannot be compared"
         sentences.append(Sentence(text=text + ".", tone="unclear"))
     for row in found:
-        if row.gain is not None and row.gain.high < 0:
+        if row.gain is not None and tone_of(row.gain) == "fell":
             text = f"{row.arm.name} ends below the base: {points(row.gain)}."
             sentences.append(Sentence(text=text, tone="fell"))
     rose = [row for row in found if row.gain is not None and tone_of(row.gain) == "rose"]
@@ -73,8 +76,9 @@ def findings(found: Sequence[PointResult]) -> list[Sentence]:
 
 
 def _result(arm: Arm) -> PointResult:
-    trained, held = outcome(arm, TRAINED), outcome(arm, HELD_OUT)
-    finals = [run.result["sets"][TRAINED]["final"] for run in arm.runs]
+    trained = outcome(arm, TRAINED)
+    held = outcome(arm, HELD_OUT) if HELD_OUT in arm.sets() else None
+    finals = arm.metrics(TRAINED, "final")
 
     def over_seeds(key: str) -> float:
         return mean([number(metrics, key) or 0.0 for metrics in finals])

@@ -17,8 +17,9 @@ from ttrl.evaluate.report.comparison_page import render_comparison
 from ttrl.evaluate.report.estimates import short_span
 from ttrl.evaluate.report.figure import figure_svg
 from ttrl.evaluate.report.page import write_page
-from ttrl.evaluate.report.quantities import NOTHING, percent, plain
+from ttrl.evaluate.report.quantities import NOTHING, mapping, percent, plain
 from ttrl.evaluate.study.cells import gain_cell, gain_text, share_text
+from ttrl.evaluate.study.layout import point_path
 from ttrl.evaluate.study.sweep import PointResult, findings, read_points
 
 FIGURE = "figure.svg"
@@ -34,20 +35,22 @@ COLUMNS = (
 )
 
 
-def write_sweep_report(
-    sweep: Path, names: Sequence[str], seeds: Sequence[int], *, failed: Sequence[str] = ()
-) -> dict[str, Any]:
+def write_sweep_report(sweep: Path) -> dict[str, Any]:
     """Reads the runs that have ended and writes everything anew; returns what sweep.json holds.
 
     Raises:
-        CheckpointError: no run has ended, or a file cannot be written.
+        CheckpointError: it is no sweep, no run has ended, or a file cannot be written.
     """
+    names, seeds = _plan(sweep)
     found = read_points(sweep, names, seeds)
     if not found:
         raise CheckpointError(
             f"{sweep}: no run has ended, so there is nothing to report. See its logs, or go on with: "
             f"ttrl sweep --resume {sweep}"
         )
+    there = {path.name for row in found for path in row.arm.paths}
+    runs = [point_path(sweep, name, seed).name for name in names for seed in seeds]
+    failed = [name for name in runs if name not in there]
     told = findings(found)
     result = {
         "format": 1,
@@ -84,6 +87,24 @@ def write_sweep_report(
     )
     write_page(sweep / "report.html", html)
     return result
+
+
+def _plan(sweep: Path) -> tuple[list[str], list[int]]:
+    """Names of the points and the seeds, as the manifest tells."""
+    try:
+        manifest = mapping(json.loads((sweep / "manifest.json").read_text("utf-8")))
+    except (OSError, ValueError, RecursionError):
+        manifest = {}
+    names, seeds = manifest.get("points"), mapping(manifest.get("settings")).get("seeds")
+    if (
+        manifest.get("command") != "sweep"
+        or not isinstance(names, list)
+        or not isinstance(seeds, list)
+    ):
+        raise CheckpointError(
+            f"{sweep}: its manifest.json is not that of a sweep. Give the folder of a `ttrl sweep`."
+        )
+    return [str(name) for name in names], [int(seed) for seed in seeds]
 
 
 def _table(found: Sequence[PointResult]) -> Table:

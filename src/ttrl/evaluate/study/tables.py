@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ttrl.evaluate.levels import natural_order
+from ttrl.evaluate.metrics import LARGEST_K
 from ttrl.evaluate.pooling import Pooled, pooled_mean
 from ttrl.evaluate.report.estimates import set_title
 from ttrl.evaluate.report.quantities import number
 from ttrl.evaluate.statistics import mean
+from ttrl.evaluate.study.arms import pass_rates
 from ttrl.evaluate.study.cells import gain_text, share_text
-from ttrl.evaluate.study.findings import Evidence
+from ttrl.evaluate.study.evidence import Evidence
 from ttrl.evaluate.study.layout import TITLES, ArmName
 
 
@@ -46,12 +48,13 @@ def rows(evidence: Evidence) -> list[ArmOnSet]:
             outcome = evidence.outcomes.get((arm, name))
             if outcome is None:
                 continue
-            pairs = [run.result["sets"][name] for run in evidence.arms[arm].runs]
-            key = next(key for key in pairs[0]["final"] if key.startswith("pass@"))
-            when = {
-                (which, what): mean([number(pair[which], what) or 0.0 for pair in pairs])
-                for which in ("base", "final")
-                for what in (key, "entropy")
+            k = min(LARGEST_K, outcome.samples)
+            runs = evidence.arms[arm]
+            entropy = {
+                when: mean(
+                    [number(metrics, "entropy") or 0.0 for metrics in runs.metrics(name, when)]
+                )
+                for when in ("base", "final")
             }
             found.append(
                 ArmOnSet(
@@ -65,11 +68,11 @@ def rows(evidence: Evidence) -> list[ArmOnSet]:
                     gain=pooled_mean(outcome.gain),
                     vote_before=pooled_mean(outcome.vote_before.astype(float)),
                     vote_after=pooled_mean(outcome.vote_after.astype(float)),
-                    pass_key=key,
-                    pass_before=when["base", key],
-                    pass_after=when["final", key],
-                    entropy_before=when["base", "entropy"],
-                    entropy_after=when["final", "entropy"],
+                    pass_key=f"pass@{k}",
+                    pass_before=float(pass_rates(outcome.before, outcome.samples, k).mean()),
+                    pass_after=float(pass_rates(outcome.after, outcome.samples, k).mean()),
+                    entropy_before=entropy["base"],
+                    entropy_after=entropy["final"],
                 )
             )
     return found
