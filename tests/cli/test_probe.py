@@ -132,9 +132,51 @@ def test_texts_are_probed_without_shares_of_equal_answers(call, tmp_path, write_
         (("--model", "nope/"), 4, "nope"),
         (("--reward", "answer-key"), 2, "Leave reward out"),
         (("--resume", "x"), 2, "ttrl train"),
+        (("--report-to", "none"), 2, "ttrl train"),
+        (("--base-evaluations", "x"), 2, "ttrl train"),
         (("--probe-vote", "8"), 2, "--probe-votes"),
         (("--stepz", "8"), 2, "--steps"),
     ],
 )
 def test_bad_usage_is_refused(call, refused, options, code, told):
     refused(call("probe", *options), code, told)
+
+
+def test_a_time_in_a_question_is_no_number_to_change(call, tmp_path, write_rows):
+    rows = [{"question": f"A train leaves at {h}:00 from platform 04."} for h in range(6, 12)]
+    file = write_rows(tmp_path / "q.jsonl", *rows)
+    told = call("probe", "--questions", str(file), "--probe-votes", "4", "--json")
+    assert told.code == 0, told.err
+    assert told.json["signals"]["changes"] == 0
+
+
+def test_only_sets_that_are_evaluated_are_in_the_forecast(call, tmp_path, write_rows):
+    rows = [{"question": f"Tom has {n} apples.", "answer": str(n)} for n in range(480)]
+    file = write_rows(tmp_path / "other.jsonl", *rows)
+
+    def seconds(*options: str) -> float:
+        told = call("probe", *SMALL, "--transfer", str(file), *options, "--json")
+        cost = told.json["cost"]
+        return cost["evaluation_seconds"] / cost["training_seconds"]
+
+    # 12 questions in place of more than 480: a fortieth, whatever the speed of the machine
+    assert seconds("--eval-sets", "unlabeled") < seconds() / 5
+
+
+def test_a_single_question_is_no_go_and_no_crash(call, tmp_path, write_rows):
+    file = write_rows(tmp_path / "q.jsonl", {"question": "Tom has 3 apples and buys 4. How many?"})
+    told = call("probe", "--questions", str(file), "--probe-votes", "4", "--json")
+    assert told.code == 0 and told.json["verdict"] != "go", told.err
+
+
+def test_a_learning_rate_of_zero_is_told_to_move_nothing(call):
+    told = call("probe", "--learning-rate", "0", "--json")
+    assert told.code == 0, told.err
+    assert told.json["verdict"] == "go with care"
+    assert "hardly move the policy" in " ".join(told.json["reasons"])
+
+
+def test_votes_without_any_answer_have_no_labels_to_keep(call):
+    told = call("probe", *SMALL, "--max-tokens", "1")
+    assert told.code == 0, told.err
+    assert "None" not in told.out

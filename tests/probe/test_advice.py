@@ -35,9 +35,25 @@ def advice(make_group):
 
 
 def test_a_clear_lead_needs_fewer_votes(advice) -> None:
-    found = advice("1 1 1 1 1 1 1 2", across=0.0)
+    found = advice("1 1 1 1 1 1 1 2", across=0.0, settings={"trained_per_question": 8})
     assert found.settings == {"votes_per_question": 8}
     assert "instead of 64" in found.lines[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "enough"),
+    [
+        ({}, 32),  # 32 are trained on
+        ({"trained_per_question": 40}, None),  # the next offered is the 64 that are set
+        ({"trained_per_question": 8, "votes": "adaptive"}, 16),  # adaptive_first is 16
+        ({"trained_per_question": 8, "votes": "adaptive", "adaptive_first": 33}, None),
+        ({"trained_per_question": 8, "adaptive_first": 33}, 8),  # which fixed votes do not read
+    ],
+)
+def test_no_fewer_votes_are_advised_than_the_config_allows(advice, settings, enough) -> None:
+    found = advice("1 1 1 1 1 1 1 2", across=0.0, settings=settings)
+    assert found.settings == ({} if enough is None else {"votes_per_question": enough})
+    config(max_tokens=20, **(settings | found.settings))  # is accepted
 
 
 def test_a_small_lead_needs_more_votes(advice) -> None:

@@ -71,3 +71,17 @@ def test_copies_have_ids_of_their_own() -> None:
 def test_a_hostile_question_takes_no_time() -> None:
     assert changed("1" * 200_000) == []
     assert len(changed("1 " * 50_000)) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["A train leaves at 9:00.", "at 10:30:15", "agent 007", "platform 04", "00", "mix 3:4"]
+)
+def test_times_ratios_and_numbers_with_a_leading_zero_are_left_alone(text: str) -> None:
+    for seed in range(5):
+        assert changed(text, seed=seed) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_other_numbers_beside_a_time_are_changed(seed: int) -> None:
+    (copy,) = changed("At 9:00 it has 40 seats.", count=3, seed=seed)
+    assert numbers(copy)[:2] == [9, 0] and numbers(copy)[2] != 40

@@ -7,7 +7,7 @@ import pytest
 
 from ttrl.probe.signals import Signals
 from ttrl.probe.trial import Trial, divergence
-from ttrl.probe.verdict import IGNORED, MOVED, judge
+from ttrl.probe.verdict import FEW, IGNORED, MOVED, STILL, judge
 
 
 def test_divergence_of_the_same_policy_is_zero() -> None:
@@ -93,6 +93,9 @@ def test_each_number_is_judged_alone(good, calm, change, name, told) -> None:
     [
         ({"moved": MOVED[0]}, "go with care", "learning rate 0.0002"),
         ({"moved": MOVED[1]}, "do not", "nats per token"),
+        ({"moved": 0.0, "learning_rate": 0.0}, "go with care", "hardly move the policy"),
+        ({"moved": STILL}, "go with care", "hardly move the policy"),
+        ({"moved": 2 * STILL}, "go", "nothing speaks against it"),
         ({"moved": math.inf}, "do not", "inf nats per token"),
         ({"moved": None, "skipped": "no group differs"}, "go with care", "no group differs"),
         ({"moved": None, "skipped": "bad", "broke": True}, "do not", "failed: bad"),
@@ -109,7 +112,21 @@ def test_the_gravest_reason_stands_first_and_decides(good, calm) -> None:
     assert "nats per token" in verdict.reasons[0] and "no answer" in verdict.reasons[1]
 
 
-def test_texts_are_judged_by_abstentions_and_the_trial_only(good, calm) -> None:
+def test_texts_are_judged_by_abstentions_and_the_trial_and_never_a_go(good, calm) -> None:
     texts = replace(good, across=None, halves=None, ignored_numbers=None)
-    assert judge(texts, calm).name == "go"
+    verdict = judge(texts, calm)
+    assert verdict.name == "go with care" and "cannot be held against chance" in verdict.reasons[0]
     assert judge(replace(texts, no_answer=0.9), calm).name == "do not"
+
+
+@pytest.mark.parametrize(("questions", "name"), [(FEW - 1, "go with care"), (FEW, "go")])
+def test_too_few_questions_are_no_evidence(good, calm, questions, name) -> None:
+    verdict = judge(replace(good, questions=questions), calm)
+    assert verdict.name == name
+    assert ("too few to tell" in verdict.reasons[0]) == (name == "go with care")
+
+
+def test_a_single_question_is_told_as_too_few_and_without_chance(good, calm) -> None:
+    verdict = judge(replace(good, questions=1, across=None), calm)
+    assert verdict.name == "go with care"
+    assert "1 question is" in " ".join(verdict.reasons) and len(verdict.reasons) == 2

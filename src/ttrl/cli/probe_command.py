@@ -1,4 +1,4 @@
-"""`ttrl probe`: whether a run is worth starting, for about one percent of its cost."""
+"""`ttrl probe`: whether a run is worth starting, for one to three percent of its cost."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ SUMMARY = (
     "nothing is written. Options are those of ttrl train."
 )
 QUESTIONS, VOTES, FEWEST = 48, 8, 4
-NOT_FOR_PROBE = frozenset({"resume", "dry_run", "out", "checkpoint_every"})
+NOT_FOR_PROBE = frozenset(
+    {"resume", "dry_run", "out", "checkpoint_every", "report_to", "base_evaluations"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +133,7 @@ def _probe(session: Session, *, questions: int, votes: int) -> _Found:
         trial,
         config,
         questions=len(unlabeled),
-        evaluated=sum(len(s.questions[: config.eval_limit]) for s in session.sets),
+        evaluated=sum(len(s.questions[: config.eval_limit]) for s in session.evaluated),
         vote_seconds=draws.vote_seconds,
         probe_seconds=seconds,
         probe_completions=draws.completions + trial.sampled + UPDATES * trial.completions,
@@ -204,9 +206,12 @@ def _trial_line(trial: Trial) -> str:
     if trial.moved is None:
         return f"none: {trial.skipped}"
     assert trial.agreement is not None
+    kept = (
+        "no labels to keep" if trial.labels_kept is None else f"labels kept {trial.labels_kept:.2f}"
+    )
     return (
         f"two updates at learning rate {trial.learning_rate:g}: {trial.moved:.4f} nats per token, agreement "
-        f"{trial.agreement[0]:.3f} -> {trial.agreement[1]:.3f}, labels kept {trial.labels_kept:.2f}, "
+        f"{trial.agreement[0]:.3f} -> {trial.agreement[1]:.3f}, {kept}, "
         f"without an answer {trial.no_answer_after:.2f}"
     )
 

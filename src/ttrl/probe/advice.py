@@ -79,11 +79,17 @@ def _tokens(found: dict[str, tuple[float, str]], s: Signals, config: RunConfig) 
 
 
 def _votes(found: dict[str, tuple[float, str]], votes: Sequence[Voted], config: RunConfig) -> None:
-    """Fewer where fewer are as stable, more where the leads are too small for so many."""
+    """Fewer where fewer are as stable, more where the leads are too small for so many.
+
+    Never fewer than are trained on, or than adaptive votes draw first: the config refuses those.
+    """
     leads = [(v.consensus.counts, len(v.consensus.class_of)) for v in votes if v.consensus.counts]
     if not leads or any(v.consensus.centrality is not None for v in votes):
         return
-    enough = next((m for m in VOTES if _stability(leads, m) >= STABLE), None)
+    fewest = max(
+        config.trained_per_question, config.adaptive_first if config.votes == "adaptive" else 0
+    )
+    enough = next((m for m in VOTES if m >= fewest and _stability(leads, m) >= STABLE), None)
     if enough is None:  # leads that so few votes cannot tell from ties
         return
     if enough < config.votes_per_question:

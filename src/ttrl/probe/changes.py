@@ -15,7 +15,8 @@ from ttrl.types import Question, Task
 
 NUMERIC_TASKS = frozenset({"math", "number"})
 """Whose answers follow from the numbers of the question. Options and labels would change with them."""
-_NUMBER = re.compile(r"(?<![\w.,])\d{1,9}(?![\w]|[.,]\d)", re.ASCII)
+_NUMBER = re.compile(r"(?<![\w.,:])(?!0\d)\d{1,9}(?![\w:]|[.,]\d)", re.ASCII)
+"""No part of a decimal, a time or a ratio, and not 007, which names something."""
 _NEAREST = 5
 
 
@@ -32,7 +33,9 @@ def changed_questions(question: Question, *, task: Task, count: int, seed: int) 
     rng = random.Random(derive_seed(seed, "change", question.id))
     found = []
     for i, place in enumerate(rng.sample(places, min(count, len(places)))):
-        new = rng.choice(_near(place.group()))
+        if not (near := _near(place.group())):
+            continue
+        new = rng.choice(near)
         changed = text[: place.start()] + new + text[place.end() :]
         found.append(replace(question, id=f"{question.id}~{i}", prompt=changed))
     return found

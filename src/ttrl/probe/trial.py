@@ -44,7 +44,7 @@ class Trial:
     agreement: tuple[float, float] | None = None
     """`within` before and after, of as many votes drawn with the same random numbers."""
     labels_kept: float | None = None
-    """Share of questions that elect the same answer before and after."""
+    """Of the function `labels_kept`."""
     no_answer_after: float | None = None
     completions: int = 0
     """Trained on in each update."""
@@ -105,12 +105,22 @@ def run_trial(
         learning_rate=rate,
         moved=divergence(before, after),
         agreement=(within(then), within(now)),
-        labels_kept=mean([float(a.elected == b.elected) for a, b in zip(then, now, strict=True)]),
+        labels_kept=labels_kept(then, now),
         no_answer_after=mean([v.consensus.abstained / len(v.consensus.class_of) for v in now]),
         completions=sum(len(k.rewards) for k in kept),
         sampled=half * len(votes),
         update_seconds=seconds / UPDATES,
     )
+
+
+def labels_kept(before: Sequence[Voted], after: Sequence[Voted]) -> float | None:
+    """Share of questions that elect the same answer before and after.
+
+    Questions that elect none both times say nothing and do not count; None if there are no others.
+    """
+    pairs = [(a.elected, b.elected) for a, b in zip(before, after, strict=True)]
+    same = [float(a == b) for a, b in pairs if a is not None or b is not None]
+    return mean(same) if same else None
 
 
 def divergence(before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]) -> float:

@@ -24,6 +24,10 @@ IGNORED = (0.05, 0.1)
 """Confident answers that stay as they were when a number of the question changes."""
 MOVED = (0.015, 0.03)
 """Nats per token after two updates."""
+STILL = 1e-6
+"""Nats per token up to which the policy stayed where it was; below what any run here moved."""
+FEW = 12
+"""Questions below which no share among them is worth a verdict: at 12, one question is still 8 %."""
 DECIDED = 0.9
 """Share of unanimous questions from which there is little left to learn; a matter of definition."""
 
@@ -73,6 +77,14 @@ def _votes(signals: Signals) -> Found:
             f"questions {signals.across:.1%} (kappa {signals.kappa:.3f}): there is hardly a consensus to "
             "learn from."
         )))  # fmt: skip
+    if signals.kappa is None:
+        found.append(("go with care", (
+            "The agreement of votes cannot be held against chance: that takes two questions or more, and "
+            "answers that are equal and not only similar."
+        )))  # fmt: skip
+    if signals.questions < FEW:
+        asked = "1 question is" if signals.questions == 1 else f"{signals.questions} questions are"
+        found.append(("go with care", f"{asked} too few to tell."))
     return found
 
 
@@ -96,6 +108,11 @@ def _movement(trial: Trial) -> Found:
         return [("do not", f"A trial update at the peak learning rate failed: {trial.skipped}")]
     if trial.moved is None:
         return [("go with care", f"No trial update could be made: {trial.skipped}.")]
+    if trial.moved <= STILL:
+        return [("go with care", (
+            f"Two updates at learning rate {trial.learning_rate:g} move the policy by {trial.moved:.1g} "
+            "nats per token: these settings hardly move the policy."
+        ))]  # fmt: skip
     if level := _level(trial.moved, MOVED):
         return [(level, (
             f"Two updates at learning rate {trial.learning_rate:g} move the policy by {trial.moved:.3f} "
@@ -106,7 +123,7 @@ def _movement(trial: Trial) -> Found:
 
 def _fine(signals: Signals, trial: Trial) -> str:
     told: Sequence[str] = [
-        f"votes agree beyond chance (kappa {signals.kappa:.2f})" if signals.kappa else "",
+        f"votes agree beyond chance (kappa {signals.kappa:.2f})",
         f"{signals.ignored_numbers:.0%} of the changed numbers go unnoticed"
         if signals.ignored_numbers is not None
         else "",

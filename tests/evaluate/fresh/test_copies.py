@@ -94,6 +94,19 @@ def test_worked_solutions_serve_as_programs():
     assert "1 have no program" in str(made.note)
 
 
+def test_worked_solutions_serve_as_programs_where_the_answers_are_those_of_a_file(tmp_path):
+    rows = [
+        {"question": "Kay has 6 bags of 12 nuts. She eats 20.",
+         "answer": "Kay has <<6*12=72>>72 nuts.\n72-20 = <<72-20=52>>52\n#### 52"},
+        {"question": "Max has 8 bags of 15 nuts. He eats 30.",
+         "answer": "<<8*15=120>>120\n120-30 = <<120-30=90>>90\n#### 90"},
+    ]  # fmt: skip
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"id": 0, "answer": "52"}\n{"id": 1, "answer": "90"}\n', "utf-8")
+    made = copied(table_of(*rows), answers=str(file))
+    assert [q.id for q in made.questions] == ["0-perturbed", "1-perturbed"]
+
+
 def test_a_file_without_programs_or_answers_is_refused_and_told_what_is_missing():
     rows = [{"question": row["question"], "answer": row["answer"]} for row in GOOD]
     with pytest.raises(ConfigError, match=r"equation, formula.*--equation-column"):

@@ -68,6 +68,29 @@ def test_a_number_that_a_word_of_the_text_could_mean_too_is_a_doubt():
     assert doubt("2 cups, doubled, of 9 each", "<<9*2=18>>") == AMBIGUOUS
 
 
+def test_numbers_in_the_order_of_the_text_are_held_against_its_words_too():
+    text = "Ann has 2 dogs and 5 cats. Bob has twice as many cats as she."
+    assert doubt(text, "2*5") == AMBIGUOUS
+    assert doubt("7 shelves and 5 rows, dusted for a week. How often?", "7*5") == AMBIGUOUS
+    assert sources("Ann has 2 dogs, 5 cats and 3 days off.", "2 + 5 + 3", told=True) == [
+        "2",
+        "5",
+        "3",
+    ]
+
+
+@pytest.mark.parametrize("word", ["legs", "leg", "wheels", "Wheel", "feet", "foot"])
+@pytest.mark.parametrize("number", [2, 3, 4, 6, 8])
+def test_a_number_that_could_be_legs_or_wheels_is_a_doubt(word, number):
+    assert doubt(f"{number} cows and 15 {word}", f"{number}*15") == AMBIGUOUS
+    text = f"16 hens, {16 - number} gone; how many {word} on 9 cows?"
+    assert doubt(text, f"<<16-{16 - number}={number}>> <<9*{number}={9 * number}>>") == AMBIGUOUS
+
+
+def test_legs_and_wheels_give_no_constants():
+    assert doubt("How many legs have 15 cows?", "15*4") == UNEXPLAINED
+
+
 def test_a_result_that_a_word_could_mean_too_is_a_doubt():
     assert doubt("9 pens less 5, for 6 months", "<<9-5=4>> <<4*6=24>>") == AMBIGUOUS
 

@@ -66,7 +66,7 @@ def originals_of_table(
             f"equation_column={column}: {table.name} has no such column, got the columns "
             f"{', '.join(table.columns)}. Name one of them, or leave equation_column out."
         )
-    worked = find_column(table.columns, (answer_column,) if answer_column else ANSWER_COLUMNS)
+    worked = find_column(table.columns, (answer_column or "", *ANSWER_COLUMNS))
     if column is None and _is_annotated(table, worked):
         column = worked
     if column is None:

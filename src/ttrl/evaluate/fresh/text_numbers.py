@@ -96,6 +96,8 @@ _WORDS: dict[str, tuple[Fraction, ...]] = {
     for word in words.split()
 }
 _WORD = re.compile(r"[A-Za-z]+")
+_LIMBS = frozenset({"leg", "legs", "wheel", "wheels", "foot", "feet"})
+_COUNTS_OF_LIMBS = frozenset(map(_F, (2, 3, 4, 6, 8)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +161,12 @@ def values_of_words(text: str) -> frozenset[Fraction]:
     if "%" in text or "$" in text:
         values |= {Fraction(100), Fraction(1, 100)}
     return frozenset(values)
+
+
+def values_of_limbs(text: str) -> frozenset[Fraction]:
+    """How many legs, wheels or feet each of the things named may have, if the text counts any."""
+    words = {word.casefold() for word in _WORD.findall(text[:LONGEST_TEXT])}
+    return frozenset() if words.isdisjoint(_LIMBS) else _COUNTS_OF_LIMBS
 
 
 def _looks_like_a_year(spelling: str, before: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ttrl.evaluate.fresh.program import NotAProgram, Program, compute, leaves_of
-from ttrl.evaluate.fresh.text_numbers import TextNumber, values_of_words
+from ttrl.evaluate.fresh.text_numbers import TextNumber, values_of_limbs, values_of_words
 
 SMALL = 10
 """Up to here a number may be a count of things that the text names without a number: three people, say."""
@@ -79,16 +79,17 @@ def tie(
 ) -> TiedProgram:
     """Ties the leaves of a program to the numbers of the text.
 
-    If the text has the numbers of the program and no others, in its order and no two alike, they are
-    those. Else each leaf is the result of an earlier step, or the one number of the text that has its
-    value, or a constant that a word of the text explains (twice: 2), or 1. More than one of these is a doubt,
-    and so is a small number of the text that is used twice: Kay's 3 nuts, shared by 3 people.
+    Each leaf is the result of an earlier step, or the one number of the text that has its value, or a
+    constant that a word of the text explains (twice: 2), or 1. More than one of these is a doubt, and so
+    are a small number of the text that is used twice (Kay's 3 nuts, shared by 3 people), and one that
+    could be the legs of an animal whose legs are counted.
 
     A worked solution must use every free number of the text, since its annotations may leave out what was
     worked out in the head. An equation need not: there, numbers beside the point are usual.
 
     Args:
-        told: the program is known to tell its numbers in the order of the text, alike or not.
+        told: the program is known to tell its numbers in the order of the text, alike or not. Where they
+            are all of its numbers, they are those whatever the words say.
 
     Raises:
         Doubt: one number could be two things, or nothing, or none can be changed.
@@ -98,7 +99,7 @@ def tie(
     values = [leaf.value for leaf in leaves]
     sources: tuple[Source, ...]
     in_order = values == [number.value for number in numbers]
-    if in_order and len(program.steps) == 1 and (told or len(set(values)) == len(values)):
+    if told and in_order and len(program.steps) == 1:
         sources = tuple(number if number.free else number.value for number in numbers)
     else:
         sources = _one_by_one(program, text, numbers, results)
@@ -131,6 +132,7 @@ def _one_by_one(
     in_text = Counter(number.value for number in numbers)
     by_value = {number.value: number for number in numbers}
     explained = values_of_words(text)
+    in_doubt = explained | values_of_limbs(text)
     sources: list[Source] = []
     for index, step in enumerate(program.steps):
         earlier = Counter(results[:index])
@@ -139,11 +141,11 @@ def _one_by_one(
             if in_text[value] + earlier[value] > 1:
                 raise Doubt(AMBIGUOUS)
             if earlier[value]:
-                if value in explained:  # 2 * 2 = 4, then 4 weeks: the result, or the word?
+                if value in in_doubt:  # 2 * 2 = 4, then 4 weeks: the result, or the word?
                     raise Doubt(AMBIGUOUS)
                 sources.append(results.index(value))
             elif in_text[value] and by_value[value].free:
-                if value in explained:
+                if value in in_doubt:
                     raise Doubt(AMBIGUOUS)
                 sources.append(by_value[value])
             elif in_text[value] or value in explained or value == 1:
