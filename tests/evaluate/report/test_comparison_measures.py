@@ -167,7 +167,7 @@ def test_runs_without_a_counterpart_do_not_count_in_a_difference_and_this_is_sai
     assert first is not None and second is not None
     paired = difference(first, second)
     assert paired is not None and paired.value == 1 / 8
-    assert paired.over == "questions" and paired.chosen == "the 1 run of seed 1"
+    assert paired.over == "questions" and paired.chosen == "the runs of seed 1"
 
 
 def seeded(lows: Mapping[int, int], *, name: str) -> Arm:
@@ -178,8 +178,8 @@ def seeded(lows: Mapping[int, int], *, name: str) -> Arm:
 
 def test_groups_of_other_seeds_are_not_judged_by_the_seeds_that_they_share():
     for lows, chosen in (
-        ({0: 5}, "the 1 run of seed 0"),
-        ({0: 5, 1: 5, 7: 5}, "the 2 runs of seeds 0 and 1"),
+        ({0: 5}, "the runs of seed 0"),
+        ({0: 5, 1: 5, 7: 5}, "the runs of seeds 0 and 1"),
         ({8: 5, 9: 5}, "the first 2 runs of each"),
     ):
         arms = [seeded({0: 2, 1: 2, 2: 2}, name="three"), seeded(lows, name="other")]

@@ -125,8 +125,8 @@ def difference(first: Measure, second: Measure) -> Difference | None:
     pooled = pooled_mean([[b[key] - a[key] for key in keys] for a, b in pairs])
     chosen = ""
     if not len(pairs) == len(first.runs) == len(second.runs):
-        runs = plural(len(pairs), "run")
-        chosen = f"the {runs} of {_seeds(shared)}" if shared else f"the first {runs} of each"
+        first_ones = f"the first {plural(len(pairs), 'run')} of each"
+        chosen = f"the runs of {_seeds(shared)}" if shared else first_ones
     return Difference(
         value=pooled.value,
         interval=(pooled.low, pooled.high) if len(keys) >= FEWEST_QUESTIONS else None,
