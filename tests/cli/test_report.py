@@ -47,13 +47,16 @@ def test_one_run_may_be_reported_elsewhere(call: Call, runs: Path):
     (runs / "run-0" / "report.html").unlink()
     assert call("report", runs / "run-0", "--out", "elsewhere.html").code == 0
     assert Path("elsewhere.html").is_file() and not (runs / "run-0" / "report.html").exists()
+    assert "beside this file" not in Path("elsewhere.html").read_text("utf-8")
+    assert call("report", runs / "run-0").code == 0
+    assert "figure.svg beside this file" in (runs / "run-0" / "report.html").read_text("utf-8")
 
 
 def test_several_runs_are_compared_in_the_current_folder(call: Call, runs: Path):
     done = call("report", runs / "run-0", runs / "run-1")
     assert done.code == 0 and done.out == "report      comparison.html\n"
     html = Path("comparison.html").read_text("utf-8")
-    assert "run (2 runs)" in html and "over questions and seeds" in html
+    assert "run (2 runs)" in html and "over seeds where a row has several runs" in html
     assert 'href="runs/run-0/report.html"' in html
     assert call("report", runs / "run-0", runs / "run-1").code == 0  # a page of ours is replaced
 
@@ -121,18 +124,49 @@ def test_a_run_of_an_older_version_is_reported_too(call: Call, runs: Path):
     assert "divide_by_std" in html and "cannot be paired" in html
 
 
-def test_a_study_has_its_own_page_made_again(
-    call: Call, runs: Path, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("kind", "module", "writer"),
+    [
+        ("study", "ttrl.evaluate.study.page", "write_study_report"),
+        ("sweep", "ttrl.evaluate.study.sweep_page", "write_sweep_report"),
+    ],
+)
+def test_a_study_and_a_sweep_have_their_own_pages_made_again_ended_or_not(
+    call: Call,
+    runs: Path,
+    refused: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    module: str,
+    writer: str,
 ):
     made: list[Path] = []
-    module = types.ModuleType("ttrl.evaluate.study.page")
-    module.write_study_report = made.append  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "ttrl.evaluate.study.page", module)
-    (runs / "study.json").write_text("{}")
+    stand_in = types.ModuleType(module)
+    setattr(stand_in, writer, made.append)
+    monkeypatch.setitem(sys.modules, module, stand_in)
+    (runs / "manifest.json").write_text(json.dumps({"command": kind}))
     done = call("report", runs)
     assert done.code == 0 and made == [runs] and done.out == "report      runs/report.html\n"
-    refused(call("report", runs, runs / "run-0"), 2, "is a study", "ttrl report runs")
-    refused(call("report", runs, "--out", "x.html"), 2, "study", "--out")
+    refused(call("report", runs, runs / "run-0"), 2, f"is a {kind}", "ttrl report runs")
+    refused(call("report", runs, "--out", "x.html"), 2, kind, "--out")
+
+
+@pytest.mark.parametrize("kind", ["study", "sweep"])
+def test_a_run_of_a_study_that_has_not_ended_goes_on_with_the_study(
+    call: Call, runs: Path, refused: Callable[..., str], kind: str
+):
+    whole = Path("whole")
+    shutil.copytree(runs, whole / "runs")
+    (whole / "manifest.json").write_text(json.dumps({"command": kind}))
+    (whole / "runs" / "run-0" / "result.json").unlink()
+    told = f"ttrl {kind} --resume whole"
+    refused(call("report", whole / "runs" / "run-0"), 4, "has not ended", told)
+
+
+@pytest.mark.parametrize("manifest", ["[]", "{", "[" * 5000, '{"command": ["study"]}'])
+def test_a_manifest_that_names_no_command_is_that_of_a_run(call: Call, runs: Path, manifest: str):
+    (runs / "run-0" / "manifest.json").write_text(manifest)
+    assert call("report", runs / "run-0").code == 0
 
 
 def test_no_run_is_bad_usage(call: Call, refused: Callable[..., str]):

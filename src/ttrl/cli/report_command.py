@@ -12,8 +12,8 @@ from ttrl.cli.options import make_parser, parse
 from ttrl.errors import EXIT_DONE, CheckpointError, ConfigError
 
 SUMMARY = (
-    "Write the report of a run or a study once more from its files; or, of several runs, one page "
-    "that compares them. Nothing is trained or sampled."
+    "Write the report of a run, a study or a sweep once more from its files; or, of several runs, one "
+    "page that compares them. Nothing is trained or sampled."
 )
 COMPARISON = "comparison.html"
 
@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         "groups are compared question by question where their questions are the same."
     )
     parser.add_argument(
-        "runs", metavar="RUN", nargs="+", help="folder of a `ttrl train`, or of one study"
+        "runs", metavar="RUN", nargs="+", help="folder of a `ttrl train`, or of one study or sweep"
     )
     parser.add_argument(
         "--out",
@@ -60,14 +60,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _alone(path: Path, out: Path | None) -> Path:
-    if _is_study(path):
+    if (kind := _many_runs(path)) is not None:
         if out is not None:
             raise ConfigError(
-                f"--out: the report of the study {path} stands in its folder. Leave it out."
+                f"--out: the report of the {kind} {path} stands in its folder. Leave it out."
             )
-        from ttrl.evaluate.study.page import write_study_report
+        if kind == "study":
+            from ttrl.evaluate.study.page import write_study_report
 
-        write_study_report(path)
+            write_study_report(path)
+        else:
+            from ttrl.evaluate.study.sweep_page import write_sweep_report
+
+            write_sweep_report(path)
         return path / "report.html"
     from ttrl.evaluate.report.build import render_report, write_report
     from ttrl.evaluate.report.comparison_report import refuse_other_files
@@ -79,7 +84,7 @@ def _alone(path: Path, out: Path | None) -> Path:
     if out is None:
         return write_report(path)
     refuse_other_files(out)
-    return write_page(out, render_report(path))
+    return write_page(out, render_report(path, beside_figure=False))
 
 
 def _together(paths: Sequence[Path], out: Path) -> tuple[Path, list[str]]:
@@ -88,15 +93,15 @@ def _together(paths: Sequence[Path], out: Path) -> tuple[Path, list[str]]:
     by_place = {path.resolve(): path for path in reversed(paths)}
     runs = [path for path in dict.fromkeys(paths) if by_place[path.resolve()] is path]
     for path in runs:
-        if _is_study(path):
-            raise ConfigError(f"{path} is a study and has a page of its own: ttrl report {path}")
+        if (kind := _many_runs(path)) is not None:
+            raise ConfigError(f"{path} is a {kind} and has a page of its own: ttrl report {path}")
         _require_run(path)
     left_out = [_not_ended(path) for path in runs if not _has_ended(path)]
     ended = [path for path in runs if _has_ended(path)]
     if not ended:
         raise CheckpointError(
             f"none of these {len(runs)} runs has ended: {', '.join(map(str, runs))}. Go on with one: "
-            f"ttrl train --resume {runs[0]}"
+            f"{_resumption(runs[0])}"
         )
     return write_comparison_report(ended, out, notes=left_out), left_out
 
@@ -115,17 +120,28 @@ def _require_run(path: Path) -> None:
 
 
 def _not_ended(path: Path) -> str:
-    return (
-        f"{path}: the run has not ended (no result.json). Go on with it: ttrl train --resume {path}"
-    )
+    return f"{path}: the run has not ended (no result.json). Go on with it: {_resumption(path)}"
+
+
+def _resumption(path: Path) -> str:
+    """The command that goes on with a run: that of the study or sweep it is a part of, if it is one."""
+    whole = path.parent.parent
+    kind = _many_runs(whole) if path.parent.name == "runs" else None
+    return f"ttrl train --resume {path}" if kind is None else f"ttrl {kind} --resume {whole}"
 
 
 def _has_ended(path: Path) -> bool:
     return _is_file(path / "result.json")
 
 
-def _is_study(path: Path) -> bool:
-    return _is_file(path / "study.json")
+def _many_runs(path: Path) -> str | None:
+    """'study' or 'sweep' if the folder is one, ended or not; else None."""
+    try:
+        manifest = json.loads((path / "manifest.json").read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    command = manifest.get("command") if isinstance(manifest, dict) else None
+    return command if command in ("study", "sweep") else None
 
 
 def _is_file(path: Path) -> bool:

@@ -6,6 +6,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from html import unescape
 from html.parser import HTMLParser
@@ -17,14 +18,22 @@ from markupsafe import Markup
 
 from ttrl.errors import CheckpointError
 from ttrl.evaluate.report.before_after import Whisker
+from ttrl.evaluate.report.build import render_report
 from ttrl.evaluate.report.comparison import Arm, Cell, Column, Fold, Table, inks, scalar
 from ttrl.evaluate.report.comparison_curves import MAX_POINTS, curves
-from ttrl.evaluate.report.comparison_fates import fate_counts, fate_of, question_fates
+from ttrl.evaluate.report.comparison_fates import MAX_QUESTIONS, question_fates
+from ttrl.evaluate.report.comparison_groups import arms_of
 from ttrl.evaluate.report.comparison_page import render_comparison
 from ttrl.evaluate.report.comparison_report import render_runs, write_comparison_report
-from ttrl.evaluate.report.run_files import read_run
+from ttrl.evaluate.report.records import fate_of
+from ttrl.evaluate.report.run_files import RunFiles, read_run
+from ttrl.evaluate.report.settings import settings_of
 
 HOSTILE = "</script><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>"
+EMPTY = RunFiles(
+    result={}, config="", manifest="", records=(), visits=(), broken_lines={}, evaluations={},
+    unreadable=(),
+)  # fmt: skip
 VOID = {"meta", "link", "input", "br", "img", "hr"}
 
 
@@ -336,10 +345,103 @@ def test_fates_stand_in_the_order_of_the_runs_and_are_counted(run: Run):
         ("c", (None, "never")),
     ]
     assert found.questions[1].before == 1.0 and found.questions[1].after == (0.25 + 1.0) / 2
-    assert [counts for _, counts in fate_counts(found)] == [
+    assert found.counts == (
         {"gained": 1, "kept": 0, "lost": 1, "never": 0},
         {"gained": 0, "kept": 1, "lost": 0, "never": 1},
+    )
+
+
+def test_of_very_many_questions_all_are_counted_and_gained_and_lost_ones_are_kept(run: Run):
+    most = MAX_QUESTIONS
+    base = [question(f"q{i}", 2) for i in range(most + 3)] + [question("loser", 8)]
+    final = [question(f"q{i}", 8 if i > most else 2) for i in range(most + 3)]
+    found = question_fates(
+        [arm(run("one", base=base, final=[*final, question("loser", 2)]))], "unlabeled"
+    )
+    assert found is not None and found.left_out == 4
+    assert found.counts == ({"gained": 2, "kept": 0, "lost": 1, "never": most + 1},)
+    ids = [each.id for each in found.questions]
+    assert len(ids) == most and ids[:2] == ["q0", "q1"]  # in the order of the file
+    assert ids[-3:] == [f"q{most + 1}", f"q{most + 2}", "loser"]
+
+
+def nested(depth: int) -> Any:
+    value: Any = "x"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "a: {1: x, b: y}\n",
+        "a: &a [*a]\n",
+        "a: " + "[" * 700 + "]" * 700,
+        "a: !!timestamp nonsense\n",
+        "a: " + "1:" * 400 + "1.0\n",
+        "a: 0x" + "f" * 5000,
+        "? [1]\n: 2\n",
+        "a: .nan\nb: 2001-01-01\n",
+    ],
+)
+def test_a_config_of_any_shape_does_not_stop_the_page(run: Run, config: str):
+    page_of(run("one", config=config), run("two"))
+
+
+def test_a_config_whose_aliases_grow_is_refused_at_once():
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
+    assert settings_of(replace(EMPTY, config="\n".join(lines))) == {}
+    assert settings_of(replace(EMPTY, config="a: 1\nb: [yes, 0.5]\n")) == {"a": 1, "b": [True, 0.5]}
+
+
+def test_configs_that_cannot_be_read_are_no_group(run: Run):
+    folders = [run("one", config="a: *x"), run("two", config="a: *y")]
+    assert len(arms_of([(folder, read_run(folder), "") for folder in folders])) == 2
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [["answer-key"], {"a": 1}, nested(40), nested(700), 1e308, -1e308, 10**400, "x" * 9999, True],
+    ids=["list", "mapping", "deep", "deeper", "huge", "-huge", "integer", "text", "truth"],
+)
+def test_a_result_of_any_shape_stops_neither_page(run: Run, odd: Any):
+    keys = (
+        "name", "reward", "stopped", "steps", "seed", "model", "algorithm", "sampled_tokens",
+        "wall_seconds", "energy_joules", "ttrl_version",
+    )  # fmt: skip
+    base = question("a", 2, counts=[odd, 1], abstained=odd) | {"id": odd, "level": odd}
+    sets = {"unlabeled": {"base": metrics(0.5) | {"avg@" + "9" * 5000: 1, "labeled": odd}}}
+    folders = [
+        run("one", **dict.fromkeys(keys, odd)),
+        run("two", base=[base], final=[base | {"correct": odd}], sets=sets),
+        run("three", lines=[step_record(1) | dict.fromkeys(("step", "sample/entropy"), odd)]),
     ]
+    (folders[1] / "manifest.json").write_text(json.dumps({"inputs": {"a": odd}, "versions": odd}))
+    kept = [folder for folder in folders if is_whole(folder)]
+    assert folders[2] in kept
+    page_of(*kept)
+    for folder in kept:
+        render_report(folder)
+
+
+def is_whole(folder: Path) -> bool:
+    """A result.json that is no result is told as such."""
+    try:
+        read_run(folder)
+    except CheckpointError:
+        return False
+    return True
+
+
+def test_sums_of_huge_numbers_do_not_overflow(run: Run):
+    huge = {"sampled_tokens": 1e308, "wall_seconds": 1e308}
+    page_of(*(run(f"r{seed}", config=f"seed: {seed}\n", seed=seed, **huge) for seed in range(3)))
+
+
+def test_a_value_that_is_nested_very_deep_is_told_in_one_line():
+    assert scalar(nested(700)) == "(several)" and scalar([["a"], "b"]) == "(several), b"
 
 
 def test_settings_that_differ_are_shown_and_others_are_not(run: Run):

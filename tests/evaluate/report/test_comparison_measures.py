@@ -17,10 +17,11 @@ from scipy import stats
 from ttrl.evaluate.report.comparison import Arm
 from ttrl.evaluate.report.comparison_findings import findings, quote
 from ttrl.evaluate.report.comparison_groups import arms_of
-from ttrl.evaluate.report.comparison_measures import difference, direction_of, measure
+from ttrl.evaluate.report.comparison_measures import difference, measure
 from ttrl.evaluate.report.comparison_pairs import differences, measured_sets
 from ttrl.evaluate.report.comparison_report import comparability
 from ttrl.evaluate.report.comparison_tables import tables
+from ttrl.evaluate.report.estimates import direction_of
 from ttrl.evaluate.report.quantities import NO_BREAK_SPACE
 from ttrl.evaluate.report.run_files import RunFiles, read_run
 
@@ -93,9 +94,15 @@ def plain(text: str) -> str:
     return text.replace(NO_BREAK_SPACE, " ")
 
 
+def many(marks: Mapping[str, int], *, copies: int = 5) -> dict[str, int]:
+    """The same means with more questions."""
+    return {f"{id}{copy}": mark for copy in range(copies) for id, mark in marks.items()}
+
+
 def test_one_run_is_measured_by_its_questions():
-    found = measure(arm(run_files({"x": 2, "y": 4}, {"x": 6, "y": 8})), "unlabeled")
-    assert found is not None and found.metric == "avg@8" and found.questions == 2
+    before = many({"x": 2, "y": 4})
+    found = measure(arm(run_files(before, many({"x": 6, "y": 8}))), "unlabeled")
+    assert found is not None and found.metric == "avg@8" and found.questions == 10
     assert found.before is not None and found.before.value == (2 / 8 + 4 / 8) / 2
     assert found.after is not None and found.after.value == (6 / 8 + 8 / 8) / 2
     assert found.change is not None
@@ -139,18 +146,17 @@ def test_without_records_of_questions_the_recorded_interval_of_one_run_is_told_a
 
 
 def test_a_difference_is_paired_by_question_and_by_seed():
+    early = [many(marks) for marks in ({"x": 2, "y": 4}, {"x": 0, "y": 2})]
+    late = many({"y": 5, "x": 3})
     first = measure(
-        arm(run_files({}, {"x": 2, "y": 4}, seed=1), run_files({}, {"x": 0, "y": 2}, seed=2)),
-        "unlabeled",
+        arm(run_files({}, early[0], seed=1), run_files({}, early[1], seed=2)), "unlabeled"
     )
-    second = measure(
-        arm(run_files({}, {"y": 5, "x": 3}, seed=2), run_files({}, {"y": 5, "x": 3}, seed=1)),
-        "unlabeled",
-    )
+    second = measure(arm(run_files({}, late, seed=2), run_files({}, late, seed=1)), "unlabeled")
     assert first is not None and second is not None
     paired = difference(first, second)
-    assert paired is not None and paired[1] == "questions and seeds" and paired[0].questions == 2
-    assert paired[0].value == pytest.approx(((3 - 2) + (5 - 4) + (3 - 0) + (5 - 2)) / 4 / 8)
+    assert paired is not None and paired.over == "questions and seeds" and not paired.chosen
+    assert paired.value == pytest.approx(((3 - 2) + (5 - 4) + (3 - 0) + (5 - 2)) / 4 / 8)
+    assert paired.interval is not None and paired.interval[0] < paired.value < paired.interval[1]
 
 
 def test_runs_without_a_counterpart_do_not_count_in_a_difference_and_this_is_said():
@@ -160,8 +166,70 @@ def test_runs_without_a_counterpart_do_not_count_in_a_difference_and_this_is_sai
     second = measure(arm(run_files({}, {"x": 3}, seed=1)), "unlabeled")
     assert first is not None and second is not None
     paired = difference(first, second)
-    assert paired is not None and paired[0].value == 1 / 8
-    assert paired[1] == "questions, of one seed alone"
+    assert paired is not None and paired.value == 1 / 8
+    assert paired.over == "questions" and paired.chosen == "the runs of seed 1"
+
+
+def seeded(lows: Mapping[int, int], *, name: str) -> Arm:
+    """A group of runs that end on `spread(low)`, by seed."""
+    runs = [run_files(spread(1), spread(low), seed=seed) for seed, low in lows.items()]
+    return arm(*runs, name=name)
+
+
+def test_groups_of_other_seeds_are_not_judged_by_the_seeds_that_they_share():
+    for lows, chosen in (
+        ({0: 5}, "the runs of seed 0"),
+        ({0: 5, 1: 5, 7: 5}, "the runs of seeds 0 and 1"),
+        ({8: 5, 9: 5}, "the first 2 runs of each"),
+    ):
+        arms = [seeded({0: 2, 1: 2, 2: 2}, name="three"), seeded(lows, name="other")]
+        sets = measured_sets(arms)
+        (pair,) = differences(sets["unlabeled"])
+        assert pair.chosen == chosen and pair.tone == "unclear" and not pair.is_judged
+        assert pair.value == pytest.approx(3 / 8)
+        (said,) = [each for each in findings(sets) if "do not have the same seeds" in each.text]
+        assert said.tone == "unclear" and f"Of {chosen} alone" in said.text
+        assert "other ends 37.5 points above three" in plain(said.text)
+        assert "The difference between them is not judged" in quote(arms, sets)
+        cell = tables(sets)[1].rows[0]
+        assert cell[1].tone == "unclear" and cell[2].small == f"{chosen} alone"
+
+
+def test_a_difference_that_is_not_judged_does_not_count_as_clear():
+    three, four = ({0: low, 1: low, 2: low} for low in (2, 4))
+    arms = [seeded(three, name="a"), seeded(four, name="b"), seeded({0: 6}, name="c")]
+    assert "1 of 3 differences after training is clear; 2 cannot be judged." in quote(
+        arms, measured_sets(arms)
+    )
+
+
+def test_few_questions_support_no_interval_and_no_claim():
+    arms = [
+        arm(run_files(spread(1, questions=9), spread(low, questions=9)), name=name)
+        for name, low in (("low", 2), ("high", 5))
+    ]
+    sets = measured_sets(arms)
+    for _, each in sets["unlabeled"]:
+        for found in (each.before, each.after, each.change):
+            assert found is not None and found.interval is None
+    (pair,) = differences(sets["unlabeled"])
+    assert pair.interval is None and pair.tone == "unclear"
+    assert [each.tone for each in findings(sets)] == ["unclear", "unclear"]
+    assert "fewer than 10 questions support no interval" in findings(sets)[0].text
+    said = quote(arms, sets)
+    assert "Brackets" not in said and "Fewer than 10 questions support no interval." in said
+    assert said.endswith("is not judged: fewer than 10 questions support no interval.")
+    first, second = tables(sets)
+    assert "fewer than 10 questions" in first.note and second.rows[0][1].small == "no interval"
+    assert {cell.tone for table in (first, second) for row in table.rows for cell in row} == {None}
+
+
+def test_brackets_of_one_run_and_of_several_are_told_apart():
+    arms = [seeded({0: 2, 1: 3}, name="two"), seeded({0: 5}, name="one")]
+    assert "over questions, and over seeds where a group has several runs." in quote(
+        arms, measured_sets(arms)
+    )
+    assert "intervals over questions and seeds." in quote(arms[:1], measured_sets(arms[:1]))
 
 
 def test_an_interval_of_shares_ends_at_0_and_1():

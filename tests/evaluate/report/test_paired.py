@@ -111,4 +111,23 @@ def test_a_set_without_losses_is_told_and_one_without_labels_is_not():
     found = evaluations(unlabeled=([1] * 10, [4] * 10))
     found |= {("heldout", when): {"questions": [{"id": "a"}]} for when in ("base", "final")}
     (sentence,) = losses(found)
-    assert sentence.text.startswith("Nothing got worse on the unlabeled questions")
+    assert sentence.text.startswith("No vote was lost on the unlabeled questions: none that was")
+    assert sentence.text.endswith("and pass@k did not clearly fall.")
+
+
+def test_single_completions_that_clearly_fell_are_a_loss_though_every_vote_is_kept():
+    (sentence,) = losses(evaluations(unlabeled=([4] * 10, [3] * 10)))
+    text = sentence.text.replace("\N{NO-BREAK SPACE}", " ")
+    assert text.startswith(
+        "What got worse on the unlabeled questions: avg@4 fell, \N{MINUS SIGN}25.0"
+    )
+    assert sentence.tone == "fell"
+
+
+def test_of_few_questions_nothing_is_said_of_pass_at_k():
+    found = evaluations(unlabeled=([4] * 9, [3] * 9), heldout=([3] * 10, [4] * 10))
+    enough, few = losses(found)
+    assert "No vote was lost on the held-out questions" in enough.text and "pass@k" in enough.text
+    assert few.text.endswith(
+        "on the unlabeled questions: none that was right before is wrong after."
+    )

@@ -221,6 +221,30 @@ def test_a_paired_interval_that_holds_0_is_no_clear_change():
     assert sentence.tone == "unclear" and "0.0 points (95 % interval" in text(sentence)
 
 
+def against_votes(before: list[int], after: list[int]) -> tuple[str, str]:
+    sentence = voting_sentence(
+        voted(0.617, 0.5, 0.7), measured(0.9, 0.8, 1.0), paired(before, after)
+    )
+    assert sentence is not None
+    return text(sentence), sentence.tone
+
+
+def test_one_completion_is_judged_against_the_vote_by_the_paired_difference():
+    """Of 4: votes of 3 are right, of 1 wrong, so the differences are 1 - 1 and 0.5 - 0."""
+    said, tone = against_votes([3, 1] * 10, [4, 2] * 10)
+    assert tone == "rose"
+    assert "(avg@4, 75.0 %) is above what the base model reached by voting (maj@4, 50.0 %)" in said
+    assert ": +25.0 points (95 % interval " in said
+    assert against_votes([3] * 12, [2] * 12)[1] == "fell"  # 0.5 - 1
+    said, tone = against_votes([3, 1] * 10, [2, 2] * 10)  # - 0.5 and + 0.5
+    assert tone == "unclear" and "is not clearly apart from what the base" in said
+
+
+def test_few_questions_support_no_claim_against_the_vote():
+    said, tone = against_votes([1] * 9, [4] * 9)
+    assert tone == "unclear" and said.endswith("; fewer than 10 questions support no claim.")
+
+
 def test_a_few_questions_or_another_k_have_no_paired_interval():
     base, final = measured(0.25, 0.2, 0.3, k=4), measured(0.5, 0.4, 0.6, k=4)
     few = paired([1] * 9, [2] * 9)

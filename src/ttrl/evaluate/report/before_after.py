@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ttrl.evaluate.memorisation import Gain
 from ttrl.evaluate.report.estimates import (
     Direction,
     Estimate,
     direction,
+    direction_of,
     estimate,
-    gain_direction,
     heading,
     in_order,
     sample_sizes,
     short_span,
+    signed_span,
 )
 from ttrl.evaluate.report.paired import Evaluations, Pairs, pairs
 from ttrl.evaluate.report.quantities import NOTHING, mapping, number, percent, plain, signed
@@ -127,7 +127,8 @@ def _accuracy_row(
         change = signed(100 * (after.value - before.value))
         gain = paired.change_of(name)
         if gain is not None:
-            judged, interval = gain_direction(gain), _signed_span(gain)
+            bounds = (gain.low, gain.high)
+            judged, interval = direction_of(bounds), signed_span(bounds)
         elif before.interval is not None and after.interval is not None:
             judged = direction(before, after)
     return Row(
@@ -139,11 +140,6 @@ def _accuracy_row(
         change_interval=interval,
         direction=judged,
     )
-
-
-def _signed_span(gain: Gain) -> str:
-    low, high = signed(100 * gain.low), signed(100 * gain.high)
-    return f"{low} to {high}"
 
 
 def _accuracy_cell(measured: Estimate | None) -> Cell:

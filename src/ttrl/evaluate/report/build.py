@@ -15,7 +15,12 @@ from ttrl.evaluate.report.fates import fates
 from ttrl.evaluate.report.figure import CurveGroup, figure_svg
 from ttrl.evaluate.report.levels import levels
 from ttrl.evaluate.report.page import render_page, write_page
-from ttrl.evaluate.report.run_files import RunFiles, read_run
+from ttrl.evaluate.report.run_files import (
+    RunFiles,
+    broken_line_notes,
+    read_run,
+    unreadable_notes,
+)
 from ttrl.evaluate.report.verdict import verdict
 from ttrl.evaluate.report.votes import cards_as_json, set_votes
 
@@ -30,7 +35,7 @@ def write_report(run_directory: Path) -> Path:
         CheckpointError: there is no readable result.json, or a file cannot be written.
     """
     run = read_run(run_directory)
-    html, figure = _page(run), _figure(run)
+    html, figure = _page(run, beside_figure=True), _figure(run)
     try:
         write_page(run_directory / "figure.svg", figure)
         return write_page(run_directory / "report.html", html)
@@ -38,16 +43,19 @@ def write_report(run_directory: Path) -> Path:
         raise CheckpointError(f"{error} The run itself is done: see result.json.") from None
 
 
-def render_report(run_directory: Path) -> str:
+def render_report(run_directory: Path, *, beside_figure: bool = True) -> str:
     """The report as HTML, a pure function of the run's files.
+
+    Args:
+        beside_figure: it will stand in the run directory, where figure.svg is.
 
     Raises:
         CheckpointError: there is no readable result.json.
     """
-    return _page(read_run(run_directory))
+    return _page(read_run(run_directory), beside_figure=beside_figure)
 
 
-def _page(run: RunFiles) -> str:
+def _page(run: RunFiles, *, beside_figure: bool) -> str:
     sets, attempts = set_votes(run.evaluations), attempt_charts(run.evaluations)
     return render_page(
         "template.html.j2",
@@ -61,14 +69,15 @@ def _page(run: RunFiles) -> str:
         curves=curves(run.records),
         attempts=attempts,
         attempts_json=[chart.as_json() for chart in attempts],
-        broken_lines=run.broken_lines,
+        broken_lines=broken_line_notes(run),
         sets=sets,
         cards=cards_as_json(sets, run.visits),
-        unreadable=run.unreadable,
+        unreadable=unreadable_notes(run),
         cost=cost_rows(run.result),
         config=run.config,
         manifest=run.manifest,
         figure=Markup(_figure(run)),
+        beside_figure=beside_figure,
     )
 
 

@@ -165,6 +165,8 @@ class Fates:
     title: str
     runs: tuple[FateRun, ...]
     questions: tuple[QuestionFate, ...]
+    counts: tuple[Mapping[Fate, int], ...]
+    """How many questions each run gained, kept, lost and never got, those left out included."""
     left_out: int = 0
 
 
@@ -188,9 +190,10 @@ def signed_number(value: float) -> str:
 
 
 def scalar(value: object) -> str:
-    """A setting or a version as a short text; a list with commas."""
+    """A setting or a version as a short text; a list with commas, but not what stands in its lists."""
     if isinstance(value, list | tuple):
-        return ", ".join(scalar(each) for each in value[:20]) or "none"
+        parts = ("(several)" if isinstance(e, list | tuple) else scalar(e) for e in value[:20])
+        return ", ".join(parts) or "none"
     if isinstance(value, Mapping):
         return "(several)"
     if value is None:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from ttrl.evaluate.report.comparison import Arm, Cell, Column, Table, scalar
+from ttrl.evaluate.report.cost import TIMES
 from ttrl.evaluate.report.quantities import NOTHING, duration, mapping, memory, number
-from ttrl.evaluate.report.run_files import RunFiles
+from ttrl.evaluate.report.run_files import (
+    RunFiles,
+    broken_line_notes,
+    parsed_json,
+    unreadable_notes,
+)
+from ttrl.evaluate.report.settings import settings_of
 from ttrl.evaluate.statistics import mean
 
 COSTS: dict[str, tuple[str, Callable[[float], str]]] = {
     "sampled_tokens": ("sampled tokens", "{:,.0f}".format),
-    "wall_seconds": ("wall-clock time", duration),
-    "sampling_seconds": ("of it sampling", duration),
-    "training_seconds": ("of it training", duration),
-    "evaluation_seconds": ("of it evaluation", duration),
+    **{key: (title, duration) for key, title in TIMES.items()},
     "peak_rss_bytes": ("peak memory", memory),
     "energy_joules": ("energy, J", "{:,.0f}".format),
 }
@@ -97,32 +98,13 @@ def reading_notes(arms: Sequence[Arm]) -> tuple[str, ...]:
     notes = []
     for arm in arms:
         for name, run in zip(arm.run_names, arm.runs, strict=True):
-            for file, broken in run.broken_lines.items():
-                lines = "1 line" if len(broken) == 1 else f"{len(broken)} lines"
-                verb = "was" if len(broken) == 1 else "were"
-                notes.append(f"{name}: {lines} of {file} could not be read and {verb} skipped.")
-            notes += [
-                f"{name}: evaluations/{file} could not be read and was skipped."
-                for file in run.unreadable
-            ]
+            notes += [f"{name}: {n}" for n in (*broken_line_notes(run), *unreadable_notes(run))]
     return tuple(notes)
-
-
-def settings_of(run: RunFiles) -> Mapping[str, Any]:
-    """The run's config by key; empty if it cannot be read."""
-    try:
-        loaded = yaml.safe_load(run.config)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return {}
-    return {str(key): value for key, value in mapping(loaded).items()}
 
 
 def manifest_of(run: RunFiles) -> Mapping[str, Any]:
     """The run's manifest; empty if it cannot be read."""
-    try:
-        return mapping(json.loads(run.manifest))
-    except (ValueError, RecursionError):
-        return {}
+    return mapping(parsed_json(run.manifest))
 
 
 def _by_arm(

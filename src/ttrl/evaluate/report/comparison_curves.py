@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ttrl.evaluate.report.comparison import Arm, inks
+from ttrl.evaluate.report.figure import PANELS, Panel
 from ttrl.evaluate.report.quantities import NOTHING, finite, number, percent, plain
 from ttrl.evaluate.statistics import mean
 
@@ -16,46 +17,12 @@ MAX_NUMBERS = 30_000
 """Of all runs and charts together, so that many runs keep the file small."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
-    """A chart before it has data."""
-
-    title: str
-    unit: str
-    key: str
-    """In metrics.jsonl."""
-    share: bool = False
-    """Recorded in [0, 1], drawn in percent from 0 to 100."""
-    needs_labels: bool = False
-
-
 KINDS = (
-    Kind(
-        title="Share of right votes",
-        unit="% of votes",
-        key="labels/ground_truth_ratio",
-        share=True,
-        needs_labels=True,
-    ),
-    Kind(
-        title="Label accuracy",
-        unit="% of labels",
-        key="labels/label_accuracy",
-        share=True,
-        needs_labels=True,
-    ),
-    Kind(
-        title="Reward accuracy",
-        unit="% of rewards",
-        key="labels/reward_accuracy",
-        share=True,
-        needs_labels=True,
-    ),
-    Kind(title="Majority ratio", unit="% of votes", key="consensus/majority_ratio", share=True),
-    Kind(title="Flip rate", unit="% of labels", key="consensus/flip_rate", share=True),
-    Kind(title="Entropy", unit="nats per token", key="sample/entropy"),
-    Kind(title="Mean length", unit="tokens per completion", key="sample/mean_tokens"),
+    *PANELS[:4],
+    Panel(title="Flip rate", unit="% of labels", key="consensus/flip_rate", share=True),
+    *PANELS[4:],
 )
+"""Those of the figure and one more."""
 
 Values = tuple[float | None, ...]
 
@@ -108,7 +75,7 @@ def curves(arms: Sequence[Arm]) -> Curves:
         if any(each.mean for each in series):
             charts.append(Chart(title=kind.title, unit=kind.unit, share=kind.share, series=series))
         else:
-            reason = "needs labels" if kind.needs_labels else "not recorded"
+            reason = "needs labels" if kind.key.startswith("labels/") else "not recorded"
             notes.append(f"{kind.title}: {reason}.")
     if stride > 1:
         notes.append(f"One step in {stride} is drawn; all of them are in metrics.jsonl.")
@@ -149,7 +116,7 @@ def as_json(arms: Sequence[Arm], found: Curves) -> dict[str, Any]:
     }
 
 
-def _series(kind: Kind, arm: Arm, steps: Sequence[float]) -> Series:
+def _series(kind: Panel, arm: Arm, steps: Sequence[float]) -> Series:
     lines = []
     for run in arm.runs:
         by_step = _by_step(run.records)
@@ -181,6 +148,6 @@ def _by_step(records: Sequence[Mapping[str, Any]]) -> dict[float, Mapping[str, A
     return {step: record for step, record in found if step is not None}
 
 
-def _drawn(values: Sequence[float | None], kind: Kind) -> Values:
+def _drawn(values: Sequence[float | None], kind: Panel) -> Values:
     factor = 100 if kind.share else 1
     return tuple(None if value is None else float(f"{factor * value:.4g}") for value in values)

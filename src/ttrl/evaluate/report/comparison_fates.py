@@ -6,29 +6,37 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
-from ttrl.evaluate.contingency import Fate, fate
+from ttrl.evaluate.contingency import Fate
 from ttrl.evaluate.report.comparison import Arm, FateRun, Fates, QuestionFate, inks
 from ttrl.evaluate.report.estimates import set_title
-from ttrl.evaluate.report.quantities import mapping
-from ttrl.evaluate.report.records import is_graded, share_right, vote_right
-from ttrl.evaluate.report.run_files import RunFiles
+from ttrl.evaluate.report.records import (
+    QuestionKey,
+    Record,
+    by_key,
+    fate_of,
+    is_graded,
+    share_right,
+    vote_right,
+)
 from ttrl.evaluate.statistics import mean
 
 MAX_QUESTIONS = 1000
 PROMPT_LENGTH = 240
 """Characters of a question that are embedded."""
 
-QuestionKey = tuple[str, str, str]
-"""(id, prompt, true answer): what has to agree in two files for a question to be the same one."""
-
 FATES: tuple[Fate, ...] = get_args(Fate)
 
 
 def question_fates(arms: Sequence[Arm], name: str) -> Fates | None:
-    """The labeled questions of the set `name`, in the order of the first run; None without any."""
+    """The labeled questions of the set `name`, in the order of the first run; None without any.
+
+    Of very many, those that some run gained or lost are kept first.
+    """
     runs = [(arm, index) for arm in arms for index in range(len(arm.runs))]
-    before = [questions_of(arm.runs[index], name, "base") for arm, index in runs]
-    after = [questions_of(arm.runs[index], name, "final") for arm, index in runs]
+    before, after = (
+        [by_key(arm.runs[index].evaluations.get((name, when), {})) for arm, index in runs]
+        for when in ("base", "final")
+    )
     keys = [
         key
         for key in dict.fromkeys(key for found in (*before, *after) for key in found)
@@ -36,8 +44,12 @@ def question_fates(arms: Sequence[Arm], name: str) -> Fates | None:
     ]
     if not keys:
         return None
+    fates = {
+        key: tuple(fate_of(b.get(key), a.get(key)) for b, a in zip(before, after, strict=True))
+        for key in keys
+    }
     questions = []
-    for key in keys[:MAX_QUESTIONS]:
+    for key in _shown(keys, fates):
         pairs = [(b.get(key), a.get(key)) for b, a in zip(before, after, strict=True)]
         any_record = next(record for pair in pairs for record in pair if record is not None)
         id, prompt, answer = key
@@ -49,7 +61,7 @@ def question_fates(arms: Sequence[Arm], name: str) -> Fates | None:
                 level=_short(str(any_record.get("level") or ""), 40),
                 before=_mean_share([b for b, _ in pairs]),
                 after=_mean_share([a for _, a in pairs]),
-                fates=tuple(fate_of(b, a) for b, a in pairs),
+                fates=fates[key],
             )
         )
     return Fates(
@@ -59,27 +71,23 @@ def question_fates(arms: Sequence[Arm], name: str) -> Fates | None:
             for arm, index in runs
         ),
         questions=tuple(questions),
-        left_out=max(0, len(keys) - MAX_QUESTIONS),
+        counts=tuple(
+            {each: counted[each] for each in FATES}
+            for counted in map(Counter, zip(*fates.values(), strict=True))
+        ),
+        left_out=len(keys) - len(questions),
     )
 
 
-def fate_of(base: Mapping[str, Any] | None, final: Mapping[str, Any] | None) -> Fate | None:
-    """None where the vote was not marked both before and after."""
-    if base is None or final is None:
-        return None
-    before, after = vote_right(base), vote_right(final)
-    return None if before is None or after is None else fate(before, after)
-
-
-def questions_of(run: RunFiles, name: str, when: str) -> dict[QuestionKey, Mapping[str, Any]]:
-    """The records of an evaluation by what makes a question the same one."""
-    questions = run.evaluations.get((name, when), {}).get("questions")
-    records = [mapping(entry) for entry in (questions if isinstance(questions, list) else ())]
-    return {
-        tuple(str(record.get(part, "")) for part in ("id", "prompt", "answer")): record  # type: ignore[misc]
-        for record in records
-        if record
-    }
+def _shown(
+    keys: Sequence[QuestionKey], fates: Mapping[QuestionKey, tuple[Fate | None, ...]]
+) -> list[QuestionKey]:
+    """As many as a page holds, in their order."""
+    if len(keys) <= MAX_QUESTIONS:
+        return list(keys)
+    by_interest = sorted(keys, key=lambda key: {"gained", "lost"}.isdisjoint(fates[key]))
+    kept = set(by_interest[:MAX_QUESTIONS])
+    return [key for key in keys if key in kept]
 
 
 def as_json(arms: Sequence[Arm], found: Fates) -> dict[str, Any]:
@@ -104,16 +112,7 @@ def as_json(arms: Sequence[Arm], found: Fates) -> dict[str, Any]:
     }
 
 
-def fate_counts(found: Fates) -> tuple[tuple[FateRun, Mapping[Fate, int]], ...]:
-    """How many questions each run gained, kept, lost and never got."""
-    counted = []
-    for index, run in enumerate(found.runs):
-        counts = Counter(question.fates[index] for question in found.questions)
-        counted.append((run, {each: counts[each] for each in FATES}))
-    return tuple(counted)
-
-
-def _mean_share(records: Sequence[Mapping[str, Any] | None]) -> float | None:
+def _mean_share(records: Sequence[Record | None]) -> float | None:
     shares = [share_right(r) for r in records if r is not None and is_graded(r)]
     return mean(shares) if shares else None
 

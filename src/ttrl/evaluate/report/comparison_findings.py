@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ttrl.evaluate.report.comparison import Arm, set_metrics
-from ttrl.evaluate.report.comparison_measures import Measure, difference, direction_of, sets_of
+from ttrl.evaluate.report.comparison_measures import FEW, Measure, difference, sets_of
 from ttrl.evaluate.report.comparison_pairs import (
     LEVEL,
     Measured,
     Pair,
     differences,
-    points,
     questions_told,
     role_told,
-    signed_span,
 )
-from ttrl.evaluate.report.estimates import Direction, Sentence, set_title, span
+from ttrl.evaluate.report.estimates import (
+    Direction,
+    Sentence,
+    direction_of,
+    points,
+    set_title,
+    signed_span,
+    span,
+)
 from ttrl.evaluate.report.quantities import NO_BREAK_SPACE, NOTHING, number, percent
 from ttrl.evaluate.statistics import mean
 
@@ -25,6 +31,8 @@ SENTENCES = 6
 SINGLY = 2
 """Differences that are not clear and yet get a sentence each."""
 QUOTED = 4
+NO_RECORDS = "without the same single questions there is no paired interval"
+"""Why there is none."""
 
 
 def quote(arms: Sequence[Arm], sets: dict[str, Measured]) -> str:
@@ -44,7 +52,10 @@ def quote(arms: Sequence[Arm], sets: dict[str, Measured]) -> str:
     text = f"On {same}{questions_told(name, groups)}, {metric} went{origin} {'; '.join(reached)}."
     overs = {each.over for _, each in groups if each.change and each.change.interval}
     if overs:
-        text += f" Brackets are {LEVEL} intervals over {max(overs, key=len)}."
+        over = "questions, and over seeds where a group has several runs"
+        text += f" Brackets are {LEVEL} intervals over {overs.pop() if len(overs) == 1 else over}."
+    if any(each.is_small for _, each in groups):
+        text += f" {FEW[:1].upper()}{FEW[1:]}."
     pairs = differences(groups)
     return f"{text} {_how_many_are_clear(pairs)}" if pairs else text
 
@@ -74,9 +85,8 @@ def _change_sentence(name: str, arm: Arm, each: Measure) -> Sentence:
         return Sentence(text=text, tone="unclear")
     moved = f"from {percent(each.before.value)} to {percent(each.after.value)}"
     if each.change is None or each.change.interval is None:
-        text = (
-            f"{where} went {moved}; without the same single questions there is no paired interval."
-        )
+        why = FEW if each.is_small else NO_RECORDS
+        text = f"{where} went {moved}; {why}."
         return Sentence(text=text + upper, tone="unclear")
     tone = direction_of(each.change.interval)
     change = f"{points(each.change.value)}, {LEVEL} interval {signed_span(each.change.interval)}"
@@ -97,21 +107,43 @@ def _one_sided(each: Measure) -> str:
 
 
 def _pair_sentences(pairs: Sequence[Pair]) -> list[Sentence]:
-    """Clear differences one by one; what is not clear in one sentence where there is much of it."""
+    """Clear differences one by one; of the rest, one sentence of each kind where there is much of it."""
     clear = [pair for pair in pairs if pair.tone != "unclear"]
-    unclear = [pair for pair in pairs if pair.tone == "unclear"]
+    unclear = [pair for pair in pairs if pair.is_judged and pair.tone == "unclear"]
     told = [_pair_sentence(pair) for pair in clear[:SENTENCES]]
     if len(unclear) <= SINGLY:
-        return told + [_pair_sentence(pair) for pair in unclear]
-    rest = "the other " if clear else "all "
+        told += [_pair_sentence(pair) for pair in unclear]
+    else:
+        rest = "all" if len(unclear) == len(pairs) else "the other" if clear else "the"
+        whole = "" if len(unclear) + len(clear) == len(pairs) else " with the same seeds"
+        text = (
+            f"Of {rest} {len(unclear)} pairs{whole} none is clearly apart on the same questions: the "
+            "intervals of their differences reach 0."
+        )
+        told.append(Sentence(text=text, tone="unclear"))
+    chosen = [pair for pair in pairs if pair.interval is not None and pair.chosen]
+    if len(chosen) <= SINGLY:
+        return told + [_chosen_sentence(pair) for pair in chosen]
     text = (
-        f"Of {rest}{len(unclear)} pairs none is clearly apart on the same questions: the intervals "
-        "of their differences reach 0."
+        f"{len(chosen)} pairs of groups have different numbers of runs or other seeds. The table compares "
+        "the runs that can be paired, which is no claim about the groups."
     )
     return [*told, Sentence(text=text, tone="unclear")]
 
 
+def _chosen_sentence(pair: Pair) -> Sentence:
+    assert pair.interval is not None  # of those that are too few, the change of each group tells
+    text = (
+        f"{pair.higher.name} and {pair.lower.name} do not have the same seeds. Of {pair.chosen} alone, "
+        f"{pair.higher.name} ends {_size(pair)} above {pair.lower.name} on the same questions "
+        f"({LEVEL} interval {signed_span(pair.interval)} over {pair.over}), which is no claim about the "
+        "groups."
+    )
+    return Sentence(text=text, tone="unclear")
+
+
 def _pair_sentence(pair: Pair) -> Sentence:
+    assert pair.interval is not None  # it is judged
     interval = f"{LEVEL} interval {signed_span(pair.interval)} over {pair.over}"
     if "seeds" not in pair.over:
         interval += "; one seed does not tell about others"
@@ -121,9 +153,15 @@ def _pair_sentence(pair: Pair) -> Sentence:
             f"questions: {points(pair.value)} ({interval})."
         )
     else:
-        size = f"{100 * pair.value:.1f}{NO_BREAK_SPACE}points"
-        text = f"{pair.higher.name} ends {size} above {pair.lower.name} on the same questions ({interval})."
+        text = (
+            f"{pair.higher.name} ends {_size(pair)} above {pair.lower.name} on the same questions "
+            f"({interval})."
+        )
     return Sentence(text=text, tone=pair.tone)
+
+
+def _size(pair: Pair) -> str:
+    return f"{100 * pair.value:.1f}{NO_BREAK_SPACE}points"
 
 
 def _set_sentence(name: str, groups: Measured) -> Sentence:
@@ -142,7 +180,8 @@ def _set_sentence(name: str, groups: Measured) -> Sentence:
     tones: set[Direction] = {
         direction_of(each.change.interval if each.change else None) for _, each in groups
     }
-    text = f"On {questions_told(name, groups)}: {'; '.join(told)}."
+    few = f"; {FEW}" if any(each.is_small for _, each in groups) else ""
+    text = f"On {questions_told(name, groups)}: {'; '.join(told)}{few}."
     return Sentence(text=text, tone=tones.pop() if len(tones) == 1 else "unclear")
 
 
@@ -179,13 +218,25 @@ def _reached(arm: Arm, each: Measure, start: str | None) -> str:
 
 
 def _how_many_are_clear(pairs: Sequence[Pair]) -> str:
-    clear = sum(pair.tone != "unclear" for pair in pairs)
+    judged = [pair for pair in pairs if pair.is_judged]
+    clear = sum(pair.tone != "unclear" for pair in judged)
     if len(pairs) == 1:
-        return f"The difference between them is {'clear' if clear else 'not clear'}."
+        word = (
+            ("clear" if clear else "not clear") if judged else f"not judged: {_why_not(pairs[0])}"
+        )
+        return f"The difference between them is {word}."
+    if not judged:
+        return f"No difference between them is judged: {_why_not(pairs[0])}."
     told = {0: "None", len(pairs): "All"}.get(clear, str(clear))
-    return (
-        f"{told} of {len(pairs)} differences after training {'is' if clear < 2 else 'are'} clear."
-    )
+    text = f"{told} of {len(pairs)} differences after training {'is' if clear < 2 else 'are'} clear"
+    rest = len(pairs) - len(judged)
+    if rest:
+        text += f"; {rest} cannot be judged"
+    return f"{text}."
+
+
+def _why_not(pair: Pair) -> str:
+    return FEW if pair.interval is None else "their runs do not have the same seeds"
 
 
 def _without_labels(arms: Sequence[Arm]) -> str:

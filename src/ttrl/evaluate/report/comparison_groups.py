@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ttrl.config import INVOCATION_KEYS
 from ttrl.evaluate.report.comparison import Arm, Role
-from ttrl.evaluate.report.comparison_appendix import manifest_of, settings_of
+from ttrl.evaluate.report.comparison_appendix import manifest_of
 from ttrl.evaluate.report.quantities import mapping
 from ttrl.evaluate.report.run_files import RunFiles
+from ttrl.evaluate.report.settings import settings_of
 
-ROLES: dict[object, Role] = {
+ROLES: dict[str, Role] = {
     "answer-key": "upper bound",
     "random": "control",
     "format": "control",
@@ -35,7 +36,7 @@ def arms_of(runs: Sequence[tuple[Path, RunFiles, str]]) -> tuple[Arm, ...]:
     return tuple(
         Arm(
             name=name,
-            role=ROLES.get(group[0][1].result.get("reward"), "run"),
+            role=ROLES.get(str(group[0][1].result.get("reward")), "run"),
             runs=tuple(files for _, files, _ in group),
             links=tuple(link for _, _, link in group),
         )
@@ -43,17 +44,19 @@ def arms_of(runs: Sequence[tuple[Path, RunFiles, str]]) -> tuple[Arm, ...]:
     )
 
 
-def inputs_of(run: RunFiles) -> dict[str, Any]:
+def inputs_of(run: RunFiles) -> Mapping[str, Any]:
     """Hashes of what the run was made from."""
-    return dict(mapping(manifest_of(run).get("inputs")))
+    return mapping(manifest_of(run).get("inputs"))
 
 
 def _what_was_run(run: RunFiles) -> str:
     """Equal for runs that differ by their seed alone: settings, inputs, and the version of ttrl."""
-    settings = {k: v for k, v in settings_of(run).items() if k not in {"seed", *INVOCATION_KEYS}}
+    read = settings_of(run)
+    settings = {k: v for k, v in read.items() if k not in {"seed", *INVOCATION_KEYS}}
     versions = mapping(manifest_of(run).get("versions"))
-    parts = [settings, inputs_of(run), run.result.get("ttrl_version") or versions.get("ttrl")]
-    return json.dumps(parts, sort_keys=True, default=str)
+    version = run.result.get("ttrl_version") or versions.get("ttrl")
+    # A config that cannot be read is as good as another only if it is the same text.
+    return json.dumps([settings if read else run.config, inputs_of(run), version], sort_keys=True)
 
 
 def _name(group: Sequence[tuple[Path, RunFiles, str]]) -> str:

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ttrl.evaluate.pooling import Pooled, pooled_mean
+from ttrl.evaluate.pooling import pooled_mean
 from ttrl.evaluate.report.comparison import Arm, set_metrics
-from ttrl.evaluate.report.comparison_fates import QuestionKey, questions_of
-from ttrl.evaluate.report.estimates import Direction, Estimate, estimate, in_order, sample_sizes
-from ttrl.evaluate.report.records import is_graded, share_right
+from ttrl.evaluate.report.estimates import Estimate, estimate, in_order, sample_sizes
+from ttrl.evaluate.report.paired import FEWEST_QUESTIONS
+from ttrl.evaluate.report.quantities import number, plural
+from ttrl.evaluate.report.records import QuestionKey, by_key, is_graded, share_right
 from ttrl.evaluate.report.run_files import RunFiles
 from ttrl.evaluate.statistics import mean
 
 Shares = dict[QuestionKey, float]
 """Share of right completions by question."""
 
-ONE_OF_EACH = "questions, of one seed alone"
+FEW = f"fewer than {FEWEST_QUESTIONS} questions support no interval"
+"""Why there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,25 @@ class Measure:
     def keys(self) -> set[QuestionKey]:
         """The questions that all its runs were measured on after training."""
         return set(_common([shares for _, shares in self.runs]))
+
+    @property
+    def is_small(self) -> bool:
+        """Whether there are too few questions for an interval."""
+        return bool(self.runs) and 0 < self.questions < FEWEST_QUESTIONS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Of two groups on the same questions after training."""
+
+    value: float
+    """In shares."""
+    interval: tuple[float, float] | None
+    """Paired by question; None of too few questions."""
+    over: str
+    """What value and interval speak of."""
+    chosen: str
+    """The runs that were compared, where these are not all; empty text where they are."""
 
 
 def sets_of(arms: Sequence[Arm]) -> list[str]:
@@ -85,11 +106,11 @@ def measure(arm: Arm, name: str) -> Measure | None:
     )
 
 
-def difference(first: Measure, second: Measure) -> tuple[Pooled, str] | None:
-    """`second` - `first` after training, and what it is taken over; None for other questions.
+def difference(first: Measure, second: Measure) -> Difference | None:
+    """`second` - `first` after training; None for other questions.
 
-    Runs of one seed are paired where both groups have it; with no seed in common, runs in order. Runs
-    that are left over do not count, which the text says.
+    Runs of one seed are paired where both groups have it; with no seed in common, runs in order. If
+    runs are left over, it is a difference of those that are paired and not of the groups.
     """
     if not first.keys or first.keys != second.keys:
         return None
@@ -102,21 +123,21 @@ def difference(first: Measure, second: Measure) -> tuple[Pooled, str] | None:
         else [(a, b) for (_, a), (_, b) in zip(first.runs, second.runs, strict=False)]
     )
     pooled = pooled_mean([[b[key] - a[key] for key in keys] for a, b in pairs])
-    if len(pairs) == len(first.runs) == len(second.runs):
-        return pooled, pooled.over
-    return pooled, f"questions and {len(pairs)} seeds of each" if len(pairs) > 1 else ONE_OF_EACH
-
-
-def direction_of(interval: tuple[float, float] | None) -> Direction:
-    """'rose' or 'fell' only if the interval of a difference does not reach 0."""
-    if interval is None or interval[0] <= 0 <= interval[1]:
-        return "unclear"
-    return "rose" if interval[0] > 0 else "fell"
+    chosen = ""
+    if not len(pairs) == len(first.runs) == len(second.runs):
+        first_ones = f"the first {plural(len(pairs), 'run')} of each"
+        chosen = f"the runs of {_seeds(shared)}" if shared else first_ones
+    return Difference(
+        value=pooled.value,
+        interval=(pooled.low, pooled.high) if len(keys) >= FEWEST_QUESTIONS else None,
+        over=pooled.over,
+        chosen=chosen,
+    )
 
 
 def shares_of(run: RunFiles, name: str, when: str) -> Shares:
     """By labeled question of an evaluation; empty if it recorded none."""
-    records = questions_of(run, name, when)
+    records = by_key(run.evaluations.get((name, when), {}))
     return {key: share_right(record) for key, record in records.items() if is_graded(record)}
 
 
@@ -132,16 +153,24 @@ def _common(runs: Sequence[Shares]) -> list[QuestionKey]:
 def _mean(runs: Sequence[Shares], *, least: float) -> Estimate | None:
     """Over runs and questions; the interval ends where values can be no smaller or larger.
 
-    Runs with no question in common have a mean but no interval.
+    Runs with few questions in common have a mean but no interval.
     """
     keys = _common(runs)
-    if keys:
+    if len(keys) >= FEWEST_QUESTIONS:
         pooled = pooled_mean([[run[key] for key in keys] for run in runs])
         return Estimate(
             value=pooled.value, interval=(max(least, pooled.low), min(1.0, pooled.high))
         )
-    means = [mean(list(run.values())) for run in runs if run]
+    means = [mean([run[key] for key in keys or run]) for run in runs if run]
     return Estimate(value=mean(means), interval=None) if means else None
+
+
+def _seeds(seeds: Sequence[str]) -> str:
+    """'seed 0', 'seeds 0, 1 and 2'."""
+    short = [seed[:20] for seed in seeds[:6]] + ["more"] * (len(seeds) > 6)
+    if len(short) == 1:
+        return f"seed {short[0]}"
+    return f"seeds {', '.join(short[:-1])} and {short[-1]}"
 
 
 def _samples(arm: Arm, name: str) -> str:
@@ -167,7 +196,7 @@ def _from_results(arm: Arm, name: str) -> Measure | None:
     if not before and not after:
         return None
     changes = [b.value - a.value for a, b in found if a is not None and b is not None]
-    counts = [m["labeled"] for pair in pairs for m in pair if isinstance(m.get("labeled"), int)]
+    counts = [v for pair in pairs for m in pair if (v := number(m, "labeled")) is not None]
     return Measure(
         metric=metric,
         before=_joined(before),

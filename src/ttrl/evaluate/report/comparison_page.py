@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from markupsafe import Markup
 
@@ -17,7 +16,7 @@ from ttrl.evaluate.report.comparison_appendix import (
     version_table,
 )
 from ttrl.evaluate.report.estimates import Sentence
-from ttrl.evaluate.report.page import render_page, write_page
+from ttrl.evaluate.report.page import render_page
 
 SCRIPTS = ("vendor/uPlot.iife.min.js", "comparison.js", "comparison_fates.js")
 STYLES = ("vendor/uPlot.min.css", "style.css", "comparison.css")
@@ -66,20 +65,10 @@ def render_comparison(
         curves=found,
         curves_json=comparison_curves.as_json(arms, found),
         fates=fates,
-        fate_counts=() if fates is None else comparison_fates.fate_counts(fates),
         fates_json={} if fates is None else comparison_fates.as_json(arms, fates),
         made=[table for table in made if table is not None],
         appendix=appendix,
     )
-
-
-def write_comparison(path: Path, html: str) -> Path:
-    """Writes the page whole or not at all.
-
-    Raises:
-        CheckpointError: it cannot be written.
-    """
-    return write_page(path, html)
 
 
 def _ink_by_name(arms: Sequence[Arm]) -> dict[str, Ink]:

@@ -7,15 +7,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from ttrl.evaluate.report.comparison import Arm
-from ttrl.evaluate.report.comparison_measures import (
-    Measure,
-    difference,
-    direction_of,
-    measure,
-    sets_of,
-)
-from ttrl.evaluate.report.estimates import Direction, set_title
-from ttrl.evaluate.report.quantities import NO_BREAK_SPACE, signed
+from ttrl.evaluate.report.comparison_measures import Measure, difference, measure, sets_of
+from ttrl.evaluate.report.estimates import Direction, direction_of, set_title
+from ttrl.evaluate.report.quantities import NO_BREAK_SPACE
 
 ALL_PAIRS_UP_TO = 4
 """Groups; more are compared with the first one alone."""
@@ -32,14 +26,22 @@ class Pair:
     higher: Arm
     value: float
     """Of `higher` minus `lower`, in shares."""
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
+    """None of too few questions."""
     over: str
     """What the interval speaks of."""
+    chosen: str
+    """The runs that were compared, where these are not all of both groups; else empty text."""
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether something can be said of the groups, be it that the difference is not clear."""
+        return self.interval is not None and not self.chosen
 
     @property
     def tone(self) -> Direction:
-        """A direction only where the interval does not reach 0."""
-        return direction_of(self.interval)
+        """A direction only where the interval of the groups does not reach 0."""
+        return direction_of(self.interval) if self.is_judged else "unclear"
 
 
 def measured_sets(arms: Sequence[Arm]) -> dict[str, Measured]:
@@ -59,19 +61,20 @@ def differences(groups: Measured) -> list[Pair]:
         chosen = [(groups[0], other) for other in groups[1:]]
     found = []
     for (first, before), (second, after) in chosen:
-        paired = difference(before, after)
-        if paired is None:
+        between = difference(before, after)
+        if between is None:
             continue
-        between, over = paired
-        turned = between.value < 0
-        low, high = (-between.high, -between.low) if turned else (between.low, between.high)
+        turned, interval = between.value < 0, between.interval
+        if turned and interval is not None:
+            interval = (-interval[1], -interval[0])
         found.append(
             Pair(
                 lower=second if turned else first,
                 higher=first if turned else second,
                 value=abs(between.value),
-                interval=(low, high),
-                over=over,
+                interval=interval,
+                over=between.over,
+                chosen=between.chosen,
             )
         )
     return found
@@ -89,14 +92,3 @@ def questions_told(name: str, groups: Measured) -> str:
 def role_told(arm: Arm) -> str:
     """What has to stand next to the name of an arm that is not what is compared."""
     return arm.role if arm.role in ("upper bound", "control") else ""
-
-
-def points(value: float) -> str:
-    """0.256 -> '+25.6 points'."""
-    return f"{signed(100 * value)}{NO_BREAK_SPACE}points"
-
-
-def signed_span(interval: tuple[float, float]) -> str:
-    """(-0.01, 0.02) -> '−1.0 to +2.0', on one line."""
-    low, high = (signed(100 * bound) for bound in interval)
-    return f"{low}{NO_BREAK_SPACE}to{NO_BREAK_SPACE}{high}"

@@ -9,7 +9,7 @@ from urllib.parse import quote as quoted
 
 from ttrl.errors import CheckpointError
 from ttrl.evaluate.report.comparison import Arm, scalar
-from ttrl.evaluate.report.comparison_fates import question_fates, questions_of
+from ttrl.evaluate.report.comparison_fates import question_fates
 from ttrl.evaluate.report.comparison_findings import findings, quote
 from ttrl.evaluate.report.comparison_groups import arms_of, inputs_of
 from ttrl.evaluate.report.comparison_measures import sets_of
@@ -18,6 +18,7 @@ from ttrl.evaluate.report.comparison_pairs import measured_sets
 from ttrl.evaluate.report.comparison_tables import tables
 from ttrl.evaluate.report.page import is_page, write_page
 from ttrl.evaluate.report.quantities import number
+from ttrl.evaluate.report.records import by_key
 from ttrl.evaluate.report.run_files import RunFiles, read_run
 
 
@@ -72,12 +73,13 @@ def comparability(arms: Sequence[Arm]) -> tuple[str, ...]:
         notes.append(f"The runs do not start from the same model: {told}.")
     for name in sets_of(arms):
         asked = [
-            (questions_of(run, name, "final") or questions_of(run, name, "base")).keys()
+            by_key(run.evaluations.get((name, "final"), {}))
+            or by_key(run.evaluations.get((name, "base"), {}))
             for arm in arms
             for run in arm.runs
         ]
         known = [keys for keys in asked if keys]
-        if any(keys != known[0] for keys in known):
+        if any(keys.keys() != known[0].keys() for keys in known):
             shared = len(set.intersection(*(set(keys) for keys in known)))
             notes.append(
                 f"The runs were not evaluated on the same questions of the set {name}: {shared} are "

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ttrl.evaluate.report.before_after import Whisker
 from ttrl.evaluate.report.comparison import Arm, Cell, Column, Table
-from ttrl.evaluate.report.comparison_measures import Measure, direction_of
+from ttrl.evaluate.report.comparison_measures import FEW, Measure
 from ttrl.evaluate.report.comparison_pairs import (
     LEVEL,
     Measured,
@@ -16,9 +16,15 @@ from ttrl.evaluate.report.comparison_pairs import (
     differences,
     questions_told,
     role_told,
+)
+from ttrl.evaluate.report.estimates import (
+    Direction,
+    Estimate,
+    direction_of,
+    set_title,
+    short_span,
     signed_span,
 )
-from ttrl.evaluate.report.estimates import Estimate, set_title, short_span
 from ttrl.evaluate.report.quantities import NOTHING, signed
 
 REACHES = (5.0, 10.0, 20.0, 50.0)
@@ -56,11 +62,12 @@ def _set_table(name: str, groups: Measured) -> Table:
     titles = ("", "runs", "before", "after", "lowest and highest run", "change, paired")
     scale = _scale(groups)
     over = ", and over seeds where a row has several runs" if _several(groups) else ""
+    few = f"; {FEW}" if any(each.is_small for _, each in groups) else ""
     return Table(
         caption=f"{', '.join(metrics)} on {questions_told(name, groups)}",
         note=(
             "In percent and percentage points, mean over the runs of a row. Small figures are "
-            f"{LEVEL} intervals over questions{over}. On the line, a ring is before and a disc is after."
+            f"{LEVEL} intervals over questions{over}{few}. On the line, a ring is before and a disc is after."
         ),
         columns=tuple(
             Column(title=title, scale=scale) if title == "after" else Column(title=title)
@@ -71,18 +78,21 @@ def _set_table(name: str, groups: Measured) -> Table:
 
 
 def _pair_table(name: str, pairs: Sequence[Pair]) -> Table:
-    ends = [100 * abs(end) for pair in pairs for end in pair.interval]
+    ends = [100 * abs(end) for pair in pairs for end in (pair.interval or (pair.value, pair.value))]
     reach = next((each for each in REACHES if max(ends) <= each), 100.0)
     many = (
         f" These are {len(pairs)} comparisons, and of 20 such intervals about one misses by chance."
         if len(pairs) > 1
         else ""
     )
+    some = any(pair.chosen for pair in pairs)
+    alone = " and all runs of both groups are compared" if some else ""
+    few = f" {FEW[:1].upper()}{FEW[1:]}." if any(pair.interval is None for pair in pairs) else ""
     return Table(
         caption=f"Differences after training, {set_title(name)}",
         note=(
             f"Percentage points on the same questions, paired by question and by seed where both have "
-            f"it, with {LEVEL} intervals; coloured where they leave out 0.{many}"
+            f"it, with {LEVEL} intervals; coloured where they leave out 0{alone}.{few}{many}"
         ),
         columns=(
             Column(title=""),
@@ -92,8 +102,10 @@ def _pair_table(name: str, pairs: Sequence[Pair]) -> Table:
         rows=tuple(
             (
                 Cell(text=f"{pair.higher.name} above {pair.lower.name}"),
-                _change_cell(Estimate(value=pair.value, interval=pair.interval), drawn=True),
-                Cell(text=pair.over),
+                _change_cell(
+                    Estimate(value=pair.value, interval=pair.interval), drawn=True, tone=pair.tone
+                ),
+                Cell(text=pair.over, small=f"{pair.chosen} alone" if pair.chosen else ""),
             )
             for pair in pairs
         ),
@@ -120,7 +132,9 @@ def _after_cell(arm: Arm, each: Measure) -> Cell:
     )
 
 
-def _change_cell(found: Estimate | None, *, drawn: bool = False) -> Cell:
+def _change_cell(
+    found: Estimate | None, *, drawn: bool = False, tone: Direction | None = None
+) -> Cell:
     if found is None:
         return Cell(text=NOTHING)
     if found.interval is None:
@@ -129,7 +143,7 @@ def _change_cell(found: Estimate | None, *, drawn: bool = False) -> Cell:
     return Cell(
         text=signed(100 * found.value),
         small=signed_span(found.interval),
-        tone=direction_of(found.interval),
+        tone=tone or direction_of(found.interval),
         whisker=Whisker(value=100 * found.value, low=100 * low, high=100 * high) if drawn else None,
     )
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ttrl.evaluate.memorisation import Gain
-from ttrl.evaluate.report.quantities import EN_DASH, NO_BREAK_SPACE, finite, number
+from ttrl.evaluate.report.quantities import EN_DASH, NO_BREAK_SPACE, finite, number, signed
 
 Direction = Literal["rose", "fell", "unclear"]
 
@@ -54,7 +53,7 @@ def estimate(metrics: Mapping[str, Any], name: str) -> Estimate | None:
 
 def sample_sizes(metrics: Mapping[str, Any], prefix: str) -> tuple[int, ...]:
     """Every k for which `prefix@k` was measured, smallest first."""
-    found = (re.fullmatch(rf"{re.escape(prefix)}@(\d+)", key) for key in metrics)
+    found = (re.fullmatch(rf"{re.escape(prefix)}@(\d{{1,9}})", key) for key in metrics)
     return tuple(sorted(int(m[1]) for m in found if m and number(metrics, m[0]) is not None))
 
 
@@ -83,6 +82,17 @@ def short_span(interval: tuple[float, float]) -> str:
     return f"{100 * interval[0]:.1f}{EN_DASH}{100 * interval[1]:.1f}"
 
 
+def points(value: float) -> str:
+    """0.256 -> '+25.6 points'."""
+    return f"{signed(100 * value)}{NO_BREAK_SPACE}points"
+
+
+def signed_span(interval: tuple[float, float]) -> str:
+    """(-0.01, 0.02) -> '−1.0 to +2.0', on one line."""
+    low, high = (signed(100 * bound) for bound in interval)
+    return f"{low}{NO_BREAK_SPACE}to{NO_BREAK_SPACE}{high}"
+
+
 def set_title(name: str) -> str:
     """What a question set is called in the report, in the plural."""
     if name in SET_TITLES:
@@ -106,8 +116,8 @@ def in_order(names: set[str]) -> list[str]:
     return known + sorted(names - SET_TITLES.keys())
 
 
-def gain_direction(gain: Gain) -> Direction:
-    """'rose' or 'fell' only if the interval of the change leaves out 0."""
-    if gain.is_clear:
-        return "rose"
-    return "fell" if gain.high < 0 else "unclear"
+def direction_of(change: tuple[float, float] | None) -> Direction:
+    """'rose' or 'fell' only if the interval of a change or a difference leaves out 0."""
+    if change is None or change[0] <= 0 <= change[1]:
+        return "unclear"
+    return "rose" if change[0] > 0 else "fell"

@@ -40,12 +40,14 @@ class Panel:
 
 
 PANELS = (
-    Panel(title="Right votes", unit="% of votes", key="labels/ground_truth_ratio", share=True),
+    Panel(
+        title="Share of right votes", unit="% of votes", key="labels/ground_truth_ratio", share=True
+    ),
     Panel(title="Label accuracy", unit="% of labels", key="labels/label_accuracy", share=True),
     Panel(title="Reward accuracy", unit="% of rewards", key="labels/reward_accuracy", share=True),
     Panel(title="Majority ratio", unit="% of votes", key="consensus/majority_ratio", share=True),
     Panel(title="Entropy", unit="nats per token", key="sample/entropy"),
-    Panel(title="Length", unit="tokens per completion", key="sample/mean_tokens"),
+    Panel(title="Mean length", unit="tokens per completion", key="sample/mean_tokens"),
 )
 
 

@@ -11,8 +11,8 @@ from ttrl.evaluate.report.estimates import (
     Direction,
     Estimate,
     direction,
+    direction_of,
     estimate,
-    gain_direction,
     heading,
     in_order,
     sample_sizes,
@@ -124,5 +124,5 @@ def _change(
         return "", None
     judged = None if None in (before.interval, after.interval) else direction(before, after)
     if gain is not None:
-        judged = gain_direction(gain)
+        judged = direction_of((gain.low, gain.high))
     return signed(100 * (after.value - before.value)), judged

@@ -1,13 +1,14 @@
-"""What got worse: questions that the vote lost, and answers that are out of reach now."""
+"""What got worse: votes that were lost, single completions, and answers that are out of reach now."""
 
 from __future__ import annotations
 
 from ttrl.evaluate.contingency import mcnemar_p
 from ttrl.evaluate.estimators import pass_at_k
+from ttrl.evaluate.memorisation import Gain
 from ttrl.evaluate.report.estimates import Sentence, in_order, set_title
 from ttrl.evaluate.report.paired import Evaluations, Pairs, pairs
 from ttrl.evaluate.report.quantities import percent, plural
-from ttrl.evaluate.report.records import correct
+from ttrl.evaluate.report.records import correct, share_right
 from ttrl.evaluate.statistics import mean
 
 LARGEST_K = 16
@@ -17,31 +18,33 @@ LARGEST_K = 16
 def losses(evaluations: Evaluations) -> tuple[Sentence, ...]:
     """One sentence per labeled set with a loss, and one for the sets without.
 
-    The trained set comes first, if it has a loss.
+    The trained set comes first, if it has a loss. Of pass@k something is said only where there are
+    enough questions to judge it.
     """
-    found, without = [], []
+    found: list[Sentence] = []
+    without: dict[bool, list[str]] = {True: [], False: []}
     for name in in_order({name for name, _ in evaluations}):
         paired = pairs(evaluations, name)
         table = paired.contingency()
         if table is None:
             continue
-        lost = _lost_votes(paired)
-        reach = _lost_reach(paired)
-        if lost is None and reach is None:
-            without.append(set_title(name))
+        lost, fell, reach = _lost_votes(paired), _fallen(paired), _lost_reach(paired)
+        parts = [part for part in (lost, fell, reach) if part is not None]
+        if not parts:
+            without[_reach(paired) is not None].append(set_title(name))
             continue
-        parts = [part for part in (lost, reach) if part is not None]
-        is_clear = reach is not None or (
+        is_clear = bool(fell or reach) or (
             table.lost > table.gained and mcnemar_p(table.gained, table.lost) < 0.05
         )
         text = f"What got worse on the {set_title(name)}: {'; '.join(parts)}."
         found.append(Sentence(text=text, tone="fell" if is_clear else "unclear"))
-    if without:
-        text = (
-            f"Nothing got worse on the {' and the '.join(without)}: no vote that was right before is wrong "
-            "after, and pass@k did not clearly fall."
-        )
-        found.append(Sentence(text=text, tone="unclear"))
+    for is_known, titles in without.items():
+        if titles:
+            text = (
+                f"No vote was lost on the {' and the '.join(titles)}: none that was right before is "
+                f"wrong after{', and pass@k did not clearly fall' if is_known else ''}."
+            )
+            found.append(Sentence(text=text, tone="unclear"))
     return tuple(found)
 
 
@@ -55,12 +58,26 @@ def _lost_votes(paired: Pairs) -> str | None:
     )
 
 
+def _fallen(paired: Pairs) -> str | None:
+    """The share of right completions, if it clearly fell. It may where every vote is kept."""
+    change = paired.change(share_right)
+    if change is None or change.high >= 0:
+        return None
+    n = paired.samples
+    return f"{f'avg@{n}' if n else 'the share of right completions'} fell, {change}"
+
+
+def _reach(paired: Pairs) -> Gain | None:
+    """Change of pass@k; None if it cannot be judged."""
+    k = min(LARGEST_K, paired.samples)
+    return paired.change_of(f"pass@{k}") if k > 1 else None
+
+
 def _lost_reach(paired: Pairs) -> str | None:
     """pass@k, if it clearly fell. It falls as completions agree, even where most get better."""
-    samples = paired.samples
+    samples, change = paired.samples, _reach(paired)
     k = min(LARGEST_K, samples)
-    change = paired.change_of(f"pass@{k}")
-    if change is None or k < 2 or change.high >= 0:
+    if change is None or change.high >= 0:
         return None
     before, after = (
         mean([pass_at_k(samples, correct(record), k) for record in side])

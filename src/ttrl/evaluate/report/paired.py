@@ -65,10 +65,16 @@ class Pairs:
 
     def change(self, value: Callable[[Record], float]) -> Gain | None:
         """Mean change of a value per question, with the interval of the paired difference."""
+        return self.apart(value, value)
+
+    def apart(
+        self, early: Callable[[Record], float], late: Callable[[Record], float]
+    ) -> Gain | None:
+        """As `change`, of two different values: `late` after training minus `early` before it."""
         if len(self) < FEWEST_QUESTIONS:
             return None
-        before = [value(record) for record in self.before]
-        after = [value(record) for record in self.after]
+        before = [early(record) for record in self.before]
+        after = [late(record) for record in self.after]
         low, high = difference_interval(before, after, seed=_SEED)
         return Gain(value=mean(after) - mean(before), low=low, high=high)
 
@@ -80,10 +86,15 @@ class Pairs:
         if prefix == "avg" and 0 < k == samples:
             return self.change(share_right)
         if prefix == "maj" and 0 < k == samples:
-            return self.change(lambda record: float(vote_right(record) is True))
+            return self.change(vote_value)
         if prefix == "pass" and 0 < k <= samples:
             return self.change(lambda record: pass_at_k(samples, correct(record), k))
         return None
+
+
+def vote_value(record: Record) -> float:
+    """1 if the vote is right, else 0."""
+    return float(vote_right(record) is True)
 
 
 def pairs(evaluations: Evaluations, name: str) -> Pairs:

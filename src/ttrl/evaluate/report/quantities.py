@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,15 +11,19 @@ MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EM DASH}"
 
 
+LARGEST = 1e15
+"""Beyond it a number is taken for broken: nothing that a run records is as large."""
+
+
 def finite(value: object) -> float | None:
-    """The value as a float, or None if it is no finite number (True and False are none)."""
+    """The value as a float, or None if it is no number or a broken one (True and False are none)."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
         converted = float(value)
     except OverflowError:
         return None
-    return converted if math.isfinite(converted) else None
+    return converted if abs(converted) <= LARGEST else None  # not so for nan
 
 
 def number(values: Mapping[str, Any], key: str) -> float | None:

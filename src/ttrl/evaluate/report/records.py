@@ -5,15 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ttrl.evaluate.contingency import Fate, fate
 from ttrl.evaluate.report.quantities import entries, finite, mapping, number
 
 Record = Mapping[str, Any]
+QuestionKey = tuple[str, str, str]
+"""(id, prompt, true answer): what has to agree in two files for a question to be the same one."""
 
 
 def by_id(evaluation: Mapping[str, Any]) -> dict[str, Record]:
     """The records of an evaluation; what is no record is left out."""
-    questions = [mapping(entry) for entry in entries(evaluation.get("questions"))]
-    return {str(question.get("id")): question for question in questions if question}
+    return {str(record.get("id")): record for record in _records(evaluation)}
+
+
+def by_key(evaluation: Mapping[str, Any]) -> dict[QuestionKey, Record]:
+    """As `by_id`, for evaluations that need not be of the same questions."""
+    keys = ("id", "prompt", "answer")
+    return {
+        tuple(str(record.get(key, "")) for key in keys): record  # type: ignore[misc]
+        for record in _records(evaluation)
+    }
+
+
+def fate_of(before: Record | None, after: Record | None) -> Fate | None:
+    """What became of the vote; None where it was not marked both before and after."""
+    if before is None or after is None:
+        return None
+    early, late = vote_right(before), vote_right(after)
+    return None if early is None or late is None else fate(early, late)
 
 
 def correct(record: Record) -> int:
@@ -61,3 +80,8 @@ def completions(record: Record) -> int:
 def is_graded(record: Record) -> bool:
     """Whether each completion is marked right or wrong."""
     return number(record, "correct") is not None
+
+
+def _records(evaluation: Mapping[str, Any]) -> list[Record]:
+    found = (mapping(entry) for entry in entries(evaluation.get("questions")))
+    return [record for record in found if record]

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ttrl.errors import CheckpointError
-from ttrl.evaluate.report.quantities import finite, mapping
+from ttrl.evaluate.report.quantities import finite, mapping, plural
 from ttrl.evaluate.report.visits import Visit
+
+MAX_DEPTH = 50
+"""Of JSON; a deeper one is broken. So whatever walks through it may recurse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,28 @@ class RunFiles:
     """By (set, 'base' or 'final')."""
     unreadable: tuple[str, ...]
     """Names of evaluation files that are not JSON objects."""
+
+
+def broken_line_notes(run: RunFiles) -> tuple[str, ...]:
+    """What has to be said of the lines that were skipped."""
+    notes = []
+    for file, lines in run.broken_lines.items():
+        one = len(lines) == 1
+        numbers = ", ".join(map(str, lines[:10]))
+        more = f" and {len(lines) - 10} more" if len(lines) > 10 else ""
+        notes.append(
+            f"{plural(len(lines), 'line')} of {file} could not be read and "
+            f"{'was' if one else 'were'} skipped. {'This is line' if one else 'These are lines'} "
+            f"{numbers}{more}."
+        )
+    return tuple(notes)
+
+
+def unreadable_notes(run: RunFiles) -> tuple[str, ...]:
+    """What has to be said of the evaluations that were skipped."""
+    return tuple(
+        f"evaluations/{file} could not be read and was skipped." for file in run.unreadable
+    )
 
 
 def read_run(run_directory: Path) -> RunFiles:
@@ -61,7 +86,7 @@ def _read_result(path: Path) -> Mapping[str, Any]:
         raise CheckpointError(
             f"{path}: not found. A report needs a run that has ended; resume the run to end it."
         )
-    result = _parsed(_text(path))
+    result = parsed_json(_text(path))
     if not isinstance(result, dict):
         raise CheckpointError(
             f"{path}: got no JSON object, wanted the result of a run. Resume the run to write it."
@@ -102,7 +127,7 @@ def _records(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
             for line_number, line in enumerate(file, 1):
                 if line.strip():
-                    yield line_number, mapping(_parsed(line))
+                    yield line_number, mapping(parsed_json(line))
     except OSError:
         return
 
@@ -116,7 +141,7 @@ def _read_evaluations(
         when, _, name = path.stem.partition("-")
         if when not in ("base", "final") or not name:
             continue
-        content = _parsed(_text(path))
+        content = parsed_json(_text(path))
         if isinstance(content, dict):
             evaluations[name, when] = content
         else:
@@ -132,13 +157,28 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _parsed(text: str) -> object:
+def parsed_json(text: str) -> object:
+    """What the text says; None if it is no JSON, or deeper than anything that ttrl writes."""
     try:
-        return json.loads(text)
+        parsed = json.loads(text)
     except (ValueError, RecursionError):
         return None
+    if text.count("[") + text.count("{") <= MAX_DEPTH or _depth(parsed) <= MAX_DEPTH:
+        return parsed
+    return None
+
+
+def _depth(value: object) -> int:
+    """Lists and objects around the innermost one, itself counted; without recursion."""
+    depth, level = 0, [value]
+    while level := [each for each in level if isinstance(each, dict | list)]:
+        depth += 1
+        level = [
+            inner for each in level for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return depth
 
 
 def _indented(text: str) -> str:
-    content = _parsed(text)
+    content = parsed_json(text)
     return text if content is None else json.dumps(content, indent=2, ensure_ascii=False)

@@ -15,8 +15,8 @@ from ttrl.evaluate.report.estimates import (
     Estimate,
     Sentence,
     direction,
+    direction_of,
     estimate,
-    gain_direction,
     in_order,
     sample_sizes,
     set_title,
@@ -24,8 +24,10 @@ from ttrl.evaluate.report.estimates import (
 )
 from ttrl.evaluate.report.losses import losses
 from ttrl.evaluate.report.memorised import memorisation_findings
-from ttrl.evaluate.report.paired import Evaluations, Pairs, pairs
+from ttrl.evaluate.report.paired import FEWEST_QUESTIONS, Evaluations, Pairs, pairs, vote_value
 from ttrl.evaluate.report.quantities import NO_BREAK_SPACE, mapping, number, percent, plain
+from ttrl.evaluate.report.records import share_right
+from ttrl.evaluate.statistics import mean
 
 Metrics = Mapping[str, Any]
 _LEVEL = f"95{NO_BREAK_SPACE}%"
@@ -70,7 +72,9 @@ def verdict(result: Mapping[str, Any], evaluations: Evaluations) -> Verdict:
         return Verdict(
             opening=(Sentence(text=nothing, tone="unknown"),), findings=(), setup=_setup(result)
         )
-    against_voting = voting_sentence(*sides.get("unlabeled", ({}, {})))
+    against_voting = voting_sentence(
+        *sides.get("unlabeled", ({}, {})), pairs(evaluations, "unlabeled")
+    )
     memorised, lost = memorisation_findings(evaluations), losses(evaluations)
     return Verdict(
         opening=(*opening, *(finding.short for finding in memorised[:1]), *lost[:1]),
@@ -87,7 +91,7 @@ def verdict(result: Mapping[str, Any], evaluations: Evaluations) -> Verdict:
 
 def _setup(result: Mapping[str, Any]) -> str:
     """'60 steps of grpo on ttrl-tiny with the reward majority, seed 0.'"""
-    steps, seed = number(result, "steps"), number(result, "seed")
+    steps, seed = number(result, "steps"), result.get("seed")
     model, algorithm = result.get("model"), result.get("algorithm")
     text = "A run" if steps is None else f"{steps:,.0f} {'step' if steps == 1 else 'steps'}"
     text += f" of {algorithm}" if algorithm else ""
@@ -95,7 +99,7 @@ def _setup(result: Mapping[str, Any]) -> str:
     text += f" with the reward {reward}" if (reward := result.get("reward")) else ""
     if reward == "answer-key":
         text += ", which is true labels and not TTRL"
-    return text + (f", seed {seed:.0f}." if seed is not None else ".")
+    return text + (f", seed {seed}." if isinstance(seed, int) else ".")
 
 
 def set_sentence(name: str, base: Metrics, final: Metrics, paired: Pairs | None = None) -> Sentence:
@@ -120,11 +124,15 @@ def set_sentence(name: str, base: Metrics, final: Metrics, paired: Pairs | None 
     return _movement(where, before, after, change)
 
 
-def voting_sentence(base: Metrics, final: Metrics) -> Sentence | None:
+def voting_sentence(base: Metrics, final: Metrics, paired: Pairs | None = None) -> Sentence | None:
     """One completion of the trained model against a vote of the base model, or None.
 
-    Above it, the run has more to show than the vote that the base model could take anyway.
+    Above it, the run has more to show than the vote that the base model could take anyway. Judged by
+    the interval of the difference, paired by question; without records of the questions, by the
+    interval of the vote.
     """
+    if paired and all("vote_right" in r or "pseudo_label" in r for r in paired.before):
+        return _against_votes(paired)
     singles, votes = sample_sizes(final, "avg"), sample_sizes(base, "maj")
     if not singles or not votes:
         return None
@@ -144,10 +152,28 @@ def voting_sentence(base: Metrics, final: Metrics) -> Sentence | None:
     return Sentence(text=f"{subject} within the interval of what {reference}", tone="unclear")
 
 
+def _against_votes(paired: Pairs) -> Sentence:
+    voted = mean([vote_value(record) for record in paired.before])
+    single = mean([share_right(record) for record in paired.after])
+    n = paired.samples or "n"
+    subject = f"A single completion of the trained model (avg@{n}, {percent(single)}) is"
+    reference = f"what the base model reached by voting (maj@{n}, {percent(voted)})"
+    apart = paired.apart(vote_value, share_right)
+    if apart is None:
+        text = (
+            f"{subject} {_compared(single, voted)} {reference}; fewer than {FEWEST_QUESTIONS} questions "
+            "support no claim."
+        )
+        return Sentence(text=text, tone="unclear")
+    tone = direction_of((apart.low, apart.high))
+    place = {"rose": "above", "fell": "below", "unclear": "not clearly apart from"}[tone]
+    return Sentence(text=f"{subject} {place} {reference}: {apart}.", tone=tone)
+
+
 def _movement(where: str, before: Estimate, after: Estimate, change: Gain | None) -> Sentence:
     old, new = percent(before.value), percent(after.value)
     if change is not None:
-        tone = gain_direction(change)
+        tone = direction_of((change.low, change.high))
         if tone == "unclear":
             text = f"{where} shows no clear change: {old} before, {new} after, {change}."
         else:

@@ -10,10 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ttrl.evaluate.contingency import Fate
 from ttrl.evaluate.report.estimates import heading, in_order
 from ttrl.evaluate.report.paired import Evaluations
 from ttrl.evaluate.report.quantities import entries, number
-from ttrl.evaluate.report.records import Record, by_id, completions, count, vote_right, winner
+from ttrl.evaluate.report.records import (
+    Record,
+    by_id,
+    completions,
+    count,
+    fate_of,
+    vote_right,
+    winner,
+)
 from ttrl.evaluate.report.strings import Strings, line
 from ttrl.evaluate.report.texts import SHORT_TEXT, TextRoom
 from ttrl.evaluate.report.visits import TOP_CLASSES, Row, Visit, visits_by_question
@@ -27,7 +36,6 @@ _ROOM, _PER_CARD, _PER_VISIT = 230_000, 130, 38
 """Bytes, roughly: what cards without texts and visits may take together, and what one takes."""
 
 Tag = Literal["changed", "gained", "lost"]
-Fate = Literal["gained", "kept", "lost", "never"]
 Kind = Literal["right", "answer", "rest", "none"]
 
 
@@ -83,14 +91,7 @@ class QuestionVotes:
     @property
     def fate(self) -> Fate | None:
         """What became of its vote; None where it was not graded twice."""
-        if self.before is None or self.after is None:
-            return None
-        early, late = vote_right(self.before), vote_right(self.after)
-        if early is None or late is None:
-            return None
-        if early:
-            return "kept" if late else "lost"
-        return "gained" if late else "never"
+        return fate_of(self.before, self.after)
 
     @property
     def is_told_first(self) -> bool:
