@@ -55,7 +55,7 @@ def _set_table(name: str, groups: Measured) -> Table:
                 _share_cell(each.before),
                 _after_cell(arm, each),
                 Cell(text=spread),
-                _change_cell(each.change),
+                change_cell(each.change),
             )
         )
     metrics = sorted({each.metric for _, each in groups})
@@ -102,7 +102,7 @@ def _pair_table(name: str, pairs: Sequence[Pair]) -> Table:
         rows=tuple(
             (
                 Cell(text=f"{pair.higher.name} above {pair.lower.name}"),
-                _change_cell(
+                change_cell(
                     Estimate(value=pair.value, interval=pair.interval), drawn=True, tone=pair.tone
                 ),
                 Cell(text=pair.over, small=f"{pair.chosen} alone" if pair.chosen else ""),
@@ -132,9 +132,10 @@ def _after_cell(arm: Arm, each: Measure) -> Cell:
     )
 
 
-def _change_cell(
+def change_cell(
     found: Estimate | None, *, drawn: bool = False, tone: Direction | None = None
 ) -> Cell:
+    """A change with its interval, in points; `tone` in place of what the interval alone says."""
     if found is None:
         return Cell(text=NOTHING)
     if found.interval is None:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from ttrl.evaluate.pooling import Pooled
-from ttrl.evaluate.report.before_after import Whisker
 from ttrl.evaluate.report.comparison import Cell
-from ttrl.evaluate.report.quantities import NOTHING, signed
+from ttrl.evaluate.report.comparison_tables import change_cell
+from ttrl.evaluate.report.estimates import Estimate
 from ttrl.evaluate.study.evidence import tone_of
 
 
 def gain_cell(gain: Pooled | None, *, drawn: bool = True) -> Cell:
     """In percentage points, with the interval and, if drawn, a whisker on the column's scale."""
     if gain is None:
-        return Cell(text=NOTHING)
-    value, low, high = (100 * each for each in (gain.value, gain.low, gain.high))
-    return Cell(
-        text=signed(value),
-        small=f"{signed(low)} to {signed(high)}",
-        tone=tone_of(gain),
-        whisker=Whisker(value=value, low=low, high=high) if drawn else None,
-    )
+        return change_cell(None)
+    told = Estimate(value=gain.value, interval=(gain.low, gain.high))
+    return change_cell(told, drawn=drawn, tone=tone_of(gain))
 
 
 def gain_text(gain: Pooled | None) -> str:

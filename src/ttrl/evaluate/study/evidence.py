@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ttrl.evaluate.pooling import Pooled, pooled_mean
-from ttrl.evaluate.report.estimates import Direction
+from ttrl.evaluate.report.estimates import Direction, direction_of
 from ttrl.evaluate.report.paired import FEWEST_QUESTIONS
 from ttrl.evaluate.report.quantities import plural, signed
 from ttrl.evaluate.study.arms import Arm, Outcome, QuestionKey, outcome
@@ -79,11 +79,8 @@ def gather(
 
 def tone_of(pooled: Pooled) -> Direction:
     """By the interval: clearly above 0, clearly below, or neither, as with very few questions."""
-    if pooled.questions < FEWEST_QUESTIONS:
-        return "unclear"
-    if pooled.low > 0:
-        return "rose"
-    return "fell" if pooled.high < 0 else "unclear"
+    few = pooled.questions < FEWEST_QUESTIONS
+    return "unclear" if few else direction_of((pooled.low, pooled.high))
 
 
 def points(pooled: Pooled) -> str:

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 ArmName = Literal["ttrl", "leakage", "random", "format"]
-Role = Literal["ttrl", "upper bound", "control"]
-ROLES: dict[ArmName, Role] = {
+ROLES: dict[ArmName, Literal["ttrl", "upper bound", "control"]] = {
     "ttrl": "ttrl",
     "leakage": "upper bound",
     "random": "control",

@@ -108,9 +108,10 @@ def _table(evidence: Evidence, name: str, table: list[ArmOnSet]) -> Table:
     if not of_set:
         return _unlabeled(evidence, name, caption)
     n, key = of_set[0].samples, of_set[0].pass_key
+    seeds = max(row.seeds for row in of_set)
     over = sorted({row.gain.over for row in of_set}, key=len)
     note = (
-        f"Before → after. {plural(of_set[0].questions, 'question')}; 95 % intervals over "
+        f"Before → after. {plural(of_set[0].questions, 'question')}, {plural(seeds, 'seed')}; 95 % intervals over "
         f"{' or, where an arm has several seeds, over '.join(over)}."
     )
     return Table(
@@ -126,7 +127,11 @@ def _table(evidence: Evidence, name: str, table: list[ArmOnSet]) -> Table:
         ),
         rows=tuple(
             (
-                Cell(text=TITLES[row.arm], small=plural(row.seeds, "seed"), arm=TITLES[row.arm]),
+                Cell(
+                    text=TITLES[row.arm],
+                    small=plural(row.seeds, "seed") if row.seeds != seeds else "",
+                    arm=TITLES[row.arm],
+                ),
                 Cell(text=_from_to(row.before.value, row.after.value)),
                 gain_cell(row.gain),
                 Cell(text=_from_to(row.vote_before.value, row.vote_after.value)),
