@@ -111,7 +111,8 @@ def _table(evidence: Evidence, name: str, table: list[ArmOnSet]) -> Table:
     seeds = max(row.seeds for row in of_set)
     over = sorted({row.gain.over for row in of_set}, key=len)
     note = (
-        f"Before → after. {plural(of_set[0].questions, 'question')}, {plural(seeds, 'seed')}; 95 % intervals over "
+        f"Before → after. {plural(of_set[0].questions, 'question')}, {plural(seeds, 'seed')}; 95 % intervals "
+        "over "
         f"{' or, where an arm has several seeds, over '.join(over)}."
     )
     return Table(
