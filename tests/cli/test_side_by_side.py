@@ -103,6 +103,7 @@ def test_an_interrupt_reaches_what_is_running_and_comes_back(tmp_path: Path) -> 
         f"""
         import sys
         from pathlib import Path
+        from ttrl.cli.interrupts import Interrupts
         from ttrl.cli.side_by_side import Job, run_side_by_side
         folder = Path({str(tmp_path)!r})
         job = Job(
@@ -112,10 +113,11 @@ def test_an_interrupt_reaches_what_is_running_and_comes_back(tmp_path: Path) -> 
             done=folder / "run" / "result.json",
             log=folder / "long.log",
         )
-        try:
-            run_side_by_side([job], at_once=1)
-        except KeyboardInterrupt:
-            sys.exit(130)
+        with Interrupts():
+            try:
+                run_side_by_side([job], at_once=1)
+            except KeyboardInterrupt:
+                sys.exit(130)
         """
     )
     parent = subprocess.Popen([sys.executable, "-c", script])

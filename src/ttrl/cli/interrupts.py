@@ -16,10 +16,12 @@ class Interrupts:
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupts:
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)  # Windows has no SIGHUP
-            if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
-                self._previous[number] = signal.signal(number, self._handle)
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        # Under nohup a closed terminal is to end nothing; Windows has no such signal.
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            numbers.append(signal.SIGHUP)
+        for number in numbers:
+            self._previous[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(

@@ -6,17 +6,18 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ttrl.cli.interrupts import Interrupts
 from ttrl.cli.resume import resolve_resumed
 from ttrl.cli.side_by_side import Failure, Job, run_side_by_side
 from ttrl.cli.study_settings import Settings, read_settings
 from ttrl.cli.summary import set_line
 from ttrl.config import Layers, ResolvedConfig
-from ttrl.errors import CheckpointError, ConfigError
+from ttrl.errors import EXIT_DONE, EXIT_INTERRUPTED, CheckpointError, ConfigError
 from ttrl.recording.console import say
 from ttrl.recording.manifest import surroundings
 from ttrl.recording.run_directory import RunDirectory
@@ -145,6 +146,42 @@ def open_many(
     report_to = wanted(resolved.values.report_to)
     directory.lock()
     return Layout(directory=directory, report_to=report_to), given, resolved
+
+
+def run_and_report(
+    command: str,
+    layout: Layout,
+    *,
+    runs: Callable[[], list[Failure]],
+    report: Callable[[list[Failure]], Mapping[str, Any]],
+    as_json: bool,
+) -> int:
+    """Runs everything, writes the page, tells the outcome; returns the exit code.
+
+    That of the first run that failed, else 0. What the other runs came to is reported all the same.
+    """
+    with Interrupts():
+        try:
+            failures = runs()
+        except KeyboardInterrupt:
+            say(
+                f"\ninterrupted; nothing is lost. Go on with: ttrl {command} --resume {layout.path}"
+            )
+            return EXIT_INTERRUPTED
+        finally:
+            layout.directory.unlock()
+    try:
+        result = report(failures)
+    except CheckpointError as error:
+        if not failures:
+            raise
+        print(f"ttrl {command}: {error}", file=sys.stderr)
+        return failures[0].exit_code
+    lines = [*result["told"], f"report      {layout.path / 'report.html'}"]
+    print("\n".join(lines), file=sys.stderr if as_json else sys.stdout)
+    if as_json:
+        print(json.dumps(result))
+    return failures[0].exit_code if failures else EXIT_DONE
 
 
 def run_phase(jobs: Sequence[Job], at_once: int) -> list[Failure]:

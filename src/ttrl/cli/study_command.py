@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ttrl.cli.interrupts import Interrupts
 from ttrl.cli.many_runs import (
     PER_RUN,
     Layout,
     check_shared,
     open_many,
+    run_and_report,
     run_phase,
     start_many,
 )
@@ -29,7 +28,7 @@ from ttrl.cli.study_settings import (
 )
 from ttrl.config import ResolvedConfig, read_layers, settle
 from ttrl.consensus.rules import ANSWER_KEY, check_rule
-from ttrl.errors import EXIT_DONE, EXIT_INTERRUPTED, CheckpointError, ConfigError, DataError
+from ttrl.errors import EXIT_DONE, ConfigError, DataError
 from ttrl.evaluate.study.layout import base_path, equal_tokens_path, run_path
 from ttrl.recording.console import say
 from ttrl.recording.run_directory import RunDirectory
@@ -60,29 +59,17 @@ def run(arguments: Sequence[str]) -> int:
         if resolved.values.dry_run:
             return _dry_run(resolved, settings)
         study = start_many("study", resolved, settings, about={"questions": questions})
-    with Interrupts():
-        try:
-            failures = _runs(study, settings, resolved)
-        except KeyboardInterrupt:
-            say(f"\ninterrupted; nothing is lost. Go on with: ttrl study --resume {study.path}")
-            return EXIT_INTERRUPTED
-        finally:
-            study.directory.unlock()
     from ttrl.evaluate.study.page import write_study_report
 
-    try:
-        result = write_study_report(study.path, failed={each.name: each.said for each in failures})
-    except CheckpointError as error:
-        if not failures:
-            raise
-        print(f"ttrl study: {error}", file=sys.stderr)
-        return failures[0].exit_code
-    as_json = resolved.values.json_output
-    lines = [*result["told"], f"report      {study.path / 'report.html'}"]
-    print("\n".join(lines), file=sys.stderr if as_json else sys.stdout)
-    if as_json:
-        print(json.dumps(result))
-    return failures[0].exit_code if failures else EXIT_DONE
+    return run_and_report(
+        "study",
+        study,
+        runs=lambda: _runs(study, settings, resolved),
+        report=lambda failures: write_study_report(
+            study.path, failed={each.name: each.said for each in failures}
+        ),
+        as_json=resolved.values.json_output,
+    )
 
 
 def _checked(

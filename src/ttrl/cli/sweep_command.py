@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ttrl.cli.interrupts import Interrupts
 from ttrl.cli.many_runs import (
     PER_RUN,
     Layout,
     check_shared,
     open_many,
+    run_and_report,
     run_phase,
     start_many,
 )
@@ -22,9 +21,8 @@ from ttrl.cli.study_settings import MANY_RUNS_OPTIONS, add_options, read_setting
 from ttrl.cli.sweep_settings import SWEEP_OPTIONS, Point, SweepSettings, points_of
 from ttrl.config import Layers, ResolvedConfig, keys_of_groups, read_layers, settle
 from ttrl.consensus.rules import ANSWER_KEY, check_rule
-from ttrl.errors import EXIT_DONE, EXIT_INTERRUPTED, CheckpointError, ConfigError
+from ttrl.errors import EXIT_DONE, ConfigError
 from ttrl.evaluate.study.layout import point_path
-from ttrl.recording.console import say
 from ttrl.recording.trackers.registry import wanted
 
 SUMMARY = (
@@ -51,29 +49,15 @@ def run(arguments: Sequence[str]) -> int:
         names = [point.name for point in points_of(settings)]
         files = {f"points/{name}.yaml": config.as_yaml() for name, config in configs.items()}
         sweep = start_many("sweep", resolved, settings, about={"points": names}, files=files)
-    with Interrupts():
-        try:
-            failures = _runs(sweep, settings)
-        except KeyboardInterrupt:
-            say(f"\ninterrupted; nothing is lost. Go on with: ttrl sweep --resume {sweep.path}")
-            return EXIT_INTERRUPTED
-        finally:
-            sweep.directory.unlock()
     from ttrl.evaluate.study.sweep_page import write_sweep_report
 
-    try:
-        result = write_sweep_report(sweep.path)
-    except CheckpointError as error:
-        if not failures:
-            raise
-        print(f"ttrl sweep: {error}", file=sys.stderr)
-        return failures[0].exit_code
-    as_json = resolved.values.json_output
-    lines = [*result["told"], f"report      {sweep.path / 'report.html'}"]
-    print("\n".join(lines), file=sys.stderr if as_json else sys.stdout)
-    if as_json:
-        print(json.dumps(result))
-    return failures[0].exit_code if failures else EXIT_DONE
+    return run_and_report(
+        "sweep",
+        sweep,
+        runs=lambda: _runs(sweep, settings),
+        report=lambda failures: write_sweep_report(sweep.path),
+        as_json=resolved.values.json_output,
+    )
 
 
 def _resolved(layers: Layers, point: Point) -> ResolvedConfig:
