@@ -108,3 +108,25 @@ def test_titles_of_the_report():
     assert set_title("fresh_perturbed") == "perturbed questions"
     assert set_title("fresh_count_bits") == "fresh count bits questions"
     assert set_title("transfer_AIME_24") == "AIME_24 transfer questions"
+
+
+def test_a_held_out_share_never_repeats_a_trained_question(tmp_path):
+    """Each question stands twice in the file, up to case and white space."""
+    file = tmp_path / "q.jsonl"
+    rows = [{"question": text} for i in range(10) for text in (f"What is {i}?", f"what  is {i}? ")]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    config = resolve({"questions": str(file), "holdout": "0.3"}, environment={}).values
+    train, held = build_sets(config)
+    words = {" ".join(q.prompt.casefold().split()) for q in train.questions}
+    assert held.questions
+    assert not words & {" ".join(q.prompt.casefold().split()) for q in held.questions}
+    left = 6 - len(held.questions)
+    assert held.note is not None and held.note.startswith(f"{left} of 6 questions held out")
+
+
+def test_a_held_out_share_of_nothing_but_repeats_is_refused(tmp_path):
+    file = tmp_path / "q.jsonl"
+    file.write_text('{"question": "Same?"}\n' * 4, "utf-8")
+    config = resolve({"questions": str(file), "holdout": "0.5"}, environment={}).values
+    with pytest.raises(DataError, match="each of the 2 questions held out"):
+        build_sets(config)

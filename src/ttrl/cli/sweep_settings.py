@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import re
 from collections.abc import Mapping
@@ -68,7 +69,10 @@ class SweepSettings(ManyRuns):
         keys = {key for point in self.points for key in point} | self.grid.keys()
         for key in sorted(keys):
             if key not in key_names() or key in NOT_SWEPT:
-                why = "is not a key of a run" if key not in key_names() else "cannot be swept"
+                near = difflib.get_close_matches(key, key_names(), n=1, cutoff=0.5)
+                hint = f". Did you mean {near[0]}?" if near else ""
+                known = key in key_names()
+                why = "cannot be swept" if known else f"is not a key of a run{hint}"
                 raise ValueError(f"{key!r} {why}")
         if not all(self.grid.values()) or not all(self.points):
             raise ValueError("wanted at least one value of each key")

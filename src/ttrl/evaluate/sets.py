@@ -10,9 +10,10 @@ from ttrl.config import RunConfig
 from ttrl.data.questions import find_column, question_ids, read_questions, split_holdout
 from ttrl.data.tables import Table, read_rows
 from ttrl.data.word_problems import Kind, Split, WordProblem, word_problems
-from ttrl.errors import ConfigError
+from ttrl.errors import ConfigError, DataError
 from ttrl.evaluate.answer_key import ANSWER_COLUMNS, AnswerSheet, resolve_answers
 from ttrl.evaluate.fresh.generated import answers_of
+from ttrl.evaluate.fresh.made import same_text, texts_of
 from ttrl.evaluate.fresh.make import fresh_of_problems, fresh_of_table
 from ttrl.evaluate.fresh.names import check_names, set_name
 from ttrl.evaluate.levels import read_levels
@@ -82,10 +83,13 @@ def _file_sets(config: RunConfig, table: Table) -> list[QuestionSet]:
                 name="unlabeled", questions=tuple(questions), answers=answers, levels=levels
             )
         ]
-    share = _share(config.holdout)
+    share, note = _share(config.holdout), None
     if share is not None:
         train, held = split_holdout(questions, share, derive_seed(config.data_seed, "holdout"))
+        seen, drawn = texts_of(train), len(held)
+        held = [question for question in held if same_text(question.prompt) not in seen]
         held_answers, held_levels = answers, levels
+        note = _repeats(drawn - len(held), drawn, config)
     else:
         held_table = read_rows(config.holdout)
         train = questions
@@ -96,9 +100,32 @@ def _file_sets(config: RunConfig, table: Table) -> list[QuestionSet]:
     return [
         QuestionSet(name="unlabeled", questions=tuple(train), answers=answers, levels=levels),
         QuestionSet(
-            name="heldout", questions=tuple(held), answers=held_answers, levels=held_levels
+            name="heldout",
+            questions=tuple(held),
+            answers=held_answers,
+            levels=held_levels,
+            note=note,
         ),
     ]
+
+
+def _repeats(count: int, drawn: int, config: RunConfig) -> str | None:
+    """What is said of held-out questions that are trained on under another id.
+
+    Raises:
+        DataError: they are all of them.
+    """
+    if count == drawn:
+        raise DataError(
+            f"holdout={config.holdout}: each of the {drawn} questions held out is also among those trained "
+            f"on, up to case and white space. Take repeated questions out of {config.questions}."
+        )
+    if not count:
+        return None
+    return (
+        f"{count} of {drawn} questions held out are also among those trained on, up to case and white space, "
+        "and are left out."
+    )
 
 
 def evaluated_sets(sets: Sequence[QuestionSet], config: RunConfig) -> list[QuestionSet]:
