@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ttrl.cli.interrupts import Interrupts
 from ttrl.cli.options import make_parser, parse
 from ttrl.cli.resume import stored_config, stored_inputs
 from ttrl.config import RunConfig
@@ -46,10 +47,11 @@ def run(arguments: Sequence[str]) -> int:
 
     checkpoint = _checkpoint(directory, step_folder)
     kind = "full" if not config.lora else "adapter" if given.get("adapter", False) else "merged"
-    if kind == "merged":
-        export_merged(checkpoint, _base(directory, config, inputs), out)
-    else:
-        export_weights(checkpoint, out)
+    with Interrupts():  # SIGTERM and a closed terminal leave no half folder either
+        if kind == "merged":
+            export_merged(checkpoint, _base(directory, config, inputs), out)
+        else:
+            export_weights(checkpoint, out)
     told = {
         "out": str(out),
         "kind": kind,
