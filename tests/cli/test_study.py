@@ -41,10 +41,12 @@ def test_all_arms_take_the_figures_of_one_evaluation_of_the_base(study):
     out, _ = study
     for name in ("unlabeled", "heldout", "out_of_prior"):
         base = read(out / "base-seed-0" / "evaluations" / f"base-{name}.json")
+        assert base["cost"]["sampled_tokens"] > 0
         for arm in ("ttrl", "random"):
             run = out / "runs" / f"{arm}-seed-0"
-            assert read(run / "evaluations" / f"base-{name}.json") == base
-            # The cost is that of the evaluation; it was paid once.
+            taken = read(run / "evaluations" / f"base-{name}.json")
+            assert {**taken, "cost": base["cost"]} == base
+            assert set(taken["cost"].values()) == {0}  # it was paid once
 
 
 def test_the_runs_are_plain_runs_with_their_rewards(study, folder_of):

@@ -25,6 +25,15 @@ def test_every_point_is_a_run_with_its_settings(sweep):
         assert (run / "report.html").exists()
 
 
+def test_points_share_the_evaluation_of_their_base(sweep):
+    out, _ = sweep
+    assert [path.name for path in out.glob("base-*")] == ["base-temperature-0.7-seed-0"]
+    for temperature in ("0.7", "1.3"):
+        run = out / "runs" / f"temperature-{temperature}-seed-0"
+        taken = json.loads((run / "evaluations" / "base-unlabeled.json").read_text("utf-8"))
+        assert set(taken["cost"].values()) == {0}
+
+
 def test_the_table_has_one_row_per_point_in_order(sweep):
     out, outcome = sweep
     found = json.loads((out / "sweep.json").read_text("utf-8"))

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from ttrl.evaluate.sets import QuestionSet
 
 
+EVALUATION_KEYS = tuple(
+    key
+    for key in keys_of_groups(EVAL_GROUPS)
+    if key not in NOT_FOR_EVAL | INVOCATION_KEYS | {"eval_sets"}
+)
+"""Settings that the figures of a base depend on."""
+
+
 def borrow_base(
     spec: str, run: RunDirectory, resolved: ResolvedConfig, sets: Sequence[QuestionSet]
 ) -> None:
@@ -34,16 +42,23 @@ def borrow_base(
         for each in sets:
             name = f"evaluations/base-{each.name}.json"
             found = source.read_json(name)
-            if found is None or not isinstance(found.get("metrics"), dict) or "cost" not in found:
+            if found is None or not _is_whole(found):
                 raise ConfigError(
                     f"base_evaluations={spec}: it has no whole {name}. Evaluate that set too, or leave "
                     "the option out."
                 )
             _check_answers(found, each, spec)
-            run.write_json(name, found)
+            spent = dict.fromkeys(
+                found["cost"], 0
+            )  # by the evaluation, and not once more by this run
+            run.write_json(name, {**found, "cost": spent})
     except (ConfigError, CheckpointError):
         shutil.rmtree(run.path)
         raise
+
+
+def _is_whole(found: dict[str, Any]) -> bool:
+    return isinstance(found.get("metrics"), dict) and isinstance(found.get("cost"), dict)
 
 
 def _check(source: RunDirectory, run: RunDirectory, resolved: ResolvedConfig) -> None:
@@ -57,8 +72,8 @@ def _check(source: RunDirectory, run: RunDirectory, resolved: ResolvedConfig) ->
                 "base again with `ttrl eval --out`, or leave the option out."
             )
     there, here = stored_config(source).as_dict(), resolved.as_dict()
-    for key in keys_of_groups(EVAL_GROUPS):
-        if key not in NOT_FOR_EVAL | INVOCATION_KEYS | {"eval_sets"} and there[key] != here[key]:
+    for key in EVALUATION_KEYS:
+        if there[key] != here[key]:
             raise ConfigError(
                 f"base_evaluations={source.path}: it was made with {key}={there[key]!r}, and this run has "
                 f"{key}={here[key]!r}. Evaluate the base again, or leave the option out."

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from ttrl.cli.base_evaluations import EVALUATION_KEYS
 from ttrl.cli.many_runs import (
     PER_RUN,
     Layout,
@@ -19,10 +21,10 @@ from ttrl.cli.options import make_parser, parse
 from ttrl.cli.side_by_side import Failure, Job
 from ttrl.cli.study_settings import MANY_RUNS_OPTIONS, add_options, read_settings
 from ttrl.cli.sweep_settings import SWEEP_OPTIONS, Point, SweepSettings, points_of
-from ttrl.config import Layers, ResolvedConfig, keys_of_groups, read_layers, settle
+from ttrl.config import Layers, ResolvedConfig, keys_of_groups, read_layers, resolve, settle
 from ttrl.consensus.rules import ANSWER_KEY, check_rule
 from ttrl.errors import EXIT_DONE, ConfigError
-from ttrl.evaluate.study.layout import point_path
+from ttrl.evaluate.study.layout import point_base_path, point_path
 from ttrl.recording.trackers.registry import wanted
 
 SUMMARY = (
@@ -93,16 +95,41 @@ def _checked(layers: Layers, settings: SweepSettings) -> dict[str, ResolvedConfi
 
 
 def _runs(sweep: Layout, settings: SweepSettings) -> list[Failure]:
-    jobs = [
-        _job(sweep, point, seed) for seed in settings.seeds for point in points_of(settings)
-    ]  # fmt: skip
-    return run_phase(jobs, settings.jobs)
+    """Points that agree in all that an evaluation depends on share that of their base."""
+    points = points_of(settings)
+    first: dict[str, Point] = {}
+    base_of = {point.name: first.setdefault(_evaluated(sweep, point), point) for point in points}
+    bases = [_base_job(sweep, point, seed) for seed in settings.seeds for point in first.values()]
+    failures = run_phase(bases, settings.jobs)
+    trains = [
+        _train_job(sweep, point, base_of[point.name], seed)
+        for seed in settings.seeds
+        for point in points
+        if (point_base_path(sweep.path, base_of[point.name].name, seed) / "result.json").exists()
+    ]
+    return failures + run_phase(trains, settings.jobs)
 
 
-def _job(sweep: Layout, point: Point, seed: int) -> Job:
+def _evaluated(sweep: Layout, point: Point) -> str:
+    """The settings of a point that the figures of its base depend on."""
+    values = resolve({"config": [str(_config(sweep, point))]}, environment={}).as_dict()
+    return json.dumps([values[key] for key in EVALUATION_KEYS if key != "seed"])
+
+
+def _config(sweep: Layout, point: Point) -> Path:
+    return sweep.path / "points" / f"{point.name}.yaml"
+
+
+def _base_job(sweep: Layout, point: Point, seed: int) -> Job:
+    out = point_base_path(sweep.path, point.name, seed)
+    return sweep.job(out.name, ["eval", "--seed", str(seed)], out=out, config=_config(sweep, point))
+
+
+def _train_job(sweep: Layout, point: Point, base: Point, seed: int) -> Job:
     out = point_path(sweep.path, point.name, seed)
-    config = sweep.path / "points" / f"{point.name}.yaml"
-    return sweep.job(out.name, ["train", "--seed", str(seed)], out=out, config=config)
+    figures = ["--base-evaluations", str(point_base_path(sweep.path, base.name, seed))]
+    arguments = ["train", "--seed", str(seed), *figures]
+    return sweep.job(out.name, arguments, out=out, config=_config(sweep, point))
 
 
 def _dry_run(resolved: ResolvedConfig, settings: SweepSettings) -> int:

@@ -132,5 +132,5 @@ def test_a_vote_that_was_taken_is_found_and_one_that_needs_none_is_told(study):
     assert few is not None and few.votes is None and few.samples == 1
     study.equal_tokens(1, (9, 2), samples=16)
     taken = equal_tokens(study.path, arm, questions=2, seeds=(0, 1))
-    assert taken is not None and taken.seed == 1 and taken.samples == 16
+    assert taken is not None and taken.samples == 16
     assert list(taken.votes.values()) == [True, False]

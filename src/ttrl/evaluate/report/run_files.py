@@ -157,6 +157,11 @@ def _text(path: Path) -> str:
         return ""
 
 
+def read_object(path: Path) -> Mapping[str, Any]:
+    """The object that a JSON file holds; empty if there is none."""
+    return mapping(parsed_json(_text(path)))
+
+
 def parsed_json(text: str) -> object:
     """What the text says; None if it is no JSON, or deeper than anything that ttrl writes."""
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from ttrl.evaluate.estimators import pass_at_k
 from ttrl.evaluate.pooling import Pooled, pooled_mean
 from ttrl.evaluate.report.quantities import mapping, number
 from ttrl.evaluate.report.records import by_id, is_graded, share_right, vote_right
-from ttrl.evaluate.report.run_files import RunFiles, read_run
+from ttrl.evaluate.report.run_files import RunFiles, read_object, read_run
 
 QuestionKey = tuple[str, str]
 """(id, prompt): what has to agree for a question of two runs to be the same one."""
@@ -35,6 +34,10 @@ class Arm:
         """Sets that every run was evaluated on, in the order of the first one."""
         names = [list(run.result["sets"]) for run in self.runs]
         return [name for name in names[0] if all(name in others for others in names)]
+
+    def samples(self, name: str) -> int:
+        """Completions per question behind the figures of a set."""
+        return _samples(self.runs[0].evaluations[name, "base"])
 
     def metrics(self, name: str, when: str) -> list[Mapping[str, Any]]:
         """What each run's result says about a set."""
@@ -130,7 +133,7 @@ def pass_rates(shares: NDArray[np.float64], samples: int, k: int) -> NDArray[np.
 
 def votes_of_base(folder: Path) -> tuple[dict[QuestionKey, bool], int] | None:
     """Whether the base's vote is right, by question, and of how many completions; None if not made."""
-    evaluation = _read(folder / "evaluations" / "base-unlabeled.json")
+    evaluation = read_object(folder / "evaluations" / "base-unlabeled.json")
     marks, samples = _marks(evaluation), _samples(evaluation)
     if not marks or not samples or not (folder / "result.json").exists():
         return None
@@ -187,10 +190,3 @@ def _key(record: Mapping[str, Any]) -> QuestionKey:
 
 def _samples(evaluation: Mapping[str, Any]) -> int:
     return int(number(mapping(evaluation.get("sampling")), "samples") or 0)
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        return mapping(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, RecursionError):
-        return {}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from ttrl.evaluate.pooling import Pooled
 from ttrl.evaluate.report.comparison import Cell
 from ttrl.evaluate.report.comparison_tables import change_cell
@@ -15,6 +18,13 @@ def gain_cell(gain: Pooled | None, *, drawn: bool = True) -> Cell:
         return change_cell(None)
     told = Estimate(value=gain.value, interval=(gain.low, gain.high))
     return change_cell(told, drawn=drawn, tone=tone_of(gain))
+
+
+def gain_scale(gains: Sequence[Pooled]) -> tuple[float, float]:
+    """Ends of the line for whiskers, in points: 0 and every interval lie on it."""
+    low = min([0, *(math.floor(100 * gain.low) for gain in gains)])
+    high = max([1, *(math.ceil(100 * gain.high) for gain in gains)])
+    return float(low), float(high)
 
 
 def gain_text(gain: Pooled | None) -> str:

@@ -31,21 +31,13 @@ def samples_at_equal_tokens(arm: Arm, *, questions: int) -> int | None:
 def equal_tokens(
     study: Path, arm: Arm, *, questions: int, seeds: Sequence[int]
 ) -> EqualTokens | None:
-    """The vote that was taken for one of the seeds, or that none was needed."""
+    """The vote that was taken for one of the seeds, or that none was needed; None if neither."""
     for seed in seeds:
         taken = votes_of_base(equal_tokens_path(study, seed))
         if taken is not None:
             votes, samples = taken
-            return EqualTokens(samples=samples, votes=votes, seed=seed)
-    samples_paid = samples_at_equal_tokens(arm, questions=questions)
-    if samples_paid is None:
+            return EqualTokens(samples=samples, votes=votes)
+    paid = samples_at_equal_tokens(arm, questions=questions)
+    if paid is None or paid > arm.samples(TRAINED):  # the evaluation is missing
         return None
-    own = max(_votes_taken(arm), default=0)
-    if samples_paid > own:  # the evaluation is missing
-        return None
-    return EqualTokens(samples=samples_paid, votes=None, seed=arm.seeds[0])
-
-
-def _votes_taken(arm: Arm) -> list[int]:
-    base = arm.metrics(TRAINED, "base")[0]
-    return [int(key[4:]) for key in base if key.startswith("maj@") and key[4:].isdigit()]
+    return EqualTokens(samples=paid, votes=None)

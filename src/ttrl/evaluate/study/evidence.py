@@ -24,7 +24,6 @@ class EqualTokens:
     """Completions a question that those tokens pay for."""
     votes: dict[QuestionKey, bool] | None
     """Whether that vote is right; None if it was not taken, since the base has had as many votes anyway."""
-    seed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,3 +38,8 @@ def equal_tokens_path(study: Path, seed: int) -> Path:
 def point_path(sweep: Path, name: str, seed: int) -> Path:
     """The folder of one run."""
     return sweep / "runs" / f"{name}-seed-{seed}"
+
+
+def point_base_path(sweep: Path, point: str, seed: int) -> Path:
+    """The folder of the base's evaluations under the settings of a point."""
+    return sweep / f"base-{point}-seed-{seed}"

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from ttrl.errors import CheckpointError
-from ttrl.evaluate.report.comparison import Arm as Drawn
-from ttrl.evaluate.report.comparison import Cell, Column, Fold, Table, curve_groups
+from ttrl.evaluate.report.comparison import Cell, Column, Fold, Table
 from ttrl.evaluate.report.comparison_fates import question_fates
-from ttrl.evaluate.report.comparison_page import render_comparison
-from ttrl.evaluate.report.estimates import set_title
-from ttrl.evaluate.report.figure import figure_svg
-from ttrl.evaluate.report.page import write_page
+from ttrl.evaluate.report.estimates import heading, set_title
 from ttrl.evaluate.report.quantities import mapping, number, percent, plain, plural
+from ttrl.evaluate.report.run_files import read_object
 from ttrl.evaluate.statistics import mean
-from ttrl.evaluate.study.arms import Arm
-from ttrl.evaluate.study.cells import gain_cell
+from ttrl.evaluate.study.cells import gain_cell, gain_scale
 from ttrl.evaluate.study.equal_tokens import equal_tokens
 from ttrl.evaluate.study.evidence import TRAINED, Evidence, gather
 from ttrl.evaluate.study.findings import findings
-from ttrl.evaluate.study.layout import ROLES, TITLES, ArmName
+from ttrl.evaluate.study.layout import ROLES, TITLES
 from ttrl.evaluate.study.plan import read_plan
 from ttrl.evaluate.study.quote import quote
 from ttrl.evaluate.study.tables import ArmOnSet, LevelRow, level_rows, markdown, rows
-
-FIGURE = "figure.svg"
+from ttrl.evaluate.study.written import drawn, write_all
 
 
 def write_study_report(study: Path, *, failed: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -44,12 +35,8 @@ def write_study_report(study: Path, *, failed: Mapping[str, str] | None = None) 
         CheckpointError: it is no study, no TTRL run of it has ended, or a file cannot be written.
     """
     plan = read_plan(study)
-    failures = {
-        str(name): str(said)
-        for name, said in (
-            mapping(_read(study / "study.json").get("failed")) if failed is None else failed
-        ).items()
-    }
+    told = mapping(read_object(study / "study.json").get("failed")) if failed is None else failed
+    failures = {str(name): str(said) for name, said in told.items()}
     arms = {name: arm for name in plan.arms if (arm := plan.arm(name))}
     if "ttrl" not in arms:
         raise CheckpointError(
@@ -76,14 +63,12 @@ def write_study_report(study: Path, *, failed: Mapping[str, str] | None = None) 
         "failed": failures,
         "told": [verdict, *(f"- {sentence.text}" for sentence in found)],
     }
-    drawn = [_drawn(arm, name, study) for name, arm in arms.items()]
-    figure = figure_svg(curve_groups(drawn))
-    write_page(study / FIGURE, figure)
-    write_page(study / "results.md", f"{verdict}\n\n{markdown(table)}")
-    write_page(study / "study.json", json.dumps(result, indent=2, ensure_ascii=False) + "\n")
-    html = render_comparison(
-        kicker="Test-time reinforcement learning · study",
-        title=study.resolve().name,
+    pages = [drawn(arm, study, name=TITLES[name], role=ROLES[name]) for name, arm in arms.items()]
+    write_all(
+        study,
+        command="study",
+        result=result,
+        markdown=f"{verdict}\n\n{markdown(table)}",
         facts=_facts(evidence),
         quote=verdict,
         findings=found,
@@ -91,37 +76,31 @@ def write_study_report(study: Path, *, failed: Mapping[str, str] | None = None) 
             *(_table(evidence, name, table) for name in evidence.sets),
             *([_level_table(levels, table)] if levels else []),
         ],
-        arms=drawn,
-        fates=question_fates([drawn[0]], TRAINED),
+        arms=pages,
+        fates=question_fates(pages[:1], TRAINED),
         appendix=[Fold(title=f"{name} did not end", body=said) for name, said in failures.items()],
-        figure=Markup(figure),
-        figure_link=FIGURE,
     )
-    write_page(study / "report.html", html)
     return result
 
 
 def _table(evidence: Evidence, name: str, table: list[ArmOnSet]) -> Table:
     of_set = [row for row in table if row.set == name]
-    title = set_title(name)
-    caption = title[:1].upper() + title[1:]
     if not of_set:
-        return _unlabeled(evidence, name, caption)
+        return _unlabeled(evidence, name)
     n, key = of_set[0].samples, of_set[0].pass_key
     seeds = max(row.seeds for row in of_set)
     over = sorted({row.gain.over for row in of_set}, key=len)
     note = (
-        f"Before → after. {plural(of_set[0].questions, 'question')}, {plural(seeds, 'seed')}; 95 % intervals "
-        "over "
-        f"{' or, where an arm has several seeds, over '.join(over)}."
+        f"Before → after. {plural(of_set[0].questions, 'question')}, {plural(seeds, 'seed')}; 95 % "
+        f"intervals over {' or, where an arm has several seeds, over '.join(over)}."
     )
     return Table(
-        caption=caption,
+        caption=heading(name),
         note=note,
         columns=(
             Column(title="reward"),
             Column(title=f"avg@{n}"),
-            Column(title="gain, points", scale=_scale(table)),
+            Column(title="gain, points", scale=gain_scale([row.gain for row in table])),
             Column(title=f"maj@{n}"),
             Column(title=key),
             Column(title="entropy"),
@@ -154,7 +133,7 @@ def _level_table(levels: list[LevelRow], table: list[ArmOnSet]) -> Table:
             Column(title="level"),
             Column(title="number"),
             Column(title=f"avg@{n}"),
-            Column(title="gain, points", scale=_scale(levels)),
+            Column(title="gain, points", scale=gain_scale([row.gain for row in levels])),
             Column(title=f"maj@{n}"),
         ),
         rows=tuple(
@@ -171,7 +150,7 @@ def _level_table(levels: list[LevelRow], table: list[ArmOnSet]) -> Table:
     )
 
 
-def _unlabeled(evidence: Evidence, name: str, caption: str) -> Table:
+def _unlabeled(evidence: Evidence, name: str) -> Table:
     """What can be said without an answer key."""
     keys = (("majority_ratio", percent), ("no_answer_rate", percent), ("entropy", plain))
     rows = []
@@ -187,7 +166,7 @@ def _unlabeled(evidence: Evidence, name: str, caption: str) -> Table:
             cells.append(Cell(text=f"{shown(before)} → {shown(after)}"))
         rows.append(tuple(cells))
     return Table(
-        caption=caption,
+        caption=heading(name),
         note="Accuracy needs labels. Agreement is not correctness.",
         columns=tuple(
             Column(title=title) for title in ("reward", "majority ratio", "no answer", "entropy")
@@ -198,13 +177,6 @@ def _unlabeled(evidence: Evidence, name: str, caption: str) -> Table:
 
 def _from_to(before: float, after: float) -> str:
     return f"{100 * before:.1f} → {percent(after)}"
-
-
-def _scale(table: Sequence[ArmOnSet | LevelRow]) -> tuple[float, float]:
-    """One scale of gains for all tables, so that they can be compared by eye."""
-    low = min(0, *(math.floor(100 * row.gain.low) for row in table))
-    high = max(0, *(math.ceil(100 * row.gain.high) for row in table))
-    return float(low), float(high)
 
 
 def _facts(evidence: Evidence) -> list[tuple[str, str]]:
@@ -219,19 +191,3 @@ def _facts(evidence: Evidence) -> list[tuple[str, str]]:
         ("arms", ", ".join(TITLES[name] for name in evidence.arms)),
         ("ttrl", str(run.get("ttrl_version"))),
     ]
-
-
-def _drawn(arm: Arm, name: ArmName, study: Path) -> Drawn:
-    return Drawn(
-        name=TITLES[name],
-        role=ROLES[name],
-        runs=arm.runs,
-        links=tuple(f"{path.relative_to(study).as_posix()}/report.html" for path in arm.paths),
-    )
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        return mapping(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, RecursionError):
-        return {}

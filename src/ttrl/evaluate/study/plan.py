@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from ttrl.errors import CheckpointError
 from ttrl.evaluate.report.quantities import mapping, number
+from ttrl.evaluate.report.run_files import read_object
 from ttrl.evaluate.study.arms import Arm, read_arm
 from ttrl.evaluate.study.layout import ROLES, ArmName, run_path
 
@@ -42,10 +42,7 @@ def read_plan(study: Path) -> Plan:
     Raises:
         CheckpointError: it is not that of a study.
     """
-    try:
-        manifest = mapping(json.loads((study / "manifest.json").read_text("utf-8")))
-    except (OSError, ValueError, RecursionError):
-        manifest = {}
+    manifest = read_object(study / "manifest.json")
     settings = mapping(manifest.get("settings"))
     arms, seeds = settings.get("arms") or [], settings.get("seeds") or []
     questions = number(mapping(manifest.get("questions")), "unlabeled")

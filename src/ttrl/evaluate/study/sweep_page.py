@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from ttrl.errors import CheckpointError
 from ttrl.evaluate.pooling import Pooled
-from ttrl.evaluate.report.comparison import Arm as Drawn
-from ttrl.evaluate.report.comparison import Cell, Column, Table, curve_groups
-from ttrl.evaluate.report.comparison_page import render_comparison
+from ttrl.evaluate.report.comparison import Cell, Column, Table
 from ttrl.evaluate.report.estimates import short_span
-from ttrl.evaluate.report.figure import figure_svg
-from ttrl.evaluate.report.page import write_page
 from ttrl.evaluate.report.quantities import NOTHING, mapping, percent, plain
-from ttrl.evaluate.study.cells import gain_cell, gain_text, share_text
+from ttrl.evaluate.report.run_files import read_object
+from ttrl.evaluate.study.cells import gain_cell, gain_scale, gain_text, share_text
 from ttrl.evaluate.study.layout import point_path
 from ttrl.evaluate.study.sweep import PointResult, findings, read_points
+from ttrl.evaluate.study.written import drawn, write_all
 
-FIGURE = "figure.svg"
 COLUMNS = (
     "point",
     "before",
@@ -59,42 +53,24 @@ def write_sweep_report(sweep: Path) -> dict[str, Any]:
         "failed": list(failed),
         "told": [*_text_table(found), *(f"- {sentence.text}" for sentence in told)],
     }
-    drawn = [
-        Drawn(
-            name=row.arm.name,
-            role="run",
-            runs=row.arm.runs,
-            links=tuple(f"{p.relative_to(sweep).as_posix()}/report.html" for p in row.arm.paths),
-        )
-        for row in found
-    ]
-    figure = figure_svg(curve_groups(drawn))
-    write_page(sweep / FIGURE, figure)
-    write_page(sweep / "results.md", _markdown(found))
-    write_page(sweep / "sweep.json", json.dumps(result, indent=2, ensure_ascii=False) + "\n")
-    html = render_comparison(
-        kicker="Test-time reinforcement learning · sweep",
-        title=sweep.resolve().name,
+    write_all(
+        sweep,
+        command="sweep",
+        result=result,
+        markdown=_markdown(found),
         facts=[("points", str(len(found))), ("seeds", ", ".join(map(str, seeds)))],
         quote=told[0].text,
         findings=told[1:],
         tables=[_table(found)],
-        arms=drawn,
-        fates=None,
+        arms=[drawn(row.arm, sweep, name=row.arm.name, role="run") for row in found],
         notes=[f"Runs that did not end: {', '.join(failed)}."] if failed else [],
-        figure=Markup(figure),
-        figure_link=FIGURE,
     )
-    write_page(sweep / "report.html", html)
     return result
 
 
 def _plan(sweep: Path) -> tuple[list[str], list[int]]:
     """Names of the points and the seeds, as the manifest tells."""
-    try:
-        manifest = mapping(json.loads((sweep / "manifest.json").read_text("utf-8")))
-    except (OSError, ValueError, RecursionError):
-        manifest = {}
+    manifest = read_object(sweep / "manifest.json")
     names, seeds = manifest.get("points"), mapping(manifest.get("settings")).get("seeds")
     if (
         manifest.get("command") != "sweep"
@@ -108,11 +84,7 @@ def _plan(sweep: Path) -> tuple[list[str], list[int]]:
 
 
 def _table(found: Sequence[PointResult]) -> Table:
-    gains = [row.gain for row in found if row.gain is not None]
-    scale = (
-        min([0.0, *(100 * gain.low for gain in gains)]),
-        max([1.0, *(100 * gain.high for gain in gains)]),
-    )
+    scale = gain_scale([row.gain for row in found if row.gain is not None])
     seeds = max(len(row.arm.seeds) for row in found)
     return Table(
         caption="Every point on the unlabeled questions",
