@@ -35,6 +35,7 @@ def test_a_study_leaves_its_page_its_numbers_and_a_table(study):
     }
     assert result["quote"] in outcome.out
     assert "One seed" in outcome.out
+    assert not (out / "checkpoints").exists() and not (out / "evaluations").exists()
 
 
 def test_all_arms_take_the_figures_of_one_evaluation_of_the_base(study):

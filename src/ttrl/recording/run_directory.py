@@ -50,8 +50,9 @@ class RunDirectory:
         refuse_existing(path, command=command)
         run = cls(path)
         try:
-            for folder in ("checkpoints", "evaluations"):
-                (path / folder).mkdir(parents=True)
+            path.mkdir(parents=True, exist_ok=True)
+            for folder in ("checkpoints", "evaluations") if command == "train" else ():
+                (path / folder).mkdir()
             run.write_text("config.yaml", config)
             for name, text in (files or {}).items():
                 (path / name).parent.mkdir(exist_ok=True)
