@@ -7,7 +7,22 @@ import random
 from collections.abc import Sequence
 from typing import Literal
 
+from ttrl.config import RunConfig
+from ttrl.seeding import derive_seed
+
 Choice = Literal["first", "random", "spread"]
+
+
+def trained_subset(
+    rewards: Sequence[float], config: RunConfig, *, step: int, question_id: str
+) -> list[int]:
+    """Indices of the completions of one group that are trained on: K of the M votes, ascending."""
+    return subset(
+        rewards,
+        config.trained_per_question,
+        config.trained_choice,
+        seed=derive_seed(config.seed, "keep", step, question_id),
+    )
 
 
 def subset(rewards: Sequence[float], count: int, choice: Choice, *, seed: int) -> list[int]:

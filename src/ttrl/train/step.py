@@ -16,7 +16,7 @@ from ttrl.config import RunConfig
 from ttrl.consensus.summary import step_metrics
 from ttrl.engine.learner import Learner
 from ttrl.rl.algorithms.interface import Algorithm
-from ttrl.rl.subset import subset
+from ttrl.rl.subset import trained_subset
 from ttrl.seeding import derive_seed
 from ttrl.train.votes import draw_votes, vote_metrics
 from ttrl.types import (
@@ -128,13 +128,8 @@ def means(updates: Sequence[Metrics]) -> Metrics:
 
 def keep(scored: ScoredGroup, config: RunConfig, step: int) -> ScoredGroup:
     """The completions that are trained on; the consensus stays that of all votes."""
-    question = scored.group.question.id
-    chosen = subset(
-        scored.rewards,
-        config.trained_per_question,
-        config.trained_choice,
-        seed=derive_seed(config.seed, "keep", step, question),
-    )
+    question = scored.group.question
+    chosen = trained_subset(scored.rewards, config, step=step, question_id=question.id)
     completions = tuple(scored.group.completions[i] for i in chosen)
     group = replace(scored.group, completions=completions)
     return replace(scored, group=group, rewards=tuple(scored.rewards[i] for i in chosen))
