@@ -185,7 +185,7 @@ def _whole_groups(prompts: Sequence[Any], per_group: int) -> list[Any]:
     whole = len(prompts) == len(asked) * per_group
     if not whole or any(prompt != asked[row // per_group] for row, prompt in enumerate(prompts)):
         raise ConfigError(
-            f"TRL gave this process {len(prompts)} rows that are not whole groups of {per_group}: completions "
+            f"TRL gave this process {len(prompts)} rows that are no whole groups of {per_group}: completions "
             "of one question are on several processes, and each part would vote on its own. Make "
             "per_device_train_batch_size x steps_per_generation a multiple of num_generations, and "
             "per_device_eval_batch_size one of num_generations_eval."
