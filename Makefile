@@ -1,13 +1,14 @@
 # make demo   installs, improves the embedded model on unlabeled questions, writes the report
 # make test   installs what the tests need and runs them, two files at a time
 # make check  lint, types, layers
+# make test-trl   the same for the adapter to TRL, in an environment of its own
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_OPTIONS ?=
 
-.PHONY: install demo test check clean
+.PHONY: install demo test test-trl check clean
 
 install: $(VENV)/.installed
 
@@ -26,6 +27,14 @@ demo: install
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/pytest --numprocesses 2 --dist loadfile
 
+$(VENV)-trl/.installed: pyproject.toml constraints-trl.txt
+	$(PYTHON) -m venv $(VENV)-trl
+	$(VENV)-trl/bin/pip install --quiet --constraint constraints-trl.txt --editable '.[trl]' pytest
+	touch $@
+
+test-trl: $(VENV)-trl/.installed
+	OMP_WAIT_POLICY=passive $(VENV)-trl/bin/pytest engine_tests/trl tests/rl/algorithms/test_against_trl.py
+
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -33,4 +42,4 @@ check: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VENV)-trl

@@ -6,6 +6,7 @@ The first process reads, evaluates and records as in any run; the others only tr
 from __future__ import annotations
 
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from ttrl.cli.run_frame import RunFrame, Spent, rule_of
 from ttrl.cli.trl_records import PROGRESS, TrlRecords, last_labels
 from ttrl.cli.trl_setup import open_trl
 from ttrl.config import ResolvedConfig
+from ttrl.data.order import equal_steps
 from ttrl.errors import EXIT_DONE, EXIT_INTERRUPTED, NumericsError
 from ttrl.overlays.trl.share import updates_of_step
 from ttrl.recording.run_directory import RunDirectory
@@ -105,7 +107,11 @@ class TrlRun:
         from ttrl.recording.console import RunConsole
 
         config, frame = self.setup.config, self.frame
-        prompts = [self.setup.prompter.prompt(question) for question in self.setup.questions]
+        prompt = self.setup.prompter.prompt
+        steps = equal_steps(
+            self.setup.questions, per_step=self.setup.share.questions, seed=config.seed
+        )
+        asked = [question for step in islice(steps, max(1, config.steps)) for question in step]
         voter = GroupVoter(config, rule=rule_of(config, self.setup.sets[0]))
         found = latest_checkpoint(self.setup.folder)
         with ExitStack() as shown:
@@ -117,7 +123,8 @@ class TrlRun:
             records = TrlRecords(config, frame, console)
             hooks = VotingRollout(
                 voter,
-                by_prompt(self.setup.questions, prompts),
+                by_prompt(self.setup.questions, [prompt(q) for q in self.setup.questions]),
+                seeded=True,
                 rows_at_once=config.sampler_rows,
                 labels=last_labels(frame.directory.path / "votes.jsonl") if frame else None,
                 on_step=records.on_step,
@@ -126,7 +133,7 @@ class TrlRun:
             updates = train_with_trl(
                 self._model(),
                 arguments=self.setup.arguments,
-                prompts=prompts,
+                prompts=[prompt(question) for question in asked],
                 hooks=hooks,
                 on_log=records.on_log,
                 resume_from=found[0] if found else None,

@@ -55,7 +55,7 @@ class TrlSetup:
             arguments[key] for key in ("steps_per_generation", "per_device_train_batch_size")
         )
         sampler = "transformers" if config.vllm == "off" else f"vLLM ({config.vllm})"
-        told = differences(config, questions=len(self.questions), per_step=share.questions)
+        told = differences(config)
         return [
             f"engine      trl {TRL.check()}, {self.processes} process{'' if self.processes == 1 else 'es'}, "
             f"sampling by {sampler}",

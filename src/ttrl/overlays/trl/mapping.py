@@ -58,6 +58,8 @@ def _unmapped(config: RunConfig) -> list[tuple[str, str]]:
             "transformers tells no log-probabilities of the sampler, so there is no mismatch to correct; "
             "with vllm it becomes vllm_importance_sampling_clip_max.",
         )
+    if not config.steps:
+        refuse("steps", "TRL takes 0 for no bound. `ttrl eval` evaluates a model as it is.")
     if config.stop:
         refuse("stop", "TRL takes completions that end without an end token for cut ones.")
     if config.sampling_dtype != "model":
@@ -84,6 +86,7 @@ def grpo_arguments(
     arguments: dict[str, Any] = {
         "output_dir": output_dir,
         "seed": config.seed,
+        "shuffle_dataset": False,
         "max_steps": config.steps * updates,
         "per_device_train_batch_size": micro,
         "steps_per_generation": share.rows // micro,
@@ -125,20 +128,16 @@ def grpo_arguments(
     return arguments | _given(config.trl, arguments)
 
 
-def differences(config: RunConfig, *, questions: int, per_step: int) -> list[str]:
+def differences(config: RunConfig) -> list[str]:
     """What a run under TRL does otherwise than the native engine, of what this config asks for."""
     found = [
-        "random numbers are torch's: a run repeats on one machine, but draws otherwise than a native one",
+        "votes are drawn by torch's generator, seeded for each step and process: other ones than natively",
         "advantages are divided by the standard deviation + 1e-4 (native: 1e-6), and the first update of the "
         "warm-up has the learning rate 0",
         "a step in which no group differs still moves the weights by the optimizer's momentum",
     ]
     if config.updates_per_step > 1:
         found.append("the updates of a step take random completions of it, not whole questions")
-    if left := questions % per_step:
-        found.append(
-            f"each pass over the questions leaves {left} of {questions} out, other ones each time"
-        )
     if config.dtype == "bfloat16" and not config.lora:
         found.append("dtype bfloat16 computes in bfloat16 on float32 weights (autocast)")
     return found

@@ -19,6 +19,7 @@ from ttrl.errors import ConfigError
 from ttrl.overlays.trl.draw import Drawn, draw
 from ttrl.overlays.trl.questions import find_question
 from ttrl.overlays.voting import GroupVoter, VotedGroup, completion
+from ttrl.seeding import derive_seed
 from ttrl.types import Completion, Metrics, Question
 
 REWARD_FIELD = "ttrl_reward"
@@ -45,6 +46,8 @@ class VotingRollout:
     Args:
         questions: by `prompt_key`.
         rows_at_once: most completions that transformers draws side by side.
+        seeded: draw each step by a seed of its own, from the config's: a run that is resumed with as many
+            processes then draws what it would have drawn. vLLM has seeds of its own.
         labels: last pseudo-label of each question, of a run that goes on.
         on_step: called on every process after each vote of training, with the same value.
         stop_requested: whether this process was asked to stop.
@@ -56,6 +59,7 @@ class VotingRollout:
         questions: Mapping[str, Question],
         *,
         rows_at_once: int | None = None,
+        seeded: bool = False,
         labels: Mapping[str, str | None] | None = None,
         on_step: Callable[[RolloutStep], object] | None = None,
         stop_requested: Callable[[], bool] = lambda: False,
@@ -63,6 +67,7 @@ class VotingRollout:
         self._voter = voter
         self._questions = questions
         self._rows_at_once = rows_at_once
+        self._seeded = seeded
         self._labels = dict(labels or {})
         self._on_step = on_step
         self._stop_requested = stop_requested
@@ -86,6 +91,12 @@ class VotingRollout:
                 f"the trainer has num_generations={per_group}, and the overlay was made for "
                 f"{config.trained_per_question}. Give both the same GRPOConfig."
             )
+        step = self._step(trainer) if training else 0
+        if training and self._seeded:
+            import torch
+
+            process = trainer.accelerator.process_index
+            torch.manual_seed(derive_seed(config.seed, "sample", step, process))
         begin = time.perf_counter()
         drawn = draw(
             trainer,
@@ -95,7 +106,6 @@ class VotingRollout:
             measured=self._measures(trainer),
         )
         drawn_at = time.perf_counter()
-        step = self._step(trainer) if training else 0
         voted = [
             self._vote(find_question(self._questions, prompt), group, step=step)
             for prompt, group in zip(asked, drawn, strict=True)

@@ -69,7 +69,7 @@ def train_with_trl(
     To be called on every process of the run. Only the first one writes `out`.
 
     Args:
-        prompts: texts or chats, one per question.
+        prompts: texts or chats in the order in which they are asked, those of a step after each other.
         on_log: called on every process after the updates of a step, with the global step and metrics by our
             names; True saves a checkpoint and ends the training.
 
