@@ -18,8 +18,8 @@ def equal_steps(
 ) -> Iterator[list[Question]]:
     """Steps without end, each of `per_step` different questions, for engines that need equal batches.
 
-    What an epoch leaves over begins the next step, which the next epoch fills up; it skips what the step holds
-    already and comes to that later. Where epochs divide evenly these are the native engine's steps.
+    What an epoch leaves over begins the next step, which the next epoch fills up; that skips what the step
+    holds already and comes to it later. Where epochs divide evenly these are the native engine's steps.
     """
     waiting: list[Question] = []
     epoch = 0
