@@ -17,9 +17,8 @@ def results(tmp_path_factory, command):
     found = {}
     for engine in ("native", "trl"):
         out = tmp_path_factory.mktemp("learning") / engine
-        outcome = command(
-            "-m", "ttrl", "train", *SETTINGS.split(), "--engine", engine, "--out", out
-        )
+        options = [*SETTINGS.split(), "--engine", engine, "--out", out]
+        outcome = command("-m", "ttrl", "train", *options, OMP_NUM_THREADS="2")
         assert outcome.code == 0, outcome.err
         found[engine] = json.loads((out / "result.json").read_text("utf-8"))["sets"]
     return found
