@@ -20,6 +20,11 @@ class Tokenizer(Protocol):
     def apply_chat_template(self, conversation: Any, **options: Any) -> Any: ...
 
 
+def user_message(question: Question, task: Task) -> str:
+    """What the user of a chat says: the question, then how its answer is wanted."""
+    return f"{question.prompt}\n{task.for_question(question).instruction}"
+
+
 class Prompter:
     """Renders and encodes the prompts of one model and task.
 
@@ -36,11 +41,11 @@ class Prompter:
 
     def render(self, question: Question) -> str:
         """The prompt's text, special tokens included where the chat template writes them."""
-        instruction = self._task.for_question(question).instruction
         if self._template is None and self._tokenizer.chat_template:
-            return self._chat(f"{question.prompt}\n{instruction}")
+            return self._chat(user_message(question, self._task))
         # replace() and not format(): questions are full of braces
         template = self._template or PLAIN_TEMPLATE
+        instruction = self._task.for_question(question).instruction
         text = template.replace("{instruction}", instruction)
         return text.replace("{question}", question.prompt)
 

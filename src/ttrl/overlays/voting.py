@@ -27,7 +27,8 @@ class VotedGroup:
     @property
     def rewards(self) -> tuple[float, ...]:
         """Of the trained completions; all 0 where the rule leaves the group out, so that nothing is learned
-        from it.   [K]"""
+        from it.   [K]
+        """
         if self.scored.skipped is not None:
             return (0.0,) * len(self.kept)
         return tuple(self.scored.rewards[index] for index in self.kept)
