@@ -15,7 +15,7 @@ from verl.workers.rollout.replica import TokenOutput
 
 
 class ScriptedServer:
-    """Answers each request with a text drawn from a list; a question of its own seed draws its own texts."""
+    """Answers each request with a text drawn from a list, cut at the longest length."""
 
     def __init__(self, tokenizer: Any, texts: list[str], *, longest: int) -> None:
         self.tokenizer, self.texts, self.longest = tokenizer, texts, longest
@@ -49,15 +49,11 @@ class StillWorkers:
         return tq.kv_batch_put(keys=batch.keys, partition_id=batch.partition_id, fields=fields)
 
     def update_actor(self, batch: Any) -> Any:
-        data = self._read(batch, "advantages", "rm_scores", "response_mask")
+        data = self._read(batch, "advantages", "rm_scores")
         rows = {
-            key: (float(scores.sum()), advantages.tolist(), mask.tolist())
-            for key, scores, advantages, mask in zip(
-                batch.keys,
-                data["rm_scores"].unbind(),
-                data["advantages"].unbind(),
-                data["response_mask"].unbind(),
-                strict=True,
+            key: {"reward": float(scores.sum()), "advantages": advantages.tolist()}
+            for key, scores, advantages in zip(
+                batch.keys, data["rm_scores"].unbind(), data["advantages"].unbind(), strict=True
             )
         }
         padding = sum(tag.get("is_padding", False) for tag in batch.tags)
@@ -78,3 +74,10 @@ class NoReplicas:
     def sleep_replicas(self) -> None: ...
 
     def update_weights(self, *_: Any) -> None: ...
+
+
+class TwoGpus:
+    """Stands for the machines, of which verl only asks how many GPUs they have."""
+
+    def get_n_gpus(self) -> int:
+        return 2
