@@ -82,7 +82,7 @@ def tokenizer(model: Path) -> Any:
 
 @pytest.fixture(scope="session")
 def queue(compose: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """verl's TransferQueue on a Ray of this machine.
+    """Verl's TransferQueue on a Ray of this machine.
 
     Its actors ask for a CPU each, and wait for ever where there are too few: eight are declared.
     """

@@ -33,10 +33,14 @@ def finished(queue, compose, small, model, tokenizer, tmp_path_factory):
     from ttrl.overlays.verl.trainer import TTRLTrainer
 
     folder = tmp_path_factory.mktemp("loop")
-    rows = [{"id": f"q{n}", "question": f"What is {n} + {n}?", "answer": str(n)} for n in (7, 8, 9, 3)]
+    rows = [
+        {"id": f"q{n}", "question": f"What is {n} + {n}?", "answer": str(n)} for n in (7, 8, 9, 3)
+    ]
     (folder / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     options = f"--questions {folder}/q.jsonl --answers answer --votes-per-question {VOTES}"
-    assert main(["export-data", "--format", "verl", "--out", f"{folder}/data", *options.split()]) == 0
+    assert (
+        main(["export-data", "--format", "verl", "--out", f"{folder}/data", *options.split()]) == 0
+    )
     config = compose(
         *small,
         f"data.train_files={folder}/data/train.parquet",

@@ -31,7 +31,16 @@ def advantages(queue, made, batch):
 
 def test_eight_votes_decide_and_the_first_four_are_trained_on(queue, put, row, trainer):
     """Of q, 7 has 5 votes of 8, among them sessions 0, 1 and 3: rewards 1, 1, 0, 1, mean 3/4, variance 1/4."""
-    sessions = [SEVEN, [r"so \boxed{7.0}"], NINE, [r"\boxed{\frac{14}{2}}"], SEVEN, NONE, SEVEN, NINE]
+    sessions = [
+        SEVEN,
+        [r"so \boxed{7.0}"],
+        NINE,
+        [r"\boxed{\frac{14}{2}}"],
+        SEVEN,
+        NONE,
+        SEVEN,
+        NINE,
+    ]
     batch = put({"u": (row("q", votes=8), sessions)})
     metrics = {}
     made = trainer()
@@ -132,7 +141,7 @@ def test_padding_of_verls_balancing_has_no_reward_and_moves_no_advantage(queue, 
     high, low = (1 / 3) / (math.sqrt(1 / 3) + 1e-6), (-2 / 3) / (math.sqrt(1 / 3) + 1e-6)
     assert found["u_0_0"] == pytest.approx(high) == found["u_1_0"]
     assert found["u_2_0"] == pytest.approx(low)
-    padding = [key for key in kept.keys if key.startswith("pad")]  # noqa: SIM118
+    padding = [key for key in kept.keys if key.startswith("pad")]
     assert len(padding) == 3 and all(found[key] == 0 for key in padding)
     queue.kv_clear(keys=padding, partition_id="train")
 
@@ -195,7 +204,7 @@ def test_a_row_of_another_file_is_told(put, row, trainer):
 
 
 def test_the_trainer_samples_in_step_as_verls_synchronous_one_does(trainer):
-    """verl takes a mode of an unknown name for an asynchronous one."""
+    """Verl takes a mode of an unknown name for an asynchronous one."""
     from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
     made = trainer()

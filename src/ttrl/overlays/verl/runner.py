@@ -1,17 +1,12 @@
-"""The process in which verl's trainer runs, with ours registered in it.
-
-Ray starts it on any node and finds this class by the name of its module, so importing it is all that
-registration takes; no other process of a run needs it.
-"""
+"""The process in which verl's trainer runs, with ours registered in it. No other process of a run needs it."""
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import ray
 from verl.trainer.main_ppo import TaskRunnerV1
-
-import ttrl.overlays.verl.trainer  # noqa: F401, registers the trainer
 
 _PLAIN: Any = TaskRunnerV1.__ray_metadata__.modified_class.__ray_actor_class__
 """verl's class as it was before Ray made an actor of it: actors have no subclasses."""
@@ -20,3 +15,11 @@ _PLAIN: Any = TaskRunnerV1.__ray_metadata__.modified_class.__ray_actor_class__
 @ray.remote
 class TTRLTaskRunner(_PLAIN):  # type: ignore[misc]
     """verl's task runner, in a process that knows the trainer `ttrl`."""
+
+    def run(self, config: Any) -> None:
+        """Runs verl's trainer.
+
+        Ray sends this class by value, so nothing that its module imports is imported here.
+        """
+        importlib.import_module("ttrl.overlays.verl.trainer")  # registers
+        super().run(config)
