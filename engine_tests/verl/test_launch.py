@@ -89,7 +89,7 @@ def test_files_of_another_make_are_told(check, data, tmp_path):
         DataError, match=r"no_votes\.parquet row 1: the column __rollout_n__ is None"
     ):
         check(f"data.train_files={tmp_path}/no_votes.parquet")
-    with pytest.raises(DataError, match="extra_info.votes is None"):
+    with pytest.raises(DataError, match=r"extra_info\.votes is None"):
         check(f"data.train_files={data}/evaluation.parquet")
     with pytest.raises(ConfigError, match="row 1: a row that votes"):
         check(f"data.val_files={data}/train.parquet")

@@ -1,7 +1,8 @@
 """verl's own loop from the data file to the update, with our trainer in it and no GPU behind it.
 
-What is real: verl's data set, loader, agent loop and reward worker (both actors of Ray), TransferQueue, replay
-buffer, balancing, advantages, metrics, validation. What is not: the server that samples, the workers that learn.
+What is real: verl's data set, loader, agent loop and reward worker (both actors of Ray), TransferQueue,
+replay buffer, balancing, advantages, metrics, validation. What is not: the server that samples, and the
+workers that learn.
 """
 
 from __future__ import annotations
@@ -89,11 +90,14 @@ def look(queue, batch, tokenizer):
     """Every sample of a step before the vote."""
     fields = ["responses", "extra_info", "rm_scores"]
     data = queue.kv_batch_get(keys=batch.keys, partition_id="train", select_fields=fields)
-    responses = [row.tolist() for row in data["responses"].unbind()]
+    responses = dict(
+        zip(batch.keys, (row.tolist() for row in data["responses"].unbind()), strict=True)
+    )
+    infos = zip(batch.keys, data["extra_info"], strict=True)
     return {
-        "text": dict(zip(batch.keys, [tokenizer.decode(r, skip_special_tokens=True) for r in responses])),
-        "cut": {key: tokenizer.eos_token_id not in r for key, r in zip(batch.keys, responses)},
-        "id": dict(zip(batch.keys, [info["id"] for info in data["extra_info"]])),
+        "text": {k: tokenizer.decode(r, skip_special_tokens=True) for k, r in responses.items()},
+        "cut": {key: tokenizer.eos_token_id not in r for key, r in responses.items()},
+        "id": {key: info["id"] for key, info in infos},
         "score": [float(row.sum()) for row in data["rm_scores"].unbind()],
     }  # fmt: skip
 

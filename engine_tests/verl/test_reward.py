@@ -20,10 +20,10 @@ def score(compose, small, tokenizer):
 
     def run(row, text):
         ids = torch.tensor([tokenizer.encode(text, add_special_tokens=False)])
+        whole = torch.ones(1, 1 + ids.shape[1], dtype=torch.int64)
         batch = TensorDict(
-            {"prompts": ids[:, :1], "responses": ids, "attention_mask": torch.ones(1, 1 + ids.shape[1], dtype=torch.int64)},
-            batch_size=1,
-        )  # fmt: skip
+            {"prompts": ids[:, :1], "responses": ids, "attention_mask": whole}, batch_size=1
+        )
         columns = {key: np.array([value], dtype=object) for key, value in row.items()}
         done = manager.loop.run_until_complete(
             manager.run_single(DataProto(batch=batch, non_tensor_batch=columns))

@@ -30,7 +30,7 @@ def advantages(queue, made, batch):
 
 
 def test_eight_votes_decide_and_the_first_four_are_trained_on(queue, put, row, trainer):
-    """Of q, 7 has 5 votes of 8, among them sessions 0, 1 and 3: rewards 1, 1, 0, 1, mean 3/4, variance 1/4."""
+    """7 has 5 votes of 8, among them sessions 0, 1 and 3: rewards 1, 1, 0, 1, mean 3/4, variance 1/4."""
     sessions = [
         SEVEN,
         [r"so \boxed{7.0}"],
@@ -199,7 +199,7 @@ def test_a_group_that_is_not_whole_is_told_before_anything_is_written(
 def test_a_row_of_another_file_is_told(put, row, trainer):
     foreign = row("q", votes=2) | {"extra_info": {"index": 3, "split": "train"}}
     batch = put({"u": (foreign, [SEVEN, SEVEN])})
-    with pytest.raises(DataError, match="extra_info.id is None.*export-data"):
+    with pytest.raises(DataError, match=r"extra_info\.id is None.*export-data"):
         trainer().vote(batch, {})
 
 

@@ -1,4 +1,4 @@
-"""The process in which verl's trainer runs, with ours registered in it. No other process of a run needs it."""
+"""The process in which verl's trainer runs, with ours registered in it. No other process needs it."""
 
 from __future__ import annotations
 
