@@ -139,13 +139,13 @@ def test_the_command_ends_with_the_code_and_one_message(small, data, tmp_path):
     assert len(lines) == 1 and "ttrl.taks" in lines[0] and "ttrl.task" in lines[0]
 
 
-def test_verls_own_runner_takes_our_trainer_in_a_process_of_ray(queue, compose, small):
-    """It comes as far as our checks there, so it has found the trainer and begun to build it."""
+def test_verls_own_runner_knows_our_trainer_in_a_process_of_ray(queue, compose, small):
+    """Asked for another, it lists those it knows before it starts anything."""
     import ray
 
     from ttrl.overlays.verl.runner import TTRLTaskRunner
 
     runner = TTRLTaskRunner.remote()
-    config = compose(*small, "algorithm.adv_estimator=gdpo")
-    with pytest.raises(ConfigError, match="gdpo"):
+    config = compose(*small, "trainer.v1.trainer_mode=nope")
+    with pytest.raises(ValueError, match="Unknown trainer 'nope'.*sync, ttrl"):
         ray.get(runner.run.remote(config))
