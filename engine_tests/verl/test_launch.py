@@ -147,5 +147,5 @@ def test_verls_own_runner_knows_our_trainer_in_a_process_of_ray(queue, compose, 
 
     runner = TTRLTaskRunner.remote()
     config = compose(*small, "trainer.v1.trainer_mode=nope")
-    with pytest.raises(ValueError, match="Unknown trainer 'nope'.*sync, ttrl"):
+    with pytest.raises(ValueError, match=r"Unknown trainer 'nope'.*sync, ttrl"):
         ray.get(runner.run.remote(config))

@@ -59,7 +59,9 @@ def test_named_answers_make_an_evaluation_file_of_the_same_questions(export, her
     assert export("--answers", "answer").code == 0
     train, graded = (rows_of(here / "data" / f"{name}.parquet") for name in ("train", "evaluation"))
     assert [row["prompt"] for row in graded] == [row["prompt"] for row in train]
-    assert [row["reward_model"]["ground_truth"] for row in graded] == [row["answer"] for row in ROWS]
+    assert [row["reward_model"]["ground_truth"] for row in graded] == [
+        row["answer"] for row in ROWS
+    ]
     assert "__rollout_n__" not in graded[0]
 
 
@@ -102,7 +104,16 @@ def test_tasks_options_and_limit_are_those_of_a_run(export, here):
         {"question": "How many?", "kind": None, "choices": None},
         {"question": "left out by --limit", "kind": None, "choices": None},
     ]
-    options = "--task number --task-column kind --options-column choices --limit 2".split()
+    options = [
+        "--task",
+        "number",
+        "--task-column",
+        "kind",
+        "--options-column",
+        "choices",
+        "--limit",
+        "2",
+    ]
     assert export(*options, rows=rows).code == 0
     first, second = rows_of(here / "data" / "train.parquet")
     assert first["extra_info"]["task"] == "choice" and first["ability"] == "choice"

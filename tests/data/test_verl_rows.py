@@ -21,6 +21,25 @@ def test_a_validation_row_has_a_label_and_no_votes():
     assert is_labeled(row) and row["reward_model"]["ground_truth"] == "B"
 
 
+@pytest.mark.parametrize(
+    ("answer", "spelled"),
+    [
+        ("025", "25"), ("142.0", "142"), ("-3.00", "-3"), ("0", "0"), ("000", "0"), ("7.", "7"),
+        ("2.50", "2.50"), (r"\frac{1}{2}", r"\frac{1}{2}"), ("1,000", "1,000"), ("", ""), ("-", "-"), ("٣", "٣"),
+    ],
+)  # fmt: skip
+def test_whole_numbers_are_spelled_as_models_do_for_graders_that_compare_spellings(answer, spelled):
+    asked = Question(id="7", prompt="?")
+    row = validation_row(asked, index=0, task=MATH, data_source="s", answer=answer)
+    assert row["reward_model"]["ground_truth"] == spelled
+
+
+def test_labels_that_are_no_numbers_keep_their_spelling():
+    asked = Question(id="7", prompt="?", task="label", options=("007", "008"))
+    row = validation_row(asked, index=0, task=MATH, data_source="s", answer="007")
+    assert row["reward_model"]["ground_truth"] == "007"
+
+
 def test_the_prompt_asks_as_the_questions_own_task_does():
     (message,) = training_row(ASKED, index=0, task=MATH, votes=2, data_source="s")["prompt"]
     instruction = get_task("choice").for_question(ASKED).instruction

@@ -39,7 +39,12 @@ def training_row(
 def validation_row(
     question: Question, *, index: int, task: Task, data_source: str, answer: str
 ) -> Row:
-    """A question that verl's validation grades: it brings its answer, and is drawn as often as verl says."""
+    """A question that verl's validation grades: it brings its answer, and is drawn as often as verl says.
+
+    verl's graders compare spellings, so whole numbers are spelled as models do: 025 and 142.0 are 25 and 142.
+    """
+    if (question.task or task.name) in ("math", "number"):
+        answer = _plain(answer)
     return _row(question, index=index, task=task, data_source=data_source, answer=answer)
 
 
@@ -58,6 +63,14 @@ def _row(question: Question, *, index: int, task: Task, data_source: str, answer
             "votes": None,
         },
     }
+
+
+def _plain(answer: str) -> str:
+    digits = answer.removeprefix("-")
+    whole, _, rest = digits.partition(".")
+    if not (whole.isascii() and whole.isdecimal()) or rest.strip("0"):
+        return answer
+    return answer[: len(answer) - len(digits)] + (whole.lstrip("0") or "0")
 
 
 def question_of_row(extra_info: object, *, place: str) -> tuple[Question, int]:

@@ -88,7 +88,11 @@ def test_flips_are_counted_by_key_over_questions_seen_before(voter, asked):
     assert labels.flips(first.scored, step=0) == {}
     second = vote_on_batch(
         rule,
-        [asked("a", r"\boxed{7.0}", r"\boxed{7.0}"), asked("b", NINE, NINE), asked("c", NINE, NINE)],
+        [
+            asked("a", r"\boxed{7.0}", r"\boxed{7.0}"),
+            asked("b", NINE, NINE),
+            asked("c", NINE, NINE),
+        ],
         step=1,
     )
     assert labels.flips(second.scored, step=1) == {"consensus/flip_rate": 0.5}

@@ -83,5 +83,5 @@ def test_a_label_is_said_and_not_shown(check):
 def test_a_validation_without_answers_or_of_rows_that_vote_is_refused(check):
     with pytest.raises(ConfigError, match=r"val\.jsonl line 2: no answer.*--answers"):
         check([train("a")], [graded("a", "7"), graded("b", "")])
-    with pytest.raises(ConfigError, match="line 1: a row that votes.*val_before_train=False"):
+    with pytest.raises(ConfigError, match=r"line 1: a row that votes.*val_before_train=False"):
         check([train("a")], [train("a")])
