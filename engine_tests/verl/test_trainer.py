@@ -216,3 +216,31 @@ def test_the_trainer_checks_its_config_before_it_builds_anything(trainer):
         trainer("algorithm.adv_estimator=gdpo")
     with pytest.raises(ConfigError, match=r"ttrl\.rewrd.*Did you mean ttrl\.reward\?"):
         trainer("+ttrl.rewrd=majority")
+
+
+def test_answers_that_need_computer_algebra_are_read_in_a_process_of_ray_too(queue):
+    """The trainer runs in an actor, and the algebra in a process that the actor starts."""
+    import ray
+
+    @ray.remote
+    def rewards() -> tuple[float, ...]:
+        from ttrl.overlays.verl.settings import voting_config
+        from ttrl.overlays.voting import GroupVoter, completion
+        from ttrl.types import Question
+
+        question = Question(id="q", prompt="?")
+        texts = [r"\boxed{(x+1)^2}", r"\boxed{x^2+2x+1}", r"\boxed{x^2+1}"]
+        drawn = [completion(question, text) for text in texts]
+        return GroupVoter(voting_config({}, trained=3)).vote(question, drawn, step=0).rewards
+
+    assert ray.get(rewards.remote()) == (1, 1, 0)
+
+
+def test_a_completion_without_tokens_abstains(queue, put, row, trainer):
+    batch = put({"u": (row("q", votes=3), [[""], SEVEN, SEVEN])})
+    metrics = {}
+    kept = trainer("actor_rollout_ref.rollout.n=2").vote(batch, metrics)
+    data = queue.kv_batch_get(keys=kept.keys, partition_id="train", select_fields=["rm_scores"])
+    found = {k: r.tolist() for k, r in zip(kept.keys, data["rm_scores"].unbind(), strict=True)}
+    assert found["u_0_0"] == [] and found["u_1_0"][-1] == 1
+    assert metrics["consensus/no_answer_rate"] == 1 / 3
