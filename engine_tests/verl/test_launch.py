@@ -149,3 +149,26 @@ def test_verls_own_runner_knows_our_trainer_in_a_process_of_ray(queue, compose, 
     config = compose(*small, "trainer.v1.trainer_mode=nope")
     with pytest.raises(ValueError, match=r"Unknown trainer 'nope'.*sync, ttrl"):
         ray.get(runner.run.remote(config))
+
+
+def test_an_error_of_the_run_is_told_as_one_message_and_not_as_rays_traceback(
+    queue, check, compose, small, data, monkeypatch, capsys
+):
+    import ray
+
+    from ttrl.overlays.verl import launch
+
+    @ray.remote
+    def fails() -> None:
+        raise DataError("question 'q' has 3 completions, wanted 4.")
+
+    monkeypatch.setattr(
+        launch, "run_ppo", lambda config, task_runner_class: ray.get(fails.remote())
+    )
+    files = (f"data.train_files={data}/train.parquet", f"data.val_files={data}/evaluation.parquet")
+    with pytest.raises(SystemExit) as end:
+        launch.launch.__wrapped__(compose(*small, *files))
+    assert end.value.code == 3
+    assert capsys.readouterr().err.endswith(
+        "ttrl verl: question 'q' has 3 completions, wanted 4.\n"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,4 +58,4 @@ def _check_validation(file: str) -> None:
 
 def _local(files: str | Sequence[str]) -> list[str]:
     named = [files] if isinstance(files, str) else list(files)
-    return [file for file in named if "://" not in file]
+    return [os.path.expanduser(file) for file in named if "://" not in file]

@@ -26,9 +26,14 @@ def launch(config: Any) -> None:
     try:
         for note in check_run(config):
             print(f"ttrl verl: {note}", file=sys.stderr)
+        _run(config)
     except TtrlError as error:
-        print(f"ttrl verl: {error}", file=sys.stderr)
+        # One that was raised in a process of Ray comes with that process's traceback around it.
+        print(f"ttrl verl: {getattr(error, 'cause', error)}", file=sys.stderr)
         sys.exit(error.exit_code)
+
+
+def _run(config: Any) -> None:
     from ttrl.overlays.verl.runner import TTRLTaskRunner
 
     auto_set_device(config)
@@ -60,7 +65,7 @@ def check_run(config: Any) -> list[str]:
 
 def _check_gpus(plain: Any) -> None:
     """A cluster that is already there knows its GPUs; here they are counted where verl would start one."""
-    address = (plain.get("ray_kwargs") or {}).get("ray_init", {}).get("address")
+    address = plain["ray_kwargs"]["ray_init"].get("address")
     if address or os.environ.get("RAY_ADDRESS") or plain["trainer"]["device"] != "cuda":
         return
     import torch
