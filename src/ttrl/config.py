@@ -136,6 +136,10 @@ class RunConfig(BaseModel):
 
     eval_sets: tuple[str, ...] = _key((), "Evaluation", "evaluate these sets only, such as unlabeled and heldout; default: all there are")
 
+    engine: Literal["native", "trl"] = _key("native", "Engine", "what samples and updates: ttrl's own, on one device; or TRL's GRPOTrainer, on any number: docs/trl.md")
+    vllm: Literal["off", "colocate", "server"] = _key("off", "Engine", "engine trl: sample with vLLM, in the training processes or from a server of `trl vllm-serve`")
+    trl: tuple[str, ...] = _key((), "Engine", "engine trl: further fields of its GRPOConfig, as KEY=VALUE")
+
     seed: int = _key(0, "Run", "every random decision but the choice of questions derives from it", ge=0)
     base_evaluations: str | None = _key(None, "Run", "folder of a `ttrl eval` of the same model, questions and settings whose figures stand for those before training")
     out: str | None = _key(None, "Run", "run directory; default: runs/<model>-<time>")
@@ -251,8 +255,9 @@ def settle(layers: Layers, *, below: Mapping[str, Any] | None = None) -> Resolve
     for key, value in merged.items():
         if isinstance(value, bool) and key not in _SWITCHES:
             raise ConfigError(f"{sources[key]}: {key}={value}: wanted a value, not yes or no.")
-    if isinstance(merged.get("stop"), str):
-        merged["stop"] = (merged["stop"],)
+    for key in ("stop", "trl"):  # whose texts may hold commas
+        if isinstance(merged.get(key), str):
+            merged[key] = (merged[key],)
     for key in ("report_to", "eval_sets", "transfer", "fresh"):
         if key in merged:
             merged[key] = _separated(merged[key])

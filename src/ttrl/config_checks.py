@@ -42,6 +42,13 @@ def check_together(values: RunConfig, sources: Mapping[str, str]) -> None:
     _check_algorithm(values, sources)
     if values.votes == "adaptive":
         _check_adaptive(values)
+    if values.engine == "native":
+        for key, neutral in (("vllm", "off"), ("trl", ())):
+            if getattr(values, key) != neutral:
+                raise ConfigError(
+                    f"{key}={getattr(values, key)} with engine=native, which would not read it. Set engine: "
+                    f"trl, or leave {key} out."
+                )
     if values.prompt_template is not None and "{question}" not in values.prompt_template:
         raise ConfigError(
             f"prompt_template={values.prompt_template!r} has no {{question}}: every prompt would be the "

@@ -13,11 +13,11 @@ from typing import Any
 from ttrl.answers.tasks import make_task
 from ttrl.cli.options import make_parser, parse
 from ttrl.config import RunConfig, key_names, read_layers, settle
+from ttrl.data.questions import ANSWER_COLUMNS
 from ttrl.data.tables import read_rows
 from ttrl.data.verl_files import write_files
 from ttrl.data.verl_rows import Row, training_row, validation_row
 from ttrl.errors import EXIT_DONE, ConfigError
-from ttrl.evaluate.answer_key import ANSWER_COLUMNS
 from ttrl.evaluate.sets import EMBEDDED_QUESTIONS, QuestionSet, build_sets
 
 SUMMARY = (

@@ -33,6 +33,11 @@ class Interrupts:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
+    @property
+    def pending(self) -> bool:
+        """A signal came inside `deferred` and has not taken effect yet."""
+        return self._pending
+
     def deferred(self) -> Deferred:
         """A block that is finished before an interrupt takes effect. May be entered many times."""
         return Deferred(self)

@@ -15,6 +15,7 @@ from ttrl.types import Question
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+    from ttrl.cli.session import Session
     from ttrl.data.prompts import Prompter
 
 LARGE_MODEL = 50_000_000
@@ -103,30 +104,28 @@ def memory_estimate(
     }
 
 
-def plan_lines(
-    sets: Sequence[QuestionSet],
-    prompts: Sequence[str],
-    config: RunConfig,
-    model: PreTrainedModel,
-    prompt_tokens: int,
-) -> list[str]:
-    """Step and token counts, memory, the first prompt."""
+def plan_lines(session: Session, engine: Sequence[str] = ()) -> list[str]:
+    """Step and token counts, memory, the first prompt.
+
+    Args:
+        engine: what another engine has to say, in place of the native one's decoder and memory.
+    """
     from ttrl.engine.fast.decoder import decoder_note
 
+    sets, config, model = session.sets, session.config, session.model
     count = len(sets[0].questions)
     per_step = min(config.questions_per_step, count)
     rounds, adaptive = 1 + (config.refill_rounds or 0), config.votes == "adaptive"
     votes = config.steps * per_step * config.votes_per_question * rounds
     looked_at = evaluated_sets(sets, config)
     evaluations = 2 * sum(len(s.questions[: config.eval_limit]) for s in looked_at) * config.samples
-    memory = memory_estimate(model, config, prompt_tokens)
     names = ", ".join(f"{len(s.questions)} {s.name}" for s in sets)
     labeled = [s.name for s in sets if s.answers is not None]
     parameters = sum(p.numel() for p in model.parameters())
     lines = [
         f"model       {config.model}: {parameters:,} parameters, {config.dtype}, {model.device}"
         + (f", LoRA rank {config.lora}" if config.lora else ""),
-        f"decoder     {decoder_note(model)}",
+        *([] if engine else [f"decoder     {decoder_note(model)}"]),
         f"questions   {names}; true answers, for evaluation only: {', '.join(labeled) or 'none'}",
         *(f"            {s.name}: {s.note}" for s in sets if s.note is not None),
         f"training    {config.steps} steps x {'at most ' if rounds > 1 else ''}{per_step * rounds} "
@@ -136,13 +135,20 @@ def plan_lines(
         f"algorithm   {config.algorithm}{_beside(model, config)}",
         f"evaluation  {evaluations:,} completions before and after, at temperature "
         f"{config.eval_temperature}, top-p {config.eval_top_p}",
+        *(engine or [_memory_line(session)]),
+        f"prompt      {session.prompts[0]!r}",
+    ]
+    return lines + warnings(config, parameters)
+
+
+def _memory_line(session: Session) -> str:
+    memory = memory_estimate(session.model, session.config, session.prompt_tokens)
+    return (
         f"memory      at most about {memory['total'] / 2**30:.2f} GiB besides Python and torch "
         f"(weights {memory['weights'] / 2**30:.2f}, optimizer "
         f"{memory['gradients_and_optimizer'] / 2**30:.2f}, sampling "
-        f"{memory['sampling_cache'] / 2**30:.2f} or training {memory['training_activations'] / 2**30:.2f})",
-        f"prompt      {prompts[0]!r}",
-    ]
-    return lines + warnings(config, parameters)
+        f"{memory['sampling_cache'] / 2**30:.2f} or training {memory['training_activations'] / 2**30:.2f})"
+    )
 
 
 def _beside(model: PreTrainedModel, config: RunConfig) -> str:

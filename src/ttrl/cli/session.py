@@ -45,17 +45,29 @@ class Session:
     voter: NativeSampler
     """For votes, in `sampling_dtype`."""
 
+    @property
+    def prompt_tokens(self) -> int:
+        """Of the longest prompt of the first set."""
+        return max(len(self.prompter.encode(question)) for question in self.sets[0].questions)
 
-def open_session(config: RunConfig, *, weights: Path | None = None) -> Session:
+
+def open_session(
+    config: RunConfig,
+    *,
+    weights: Path | None = None,
+    sets: Sequence[QuestionSet] | None = None,
+) -> Session:
     """Reads the questions, then the model, then checks that they fit together.
 
     Args:
         weights: a checkpoint's model or adapter folder instead of the model's own weights.
+        sets: the questions, where they are read already.
 
     Raises:
         TtrlError: anything that would stop the run later is found here.
     """
-    sets = build_sets(config)  # before torch is imported: a broken file is told at once
+    if sets is None:
+        sets = build_sets(config)  # before torch is imported: a broken file is told at once
     evaluated = evaluated_sets(sets, config)
     check_votes(sets[0].questions, config)
 

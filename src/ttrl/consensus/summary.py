@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ttrl.types import Consensus, Metrics, ScoredGroup, Task
+from ttrl.types import Completion, Consensus, Metrics, ScoredGroup, Task
 
 RECORDED_CHARACTERS = 1_000
 """Of a label in votes.jsonl."""
@@ -37,11 +37,18 @@ def step_metrics(scored: Sequence[ScoredGroup]) -> Metrics:
         "reward/mean": mean([r for group in scored for r in group.rewards]),
         "reward/groups_with_signal": mean([float(len(set(group.rewards)) > 1) for group in scored]),
         "reward/skipped_groups": mean([float(group.skipped is not None) for group in scored]),
-        "sample/entropy": sum(sum(c.entropy) for c in completions) / max(1, tokens),
+        **_entropy(completions, tokens),
         "sample/mean_tokens": tokens / max(1, len(completions)),
         "sample/truncated_rate": mean([float(c.finish_reason == "length") for c in completions]),
         "sample/tokens": float(tokens),
     }
+
+
+def _entropy(completions: Sequence[Completion], tokens: int) -> Metrics:
+    """Absent where no engine recorded it: 0 would be a claim."""
+    if tokens and not any(c.entropy for c in completions):
+        return {}
+    return {"sample/entropy": sum(sum(c.entropy) for c in completions) / max(1, tokens)}
 
 
 def _similarity(votes: Sequence[Consensus]) -> Metrics:

@@ -39,15 +39,25 @@ class Prompter:
         self._template = template
         self._task = task
 
+    def prompt(self, question: Question) -> str | list[dict[str, str]]:
+        """As data sets of other engines hold it: a text, or a chat that gets the model's template there."""
+        if self._is_chat:
+            return [{"role": "user", "content": user_message(question, self._task)}]
+        return self.render(question)
+
     def render(self, question: Question) -> str:
         """The prompt's text, special tokens included where the chat template writes them."""
-        if self._template is None and self._tokenizer.chat_template:
+        if self._is_chat:
             return self._chat(user_message(question, self._task))
+        instruction = self._task.for_question(question).instruction
         # replace() and not format(): questions are full of braces
         template = self._template or PLAIN_TEMPLATE
-        instruction = self._task.for_question(question).instruction
         text = template.replace("{instruction}", instruction)
         return text.replace("{question}", question.prompt)
+
+    @property
+    def _is_chat(self) -> bool:
+        return self._template is None and bool(self._tokenizer.chat_template)
 
     def _chat(self, message: str) -> str:
         from jinja2 import TemplateError
@@ -67,5 +77,6 @@ class Prompter:
 
     def encode(self, question: Question) -> tuple[int, ...]:
         """Token ids. A chat template writes its own special tokens; other prompts get the tokenizer's."""
-        chat = self._template is None and bool(self._tokenizer.chat_template)
-        return tuple(self._tokenizer.encode(self.render(question), add_special_tokens=not chat))
+        return tuple(
+            self._tokenizer.encode(self.render(question), add_special_tokens=not self._is_chat)
+        )

@@ -19,6 +19,9 @@ from ttrl.types import Question, TaskName
 
 QUESTION_COLUMNS = ("question", "problem", "prompt", "query", "input")
 ID_COLUMNS = ("id", "question_id", "task_id", "unique_id")
+ANSWER_COLUMNS = ("answer", "final_answer", "solution", "label", "target", "reward_model")
+"""Where data sets keep true answers, a short answer before a worked solution. Their names are known here, so
+that they can be left out; what they hold is read by `ttrl.evaluate` alone."""
 _SENTENCE_ENDS = (".", "!", "?", ":", ";", ",", "…")
 _CLOSERS = "\"')]}”"
 

@@ -15,21 +15,25 @@ from ttrl.errors import CheckpointError
 from ttrl.seeding import derive_seed
 
 
-def adapt(model: PreTrainedModel, *, rank: int, seed: int) -> PreTrainedModel:
-    """Adapters of one rank on all linear layers but the output one; alpha is twice the rank, no dropout.
-
-    The first weights are a function of the seed; torch's global generator is left as it was.
-    """
-    settings = LoraConfig(
+def lora_settings(rank: int) -> LoraConfig:
+    """Adapters on all linear layers but the output one; alpha is twice the rank, no dropout."""
+    return LoraConfig(
         r=rank,
         lora_alpha=2 * rank,
         lora_dropout=0.0,
         target_modules="all-linear",
         task_type="CAUSAL_LM",
     )
+
+
+def adapt(model: PreTrainedModel, *, rank: int, seed: int) -> PreTrainedModel:
+    """The model with adapters of one rank.
+
+    The first weights are a function of the seed; torch's global generator is left as it was.
+    """
     with torch.random.fork_rng(), _quiet():
         torch.manual_seed(derive_seed(seed, "lora"))
-        return get_peft_model(model, settings)  # type: ignore[return-value]
+        return get_peft_model(model, lora_settings(rank))  # type: ignore[return-value]
 
 
 def load_adapter(model: PreTrainedModel, folder: Path) -> PreTrainedModel:

@@ -16,7 +16,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +30,8 @@ from ttrl.engine.models.load import PROMPT_FILE
 from ttrl.errors import CheckpointError
 
 KEPT = 2
+FOREIGN = "foreign"
+"""In the state of a checkpoint whose weights another engine has trained."""
 
 
 class Stateful(Protocol):
@@ -83,24 +85,65 @@ def save(
     Raises:
         CheckpointError: it could not be written (disk full, no permission); older ones are untouched.
     """
+    adapted = hasattr(model, "peft_config")
+
+    def fill(beside: Path, weights: Path) -> None:
+        # Left out, peft would ask the hub whether the base's embeddings were resized; they never are.
+        options: dict[str, Any] = {"save_embedding_layers": False} if adapted else {}
+        model.save_pretrained(weights, **options)
+        tokenizer.save_pretrained(weights)
+        for name, tensors in learner.state().items():
+            save_file(tensors, beside / f"{name}.safetensors")
+
+    return _write(folder, step, fill, adapted=adapted, state=state, prompt_template=prompt_template)
+
+
+def save_weights(
+    folder: Path,
+    *,
+    step: int,
+    weights: Path,
+    state: Mapping[str, Any],
+    prompt_template: str | None,
+) -> Path:
+    """The same for what another engine has trained and saved: no optimizer, so nothing resumes from it here.
+
+    Args:
+        weights: folder of a model or of an adapter, as transformers and peft save them. It is copied.
+
+    Raises:
+        CheckpointError: as `save`.
+    """
+
+    def fill(_: Path, into: Path) -> None:
+        shutil.copytree(weights, into, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.bin"))
+
+    adapted = (weights / "adapter_config.json").is_file()
+    state = {**state, FOREIGN: True}
+    return _write(folder, step, fill, adapted=adapted, state=state, prompt_template=prompt_template)
+
+
+def _write(
+    folder: Path,
+    step: int,
+    fill: Callable[[Path, Path], None],
+    *,
+    adapted: bool,
+    state: Mapping[str, Any],
+    prompt_template: str | None,
+) -> Path:
     target = folder / f"step-{step:06d}"
     beside = folder / f".{target.name}.tmp"
     if target.exists():
         return target
     try:
         shutil.rmtree(beside, ignore_errors=True)
-        adapted = hasattr(model, "peft_config")
         weights = beside / ("adapter" if adapted else "model")
         weights.mkdir(parents=True)
-        # Left out, peft would ask the hub whether the base's embeddings were resized; they never are.
-        options: dict[str, Any] = {"save_embedding_layers": False} if adapted else {}
-        model.save_pretrained(weights, **options)
-        tokenizer.save_pretrained(weights)
+        fill(beside, weights)
         if prompt_template is not None:
             template = json.dumps({"prompt_template": prompt_template}) + "\n"
             (weights / PROMPT_FILE).write_text(template, "utf-8")
-        for name, tensors in learner.state().items():
-            save_file(tensors, beside / f"{name}.safetensors")
         (beside / "state.json").write_text(json.dumps(dict(state)), "utf-8")
         (beside / "manifest.json").write_text(json.dumps(_hashes(beside), indent=1), "utf-8")
         for path in [*beside.rglob("*"), beside]:
@@ -138,8 +181,10 @@ def verified(path: Path) -> Checkpoint:
         expected = json.loads((path / "manifest.json").read_text("utf-8"))
         actual = _hashes(path)
         wrong = sorted(name for name in expected if actual.get(name) != expected[name])
-        wrong += sorted({"state.json", "optimizer.safetensors"} - set(expected))
+        wrong += sorted({"state.json"} - set(expected))
         state = {} if wrong else json.loads((path / "state.json").read_text("utf-8"))
+        if not state.get(FOREIGN):
+            wrong += sorted({"optimizer.safetensors"} - set(expected))
     except (OSError, ValueError, TypeError) as error:
         wrong, state = [f"manifest.json: {error}"], {}
     if wrong:

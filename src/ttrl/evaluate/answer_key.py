@@ -14,13 +14,10 @@ from pathlib import Path
 
 from ttrl.answers.bare_numbers import equal_up_to_unit
 from ttrl.answers.extract import extract_boxed
-from ttrl.data.questions import ID_COLUMNS, find_column, question_ids
+from ttrl.data.questions import ANSWER_COLUMNS, ID_COLUMNS, find_column, question_ids
 from ttrl.data.tables import HUB_PREFIX, Table, read_rows
 from ttrl.errors import DataError
 from ttrl.types import AnswerKey, Consensus, Question, Task
-
-ANSWER_COLUMNS = ("answer", "final_answer", "solution", "label", "target", "reward_model")
-"""A short answer before a worked solution, whose last box or last line has to be found."""
 
 _HOLDS_BOX = re.compile(r"\\(?:boxed|fbox)\b")
 

@@ -7,11 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ttrl.config import RunConfig
-from ttrl.data.questions import find_column, question_ids, read_questions, split_holdout
+from ttrl.data.questions import (
+    ANSWER_COLUMNS,
+    find_column,
+    question_ids,
+    read_questions,
+    split_holdout,
+)
 from ttrl.data.tables import Table, read_rows
 from ttrl.data.word_problems import Kind, Split, WordProblem, word_problems
 from ttrl.errors import ConfigError, DataError
-from ttrl.evaluate.answer_key import ANSWER_COLUMNS, AnswerSheet, resolve_answers
+from ttrl.evaluate.answer_key import AnswerSheet, resolve_answers
 from ttrl.evaluate.fresh.generated import answers_of
 from ttrl.evaluate.fresh.made import same_text, texts_of
 from ttrl.evaluate.fresh.make import fresh_of_problems, fresh_of_table

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ttrl.config import RunConfig
-from ttrl.data.questions import find_column, question_ids, read_questions
+from ttrl.data.questions import ANSWER_COLUMNS, find_column, question_ids, read_questions
 from ttrl.data.tables import HUB_PREFIX, Table, read_rows
 from ttrl.errors import DataError
-from ttrl.evaluate.answer_key import ANSWER_COLUMNS, AnswerSheet, resolve_answers
+from ttrl.evaluate.answer_key import AnswerSheet, resolve_answers
 from ttrl.evaluate.fresh.made import same_text, texts_of
 from ttrl.evaluate.levels import read_levels
 from ttrl.types import Question

@@ -25,13 +25,15 @@ class VotedGroup:
     """Which of them are trained on, ascending.   [K]"""
 
     @property
-    def rewards(self) -> tuple[float, ...]:
-        """Of the trained completions; all 0 where the rule leaves the group out, so that nothing is learned
-        from it.   [K]
-        """
+    def rewards(self) -> list[float]:
+        """Of the trained completions.   [K]"""
+        return self.rewards_of(self.kept)
+
+    def rewards_of(self, chosen: Sequence[int]) -> list[float]:
+        """Of some of the votes; all 0 where the rule leaves the group out, so that nothing is learned."""
         if self.scored.skipped is not None:
-            return (0.0,) * len(self.kept)
-        return tuple(self.scored.rewards[index] for index in self.kept)
+            return [0.0] * len(chosen)
+        return [self.scored.rewards[index] for index in chosen]
 
 
 class GroupVoter:

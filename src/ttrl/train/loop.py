@@ -10,6 +10,7 @@ from typing import Any
 
 from ttrl.config import RunConfig
 from ttrl.consensus.summary import mean, vote_records
+from ttrl.data.order import epoch_order
 from ttrl.engine.learner import Learner
 from ttrl.engine.optimizer import rate_share
 from ttrl.rl.algorithms.interface import Algorithm
@@ -68,7 +69,7 @@ def _slice(
     per_step = min(config.questions_per_step, len(questions))
     steps_per_epoch = -(-len(questions) // per_step)
     epoch, place = divmod(step, steps_per_epoch)
-    order = sorted(questions, key=lambda q: derive_seed(config.seed, "order", epoch, q.id))
+    order = epoch_order(questions, epoch=epoch, seed=config.seed)
     return order, place * per_step, (place + 1) * per_step
 
 

@@ -66,14 +66,7 @@ def load_model(source: ModelSource, *, dtype: str, device: torch.device) -> Load
     Raises:
         ModelError: files that are missing, broken, unreachable or of an architecture not supported.
     """
-    options: dict[str, Any] = {"trust_remote_code": False}
-    path = source.path
-    if source.kind == "gguf":
-        _check_gguf(source)
-        options["gguf_file"] = Path(source.path).name
-        path = str(Path(source.path).parent)
-    elif source.kind == "hub" and source.revision:
-        options["revision"] = source.revision
+    path, options = _from(source)
     weights = dict(options)
     if source.kind == "gguf" and hasattr(transformers, "GgufConfig"):
         weights["quantization_config"] = transformers.GgufConfig(dequantize=True)
@@ -108,6 +101,30 @@ def load_model(source: ModelSource, *, dtype: str, device: torch.device) -> Load
         tokenizer=tokenizer,
         prompt_template=_prompt_template(source),
     )
+
+
+def load_prompting(source: ModelSource) -> tuple[PreTrainedTokenizerBase, str | None]:
+    """The tokenizer and the prompt template, without any weights.
+
+    Raises:
+        ModelError: as `load_model`.
+    """
+    path, options = _from(source)
+    with _quiet(), _as_model_error(source):
+        tokenizer = AutoTokenizer.from_pretrained(path, **options)
+    return tokenizer, _prompt_template(source)
+
+
+def _from(source: ModelSource) -> tuple[str, dict[str, Any]]:
+    """Path and options of `from_pretrained`."""
+    options: dict[str, Any] = {"trust_remote_code": False}
+    if source.kind == "gguf":
+        _check_gguf(source)
+        options["gguf_file"] = Path(source.path).name
+        return str(Path(source.path).parent), options
+    if source.kind == "hub" and source.revision:
+        options["revision"] = source.revision
+    return source.path, options
 
 
 def _prompt_template(source: ModelSource) -> str | None:

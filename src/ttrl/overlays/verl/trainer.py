@@ -109,7 +109,5 @@ class TTRLTrainer(PPOTrainerSync):  # type: ignore[misc]  # verl has no types
         )
 
     def _tell(self, voted: BatchVote, metrics: dict[str, Any], *, step: int) -> None:
-        told = dict(step_metrics(voted.scored))
-        del told["sample/entropy"]  # verl has the entropy of what is trained on: actor/entropy
-        metrics |= told
+        metrics |= step_metrics(voted.scored)
         metrics |= self.last_labels.flips(voted.scored, step=step)

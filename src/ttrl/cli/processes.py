@@ -1,0 +1,34 @@
+"""Which of several processes this one is, where a launcher has started more than one."""
+
+from __future__ import annotations
+
+import os
+
+from ttrl.config import RunConfig
+from ttrl.errors import ConfigError
+
+
+def rank_and_processes() -> tuple[int, int]:
+    """This process's number, and how many there are, as torchrun and accelerate tell them."""
+    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def check_processes(config: RunConfig) -> bool:
+    """Whether this process is the first one: the one that writes, where several were started.
+
+    Raises:
+        ConfigError: the native engine, or no run directory that they agree on.
+    """
+    rank, count = rank_and_processes()
+    if count == 1:
+        return True
+    if config.engine == "native":
+        raise ConfigError(
+            f"engine=native works in one process, and {count} were started (WORLD_SIZE). Start one, or set "
+            "engine: trl."
+        )
+    if config.out is None and config.resume is None:
+        raise ConfigError(
+            f"{count} processes have to agree on the run directory. Name it with --out."
+        )
+    return rank == 0

@@ -1,0 +1,37 @@
+"""In which order questions are visited: a function of (seed, epoch), so nothing has to be remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ttrl.seeding import derive_seed
+from ttrl.types import Question
+
+
+def epoch_order(questions: Sequence[Question], *, epoch: int, seed: int) -> list[Question]:
+    """Every question once."""
+    return sorted(questions, key=lambda q: derive_seed(seed, "order", epoch, q.id))
+
+
+def equal_steps(
+    questions: Sequence[Question], *, per_step: int, seed: int
+) -> Iterator[list[Question]]:
+    """Steps without end, each of `per_step` different questions, for engines that need equal batches.
+
+    What an epoch leaves over begins the next step, which the next epoch fills up; that skips what the step
+    holds already and comes to it later. Where epochs divide evenly these are the native engine's steps.
+    """
+    waiting: list[Question] = []
+    epoch = 0
+    while True:
+        step, waiting = waiting[:per_step], waiting[per_step:]
+        if len(step) < per_step:
+            held = {question.id for question in step}
+            order = epoch_order(questions, epoch=epoch, seed=seed)
+            epoch += 1
+            taken = [question for question in order if question.id not in held]
+            taken = taken[: per_step - len(step)]
+            step += taken
+            ids = {question.id for question in taken}
+            waiting = [question for question in order if question.id not in ids]
+        yield step

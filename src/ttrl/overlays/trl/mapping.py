@@ -1,0 +1,180 @@
+"""A run's config as arguments of TRL's GRPOConfig, and what of it TRL has no words for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from ttrl.config import RunConfig
+from ttrl.errors import ConfigError
+from ttrl.overlays.trl.share import Share, updates_of_step
+
+ALGORITHMS = ("grpo", "dr-grpo", "dapo", "gspo")
+"""Those whose loss and advantages GRPOTrainer has."""
+LOSS_TYPES = {"token-mean": "dapo", "sequence-mean": "grpo", "constant": "dr_grpo"}
+"""TRL's names of a loss's denominator."""
+LONGEST_WAIT = 7 * 24 * 3600
+"""Seconds that processes wait for the one that evaluates. A crash ends them at once all the same."""
+
+
+def check_mapping(config: RunConfig) -> None:
+    """Raises ConfigError with every setting that TRL cannot be told, and what to do about it."""
+    found = list(_unmapped(config))
+    if found:
+        raise ConfigError(
+            "engine=trl cannot do what this config asks for:\n"
+            + "".join(f"  {key}: {why}\n" for key, why in found)
+            + "Change these, or train with engine: native, which has all of them on one machine."
+        )
+
+
+def _unmapped(config: RunConfig) -> list[tuple[str, str]]:
+    found = []
+
+    def refuse(key: str, why: str) -> None:
+        found.append((f"{key}={getattr(config, key)}", why))
+
+    if config.algorithm not in ALGORITHMS:
+        refuse(
+            "algorithm",
+            f"GRPOTrainer's hook for votes serves {', '.join(ALGORITHMS)}; TRL's other trainers have none.",
+        )
+    if config.votes == "adaptive":
+        refuse("votes", "processes draw together, so all questions have the same number of votes.")
+    if config.refill_rounds:
+        refuse("refill_rounds", "TRL has no second draw in a step.")
+    if config.kl_coefficient and (config.kl_in, config.kl_estimator) != ("loss", "k3"):
+        refuse(
+            "kl_estimator",
+            "TRL adds k3 to the loss and nothing else (kl_in: loss, kl_estimator: k3).",
+        )
+    if config.advantage_clip:
+        refuse("advantage_clip", "TRL does not clip advantages.")
+    if config.importance_cap and config.vllm == "off":
+        refuse(
+            "importance_cap",
+            "transformers tells no log-probabilities of the sampler, so there is no mismatch to correct; "
+            "with vllm it becomes vllm_importance_sampling_clip_max.",
+        )
+    if not config.steps:
+        refuse("steps", "TRL takes 0 for no bound. `ttrl eval` evaluates a model as it is.")
+    if config.stop:
+        refuse("stop", "TRL takes completions that end without an end token for cut ones.")
+    if config.sampling_dtype != "model":
+        refuse("sampling_dtype", "TRL samples in the model's own type, or as its vLLM is set up.")
+    if config.device.startswith("cuda:"):
+        refuse("device", "each process takes its own GPU; choose them by CUDA_VISIBLE_DEVICES.")
+    return found
+
+
+def grpo_arguments(
+    config: RunConfig, share: Share, *, prompt_tokens: int, output_dir: str
+) -> dict[str, Any]:
+    """Keyword arguments of GRPOConfig.
+
+    Args:
+        prompt_tokens: of the longest prompt; decides how many completions a micro-batch holds.
+
+    Raises:
+        ConfigError: an option of --trl that is set from another key, or is no KEY=VALUE.
+    """
+    updates = updates_of_step(config)
+    fitting = max(1, config.micro_batch_tokens // (prompt_tokens + config.max_tokens))
+    micro = max(n for n in range(1, share.rows_of_update + 1) if _fits(n, share, fitting))
+    arguments: dict[str, Any] = {
+        "output_dir": output_dir,
+        "seed": config.seed,
+        "shuffle_dataset": False,
+        "max_steps": config.steps * updates,
+        "per_device_train_batch_size": micro,
+        "steps_per_generation": share.rows // micro,
+        "gradient_accumulation_steps": share.rows_of_update // micro,
+        "num_iterations": config.passes_per_step,
+        "num_generations": config.trained_per_question,
+        "max_completion_length": config.max_tokens,
+        "temperature": config.temperature,
+        "top_p": config.top_p,
+        "top_k": config.top_k,
+        "learning_rate": config.learning_rate,
+        "lr_scheduler_type": "cosine" if config.schedule == "cosine" else "constant_with_warmup",
+        "warmup_steps": config.warmup_steps * updates,
+        "weight_decay": config.weight_decay,
+        "adam_beta2": config.adam_beta2,
+        "max_grad_norm": config.clip_norm,
+        "loss_type": LOSS_TYPES[str(config.loss_aggregation)],
+        "scale_rewards": "none" if config.algorithm == "dr-grpo" else "group",
+        "importance_sampling_level": "sequence" if config.algorithm == "gspo" else "token",
+        "epsilon": config.clip_low,
+        "epsilon_high": config.clip_high,
+        "delta": config.dual_clip or None,
+        "beta": config.kl_coefficient,
+        "use_bias_correction_kl": False,
+        "entropy_coef": config.entropy_coefficient,
+        "mask_truncated_completions": config.mask_truncated,
+        "gradient_checkpointing": config.gradient_checkpointing,
+        "bf16": config.dtype == "bfloat16",
+        "use_cpu": config.device == "cpu",
+        "ddp_timeout": LONGEST_WAIT,
+        "logging_steps": updates,
+        "save_strategy": "steps",
+        "save_steps": config.checkpoint_every * updates,
+        "save_total_limit": 2,
+        "report_to": "none",
+        "disable_tqdm": True,
+        **_vllm(config),
+    }
+    return arguments | _given(config.trl, arguments)
+
+
+def differences(config: RunConfig) -> list[str]:
+    """What a run under TRL does otherwise than the native engine, of what this config asks for."""
+    found = [
+        "votes are drawn by torch's generator, seeded for each step and process: other ones than natively",
+        "advantages are divided by the standard deviation + 1e-4 (native: 1e-6), and the first update of the "
+        "warm-up has the learning rate 0",
+        "a step in which no group differs still moves the weights by the optimizer's momentum",
+    ]
+    if config.updates_per_step > 1:
+        found.append("the updates of a step take random completions of it, not whole questions")
+    if config.dtype == "bfloat16" and not config.lora:
+        found.append("dtype bfloat16 computes in bfloat16 on float32 weights (autocast)")
+    return found
+
+
+def _vllm(config: RunConfig) -> dict[str, Any]:
+    if config.vllm == "off":
+        return {"use_vllm": False}
+    found: dict[str, Any] = {"use_vllm": True, "vllm_mode": config.vllm}
+    if config.importance_cap:
+        found |= {
+            "vllm_importance_sampling_mode": "token_truncate",
+            "vllm_importance_sampling_clip_max": config.importance_cap,
+        }
+    return found
+
+
+def _given(options: Sequence[str], arguments: dict[str, Any]) -> dict[str, Any]:
+    found = {}
+    for option in options:
+        key, sign, value = option.partition("=")
+        if not sign or not key.isidentifier():
+            raise ConfigError(
+                f"trl={option!r}: wanted KEY=VALUE, a field of TRL's GRPOConfig, such as "
+                "vllm_gpu_memory_utilization=0.3."
+            )
+        if key in arguments and key not in {"use_vllm", "ddp_timeout"}:
+            raise ConfigError(
+                f"trl={option!r}: {key} is set from this config to {arguments[key]!r}. Change the key it "
+                "comes from (docs/trl.md lists them), and leave it out here."
+            )
+        try:
+            found[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ConfigError(f"trl={option!r}: the value is not valid YAML. Quote it.") from None
+    return found
+
+
+def _fits(rows: int, share: Share, largest: int) -> bool:
+    return rows == 1 or (rows <= largest and share.rows_of_update % rows == 0)

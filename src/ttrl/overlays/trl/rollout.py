@@ -1,0 +1,249 @@
+"""TRL's `rollout_func` and reward function: vote with M, train with K.
+
+TRL calls the rollout once per generation batch on each process, with the process's own rows; the reward is
+called right after it, with the fields that the rollout returned.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ttrl.consensus.confidence import ConfidenceReward
+from ttrl.consensus.selective import SelectiveReward
+from ttrl.consensus.summary import mean, step_metrics, vote_records
+from ttrl.errors import ConfigError
+from ttrl.overlays.trl.draw import Drawn, draw
+from ttrl.overlays.trl.questions import find_question
+from ttrl.overlays.voting import GroupVoter, VotedGroup, completion
+from ttrl.seeding import derive_seed
+from ttrl.types import Completion, Metrics, Question
+
+REWARD_FIELD = "ttrl_reward"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutStep:
+    """What the votes of one generation batch came to, over all processes."""
+
+    step: int
+    """Generation batches before this one."""
+    groups: tuple[VotedGroup, ...]
+    """Without texts and tokens where there are several processes."""
+    metrics: Metrics
+    votes: list[dict[str, Any]]
+    """As in votes.jsonl."""
+    stop: bool
+    """A process was asked to stop."""
+
+
+class VotingRollout:
+    """Draws M completions per question, votes, and hands K of them to TRL.
+
+    Args:
+        questions: by `prompt_key`.
+        rows_at_once: most completions that transformers draws side by side.
+        seeded: draw each step by a seed of its own, from the config's: a run that is resumed with as many
+            processes then draws what it would have drawn. vLLM has seeds of its own.
+        labels: last pseudo-label of each question, of a run that goes on.
+        on_step: called on every process after each vote of training, with the same value.
+        stop_requested: whether this process was asked to stop.
+    """
+
+    def __init__(
+        self,
+        voter: GroupVoter,
+        questions: Mapping[str, Question],
+        *,
+        rows_at_once: int | None = None,
+        seeded: bool = False,
+        labels: Mapping[str, str | None] | None = None,
+        on_step: Callable[[RolloutStep], object] | None = None,
+        stop_requested: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._voter = voter
+        self._questions = questions
+        self._rows_at_once = rows_at_once
+        self._seeded = seeded
+        self._labels = dict(labels or {})
+        self._on_step = on_step
+        self._stop_requested = stop_requested
+        self._metrics: Metrics = {}
+        self._steps_before: int | None = None
+        self._steps = 0
+
+    def rollout(self, prompts: list[Any], trainer: Any) -> dict[str, Any]:
+        """TRL's `rollout_func`.   [rows of this process]
+
+        Raises:
+            ConfigError: rows that are no whole groups, or a trainer with other arguments than were checked.
+        """
+        training = bool(trainer.model.training)
+        config = self._voter.config
+        per_group = trainer.num_generations if training else trainer.num_generations_eval
+        votes = config.votes_per_question if training else per_group
+        asked = _whole_groups(prompts, per_group)
+        if training and per_group != config.trained_per_question:
+            raise ConfigError(
+                f"the trainer has num_generations={per_group}, and the overlay was made for "
+                f"{config.trained_per_question}. Give both the same GRPOConfig."
+            )
+        step = self._step(trainer) if training else 0
+        if training and self._seeded:
+            import torch
+
+            process = trainer.accelerator.process_index
+            torch.manual_seed(derive_seed(config.seed, "sample", step, process))
+        begin = time.perf_counter()
+        drawn = draw(
+            trainer,
+            asked,
+            votes=votes,
+            rows_at_once=self._rows_at_once,
+            measured=self._measures(trainer),
+        )
+        drawn_at = time.perf_counter()
+        voted = [
+            self._vote(find_question(self._questions, prompt), group, step=step)
+            for prompt, group in zip(asked, drawn, strict=True)
+        ]
+        if training:
+            seconds = {
+                "sample/seconds": drawn_at - begin,
+                "consensus/seconds": time.perf_counter() - drawn_at,
+            }
+            self._record(step, voted, seconds, trainer)
+            kept = [group.kept for group in voted]
+        else:
+            kept = [tuple(range(per_group))] * len(voted)
+            self._metrics = {}
+        return _rows(drawn, voted, kept)
+
+    def reward(
+        self, *, ttrl_reward: Sequence[float], log_metric: Any = None, **_: Any
+    ) -> list[float]:
+        """TRL's reward function: what `rollout` found, with the vote's metrics.   [rows of this process]"""
+        for key, value in self._metrics.items():
+            if log_metric is not None:
+                log_metric(key, value)
+        self._metrics = {}
+        return list(ttrl_reward)
+
+    def _measures(self, trainer: Any) -> bool:
+        """Whether the rule reads log-probabilities or entropies that no sampler of TRL's tells."""
+        rule = self._voter.rule
+        if isinstance(rule, ConfidenceReward):
+            return not trainer.use_vllm
+        return isinstance(rule, SelectiveReward) and rule.entropy_weight > 0
+
+    def _vote(self, question: Question, drawn: Drawn, *, step: int) -> VotedGroup:
+        nothing: list[list[float]] = [[]] * len(drawn.texts)
+        logprobs = drawn.logprobs or drawn.sampler_logprobs or nothing
+        completions = [
+            completion(
+                question,
+                text,
+                token_ids=ids,
+                finish_reason="stop" if ended else "length",
+                logprobs=own,
+                entropy=entropy,
+            )
+            for text, ids, ended, own, entropy in zip(
+                drawn.texts,
+                drawn.completion_ids,
+                drawn.ended,
+                logprobs,
+                drawn.entropy or nothing,
+                strict=True,
+            )
+        ]
+        return self._voter.vote(question, completions, step=step)
+
+    def _record(self, step: int, voted: list[VotedGroup], seconds: Metrics, trainer: Any) -> None:
+        groups, stop = _of_all_processes(voted, self._stop_requested(), trainer)
+        scored = [group.scored for group in groups]
+        votes = vote_records(scored, step=step + 1, task=self._voter.task, previous=self._labels)
+        self._labels |= {v["question"]: v["label"] for v in votes}
+        metrics = {**step_metrics(scored), **seconds}
+        flips = [float(v["flipped"]) for v in votes if v["flipped"] is not None]
+        if flips:
+            metrics["consensus/flip_rate"] = mean(flips)
+        self._metrics = metrics
+        if self._on_step is not None:
+            self._on_step(
+                RolloutStep(
+                    step=step, groups=tuple(groups), metrics=metrics, votes=votes, stop=stop
+                )
+            )
+
+    def _step(self, trainer: Any) -> int:
+        """Generation batches before this one, also those of a run that is resumed."""
+        if self._steps_before is None:
+            args = trainer.args
+            per_batch = args.steps_per_generation * trainer.num_iterations
+            updates = trainer.state.global_step * args.gradient_accumulation_steps
+            self._steps_before = updates // per_batch
+        self._steps += 1
+        return self._steps_before + self._steps - 1
+
+
+def _whole_groups(prompts: Sequence[Any], per_group: int) -> list[Any]:
+    asked = list(prompts[::per_group])
+    whole = len(prompts) == len(asked) * per_group
+    if not whole or any(prompt != asked[row // per_group] for row, prompt in enumerate(prompts)):
+        raise ConfigError(
+            f"TRL gave this process {len(prompts)} rows that are no whole groups of {per_group}: completions "
+            "of one question are on several processes, and each part would vote on its own. Make "
+            "per_device_train_batch_size x steps_per_generation a multiple of num_generations, and "
+            "per_device_eval_batch_size one of num_generations_eval."
+        )
+    return asked
+
+
+def _rows(
+    drawn: Sequence[Drawn], voted: Sequence[VotedGroup], kept: Sequence[Sequence[int]]
+) -> dict[str, Any]:
+    rows: dict[str, Any] = {"prompt_ids": [], "completion_ids": [], REWARD_FIELD: []}
+    logprobs: list[Any] | None = []
+    for group, vote, chosen in zip(drawn, voted, kept, strict=True):
+        rows["prompt_ids"] += [group.prompt_ids for _ in chosen]
+        rows["completion_ids"] += [group.completion_ids[index] for index in chosen]
+        rows[REWARD_FIELD] += vote.rewards_of(chosen)
+        sampler = group.sampler_logprobs
+        if logprobs is None or sampler is None:
+            logprobs = None
+        else:
+            logprobs += [sampler[index] for index in chosen]
+    return rows | {"logprobs": logprobs}
+
+
+def _of_all_processes(
+    voted: Sequence[VotedGroup], stop: bool, trainer: Any
+) -> tuple[list[VotedGroup], bool]:
+    if trainer.accelerator.num_processes == 1:
+        return list(voted), stop
+    from accelerate.utils import gather_object
+
+    parts = gather_object([([_light(group) for group in voted], stop)])
+    return [group for groups, _ in parts for group in groups], any(asked for _, asked in parts)
+
+
+def _light(voted: VotedGroup) -> VotedGroup:
+    """What metrics and records need: lengths and sums instead of texts and tokens."""
+    scored = voted.scored
+    completions = tuple(_light_completion(c) for c in scored.group.completions)
+    group = replace(scored.group, completions=completions)
+    return replace(voted, scored=replace(scored, group=group))
+
+
+def _light_completion(whole: Completion) -> Completion:
+    return replace(
+        whole,
+        token_ids=(0,) * len(whole.token_ids),
+        logprobs=(),
+        entropy=(math.fsum(whole.entropy),) if whole.entropy else (),
+        text="",
+    )

@@ -1,0 +1,69 @@
+"""How the completions of a step are spread over processes and updates, in whole groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ttrl.config import RunConfig
+from ttrl.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """How the completions of one step are spread, on each process."""
+
+    questions: int
+    """Of a step, on all processes together."""
+    rows: int
+    """Completions of a step that are trained on: whole groups."""
+    rows_of_update: int
+
+
+def share_of(config: RunConfig, *, questions: int, processes: int) -> Share:
+    """Each process's part of a step.
+
+    Args:
+        questions: how many there are to train on.
+
+    Raises:
+        ConfigError: the questions of a step, or the updates, do not divide evenly; the numbers that do are
+            named.
+    """
+    per_step = min(config.questions_per_step, questions)
+    k, updates = config.trained_per_question, config.updates_per_step
+    if per_step % processes:
+        fitting = _around(per_step, processes, largest=questions)
+        if not fitting:
+            raise ConfigError(
+                f"{questions} questions for {processes} processes: each needs one at least, for the "
+                f"completions of a question vote together. Start at most {questions} processes."
+            )
+        raise ConfigError(
+            f"questions_per_step={per_step} on {processes} processes: the completions of a question would be "
+            "split over processes, and each part would vote on its own. Set questions_per_step to "
+            f"{' or '.join(map(str, fitting))}, or start {_divisor(per_step, processes)} processes."
+        )
+    rows = per_step // processes * k
+    if rows % updates:
+        raise ConfigError(
+            f"updates_per_step={updates}: each process trains on {rows} completions in a step "
+            f"({per_step} questions / {processes} processes x {k} completions), which that does not divide. "
+            f"Set updates_per_step to {_divisor(rows, updates)}, or change trained_per_question."
+        )
+    return Share(questions=per_step, rows=rows, rows_of_update=rows // updates)
+
+
+def updates_of_step(config: RunConfig) -> int:
+    """Optimizer updates of a step: what TRL counts as its global step."""
+    return config.updates_per_step * config.passes_per_step
+
+
+def _around(value: int, step: int, *, largest: int) -> list[int]:
+    """The multiples of `step` next to a value, of those from `step` to `largest`."""
+    low = value // step * step
+    return [n for n in (low, low + step) if step <= n <= largest]
+
+
+def _divisor(value: int, largest: int) -> int:
+    """The largest divisor of a value that is not above `largest`."""
+    return max(n for n in range(1, largest + 1) if value % n == 0)

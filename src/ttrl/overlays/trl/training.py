@@ -1,0 +1,144 @@
+"""A run of TRL's GRPOTrainer under the consensus, with everything that it needs given."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from ttrl.errors import ConfigError, NumericsError
+from ttrl.overlays.trl.rollout import VotingRollout
+
+TRAINING = {
+    "train/loss": "loss",
+    "train/grad_norm": "grad_norm",
+    "train/learning_rate": "learning_rate",
+    "train/clip_fraction": "clip_ratio/region_mean",
+    "train/kl": "kl",
+    "train/entropy": "entropy",
+    "train/sampler_gap": "sampling/sampling_logp_difference/mean",
+    "train/sampler_gap_max": "sampling/sampling_logp_difference/max",
+}
+"""Our metrics by TRL's names of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrlModel:
+    """What is trained."""
+
+    model: Any
+    """Folder or hub id, which TRL loads as its parallelism asks for; or a model that is loaded already."""
+    options: Mapping[str, Any] | None
+    """Of `from_pretrained`, where TRL loads it."""
+    adapter: Any
+    """A LoraConfig, or None to train every weight."""
+    tokenizer: Any
+
+
+def check_options(options: Sequence[str]) -> None:
+    """Raises ConfigError if an option of --trl is no field of GRPOConfig."""
+    if not options:
+        return
+    from trl import GRPOConfig
+
+    known = {field.name for field in fields(GRPOConfig)}
+    for key in (option.partition("=")[0] for option in options):
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise ConfigError(f"trl: {key!r} is no field of TRL's GRPOConfig.{hint}")
+
+
+def train_with_trl(
+    what: TrlModel,
+    *,
+    arguments: Mapping[str, Any],
+    prompts: Sequence[Any],
+    hooks: VotingRollout,
+    on_log: Callable[[int, dict[str, float]], bool],
+    resume_from: Path | None,
+    out: Path,
+) -> int:
+    """Trains and saves the weights into `out`; returns TRL's global step: optimizer updates, not steps.
+
+    To be called on every process of the run. Only the first one writes `out`.
+
+    Args:
+        prompts: texts or chats in the order in which they are asked, those of a step after each other.
+        on_log: called on every process after the updates of a step, with the global step and metrics by our
+            names; True saves a checkpoint and ends the training.
+
+    Raises:
+        ConfigError: arguments that TRL refuses.
+        NumericsError: a loss or gradient that is not finite.
+    """
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # pinned, and watched by contract tests
+    from datasets import Dataset
+    from transformers import PrinterCallback, TrainerCallback
+    from trl import GRPOConfig, GRPOTrainer
+
+    class Watch(TrainerCallback):
+        def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+            logs = given["logs"]
+            if "loss" not in logs:  # of the whole run, at its end
+                return
+            found = {
+                ours: float(logs[k]) for ours, k in TRAINING.items() if logs.get(k) is not None
+            }
+            for key in ("train/loss", "train/grad_norm"):
+                if not math.isfinite(found.get(key, 0.0)):
+                    raise NumericsError(f"{key} is {found[key]}. Lower the learning rate.")
+            if on_log(state.global_step, found):
+                control.should_training_stop = control.should_save = True
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # TRL's own calls of names on their way out
+        try:
+            args = GRPOConfig(**arguments, model_init_kwargs=what.options)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"TRL refuses its arguments: {error}") from None
+        trainer = GRPOTrainer(
+            what.model,
+            args=args,
+            processing_class=what.tokenizer,
+            train_dataset=Dataset.from_list([{"prompt": prompt} for prompt in prompts]),
+            reward_funcs=hooks.reward,
+            rollout_func=hooks.rollout,
+            peft_config=what.adapter,
+            callbacks=[Watch()],
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train(resume_from_checkpoint=None if resume_from is None else str(resume_from))
+        trainer.save_model(str(out))
+        updates = int(trainer.state.global_step)
+    del trainer
+    _let_go()
+    return updates
+
+
+def _let_go() -> None:
+    """Processes part, and the memory of the model is free for what comes next."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+def latest_checkpoint(folder: Path) -> tuple[Path, int] | None:
+    """TRL's newest complete checkpoint and its global step; None without any."""
+    found = []
+    for path in folder.glob("checkpoint-*"):
+        number = path.name.removeprefix("checkpoint-")
+        if number.isdecimal() and (path / "trainer_state.json").is_file():
+            found.append((int(number), path))
+    return (max(found)[1], max(found)[0]) if found else None
