@@ -1,14 +1,19 @@
-"""verl's loop with workers that learn: votes without labels move the embedded model's weights."""
+"""verl's loop with workers that learn: votes without labels move the embedded model's weights.
+
+LEARNING_STEPS=60 LEARNING_OUT=FOLDER makes it a run of that length whose weights `ttrl eval` can read.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from typing import Any
 
 import pytest
 import torch
 
-STEPS = 3
+STEPS = int(os.environ.get("LEARNING_STEPS", "3"))
 TEMPLATE = "{{ messages[0]['content'].split('\\n')[0] }}\n"
 """The form of the embedded model's prompts: the question and a line end."""
 
@@ -27,10 +32,7 @@ def learned(queue, compose, small, model, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("learning")
     settings = json.loads((model / "tokenizer_config.json").read_text("utf-8"))
-    copy = folder / "model"
-    copy.mkdir()
-    for path in model.iterdir():
-        (copy / path.name).write_bytes(path.read_bytes())
+    copy = shutil.copytree(model, folder / "model")
     (copy / "tokenizer_config.json").write_text(json.dumps(settings | {"chat_template": TEMPLATE}))
     options = "--limit 64 --difficulty 4 --votes-per-question 16 --format verl"
     assert main(["export-data", *options.split(), "--out", f"{folder}/data"]) == 0
@@ -78,6 +80,8 @@ def learned(queue, compose, small, model, tmp_path_factory):
         reward_loop_worker_handles=trainer.get_reward_handles(),
     )
     trainer.fit(loop)
+    if "LEARNING_OUT" in os.environ:
+        policy.save_pretrained(shutil.copytree(copy, os.environ["LEARNING_OUT"]))
     return logged, before, policy.state_dict()
 
 
