@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,47 @@ def queue(compose: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory)
 def small() -> list[str]:
     """Overrides of a run that fits a test."""
     return [*TTRL, *SMALL]
+
+
+@pytest.fixture(scope="session")
+def fit(queue: Any) -> Callable[..., None]:
+    """`fit(trainer, workers=, weights=, server=)`: verl's loop as its runner builds it, but for these."""
+    import ray
+    from verl.experimental.reward_loop import RewardLoopManager
+    from verl.trainer.ppo.v1 import AgentLoopManagerTQ
+    from verl_fakes import TwoGpus
+
+    def run(trainer: Any, *, workers: Any, weights: Any, server: Any) -> None:
+        trainer.actor_rollout_wg, trainer.ref_in_actor = workers, False
+        trainer.checkpoint_manager, trainer.resource_pool_manager = weights, TwoGpus()
+        trainer._init_tokenizer()
+        trainer._init_dataloader()
+        trainer._init_dump_executor()
+        trainer._load_checkpoint()
+        trainer.on_init_end()
+        trainer.reward_loop_manager = RewardLoopManager(config=trainer.config)
+        loop = AgentLoopManagerTQ.create(
+            config=trainer.config,
+            llm_client=server,
+            teacher_client=None,
+            reward_loop_worker_handles=trainer.get_reward_handles(),
+        )
+        try:
+            trainer.fit(loop)
+        finally:
+            for actor in [*loop.agent_loop_workers, *trainer.get_reward_handles()]:
+                ray.kill(actor)
+            while is_there("reward_loop_worker_0"):  # the next run wants its name
+                time.sleep(0.05)
+
+    def is_there(name: str) -> bool:
+        try:
+            ray.get_actor(name)
+        except ValueError:
+            return False
+        return True
+
+    return run
 
 
 @pytest.fixture

@@ -19,12 +19,9 @@ TEMPLATE = "{{ messages[0]['content'].split('\\n')[0] }}\n"
 
 
 @pytest.fixture(scope="module")
-def learned(queue, compose, small, model, tmp_path_factory):
+def learned(fit, compose, small, model, tmp_path_factory):
     """Three steps of 8 questions, M = 16, K = 8, on the embedded questions."""
     from transformers import AutoModelForCausalLM
-    from verl.experimental.reward_loop import RewardLoopManager
-    from verl.trainer.ppo.v1 import AgentLoopManagerTQ
-    from verl_fakes import TwoGpus
     from verl_learners import CpuServer, LearningWorkers, SharedWeights
 
     from ttrl.cli.main import main
@@ -64,22 +61,13 @@ def learned(queue, compose, small, model, tmp_path_factory):
     before = {name: value.clone() for name, value in policy.state_dict().items()}
     trainer = Watched(config)
     trainer.replay_buffer.poll_interval = 0.2
-    trainer.actor_rollout_wg, trainer.ref_in_actor = LearningWorkers(policy, config), False
-    trainer.checkpoint_manager = SharedWeights(folder / "weights.pt", policy)
-    trainer.resource_pool_manager = TwoGpus()
-    trainer._init_tokenizer()
-    trainer._init_dataloader()
-    trainer._init_dump_executor()
-    trainer._load_checkpoint()
-    trainer.on_init_end()
-    trainer.reward_loop_manager = RewardLoopManager(config=config)
-    loop = AgentLoopManagerTQ.create(
-        config=config,
-        llm_client=CpuServer(copy, folder / "weights.pt", longest=96),
-        teacher_client=None,
-        reward_loop_worker_handles=trainer.get_reward_handles(),
+    weights = folder / "weights.pt"
+    fit(
+        trainer,
+        workers=LearningWorkers(policy, config),
+        weights=SharedWeights(weights, policy),
+        server=CpuServer(copy, weights, longest=96),
     )
-    trainer.fit(loop)
     if "LEARNING_OUT" in os.environ:
         policy.save_pretrained(shutil.copytree(copy, os.environ["LEARNING_OUT"]))
     return logged, before, policy.state_dict()

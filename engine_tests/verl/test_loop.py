@@ -24,11 +24,9 @@ VOTES, TRAINED, STEPS = 6, 4, 4
 
 
 @pytest.fixture(scope="module")
-def finished(queue, compose, small, model, tokenizer, tmp_path_factory):
+def finished(queue, fit, compose, small, model, tokenizer, tmp_path_factory):
     """Four steps of two questions of four, six votes each; what was seen before and after each vote."""
-    from verl.experimental.reward_loop import RewardLoopManager
-    from verl.trainer.ppo.v1 import AgentLoopManagerTQ
-    from verl_fakes import NoReplicas, ScriptedServer, StillWorkers, TwoGpus
+    from verl_fakes import NoReplicas, ScriptedServer, StillWorkers
 
     from ttrl.cli.main import main
     from ttrl.overlays.verl.trainer import TTRLTrainer
@@ -68,22 +66,10 @@ def finished(queue, compose, small, model, tokenizer, tmp_path_factory):
             super()._compute_metrics(batch, metrics, *arguments, **options)
             logged.append(metrics)
 
-    trainer = Watched(config)
-    trainer.actor_rollout_wg, trainer.ref_in_actor = StillWorkers(), False
-    trainer.checkpoint_manager, trainer.resource_pool_manager = NoReplicas(), TwoGpus()
-    trainer._init_tokenizer()
-    trainer._init_dataloader()
-    trainer._init_dump_executor()
-    trainer._load_checkpoint()
-    trainer.reward_loop_manager = RewardLoopManager(config=config)
-    loop = AgentLoopManagerTQ.create(
-        config=config,
-        llm_client=ScriptedServer(tokenizer, TEXTS, longest=24),
-        teacher_client=None,
-        reward_loop_worker_handles=trainer.get_reward_handles(),
-    )
-    trainer.fit(loop)
-    return {"seen": seen, "logged": logged, "updates": trainer.actor_rollout_wg.updates}
+    workers = StillWorkers()
+    server = ScriptedServer(tokenizer, TEXTS, longest=24)
+    fit(Watched(config), workers=workers, weights=NoReplicas(), server=server)
+    return {"seen": seen, "logged": logged, "updates": workers.updates}
 
 
 def look(queue, batch, tokenizer):
