@@ -2,13 +2,14 @@
 # make test   installs what the tests need and runs them, two files at a time
 # make check  lint, types, layers
 # make test-trl   the same for the adapter to TRL, in an environment of its own
+# make test-verl  the same for the adapter to verl
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_OPTIONS ?=
 
-.PHONY: install demo test test-trl check clean
+.PHONY: install demo test test-trl test-verl check clean
 
 install: $(VENV)/.installed
 
@@ -35,6 +36,14 @@ $(VENV)-trl/.installed: pyproject.toml constraints-trl.txt
 test-trl: $(VENV)-trl/.installed
 	OMP_WAIT_POLICY=passive $(VENV)-trl/bin/pytest engine_tests/trl tests/rl/algorithms/test_against_trl.py
 
+$(VENV)-verl/.installed: pyproject.toml constraints-verl.txt
+	$(PYTHON) -m venv $(VENV)-verl
+	$(VENV)-verl/bin/pip install --quiet --constraint constraints-verl.txt --editable '.[verl]' pytest
+	touch $@
+
+test-verl: $(VENV)-verl/.installed
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(VENV)-verl/bin/pytest engine_tests/verl
+
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -42,4 +51,4 @@ check: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV) $(VENV)-trl
+	rm -rf $(VENV) $(VENV)-trl $(VENV)-verl

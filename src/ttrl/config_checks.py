@@ -29,15 +29,15 @@ def check_together(values: RunConfig, sources: Mapping[str, str]) -> None:
         ConfigError: two of them contradict each other, or an algorithm's need is not met.
     """
     k, m = values.trained_per_question, values.votes_per_question
-    if k > m:
-        raise ConfigError(
-            f"trained_per_question={k} is more than votes_per_question={m}: "
-            f"the trained completions are a subset of the votes. Set trained_per_question <= {m}."
-        )
     if m < 2:
         raise ConfigError(
             f"votes_per_question={m}: one completion always agrees with itself, so there is nothing "
             "to learn. Set votes_per_question to at least 2 (the paper uses 64)."
+        )
+    if k > m:
+        raise ConfigError(
+            f"trained_per_question={k} is more than votes_per_question={m}: "
+            f"the trained completions are a subset of the votes. Set trained_per_question <= {m}."
         )
     _check_algorithm(values, sources)
     if values.votes == "adaptive":

@@ -19,6 +19,7 @@ COMMANDS = {
     "sweep": "how fragile is a setting? a grid of runs in one table",
     "report": "write the report of a run again, or compare several runs on one page",
     "export": "write what a run has trained as a folder for transformers or peft",
+    "export-data": "write questions as the files that another engine reads",
     "vote": "vote on completions of a file, without a model",
     "config": "show the resolved settings and where each came from",
 }
@@ -26,7 +27,7 @@ USAGE = (
     "usage: ttrl COMMAND [OPTION ...]\n\n"
     "Test-time reinforcement learning: a language model improves on unlabeled questions.\n\n"
     "commands:\n"
-    + "".join(f"  {name:<8} {text}\n" for name, text in COMMANDS.items())
+    + "".join(f"  {name:<11} {text}\n" for name, text in COMMANDS.items())
     + "\n`ttrl COMMAND --help` lists the options. Exit codes: 0 done, 2 bad usage or config,\n"
     "3 bad data, 4 bad model or checkpoint, 6 loss not finite, 130 interrupted.\n"
 )
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"ttrl: no command {command!r}; there are: {', '.join(COMMANDS)}.", file=sys.stderr)
         return EXIT_CONFIG
     try:
-        module = importlib.import_module(f"ttrl.cli.{command}_command")
+        module = importlib.import_module(f"ttrl.cli.{command.replace('-', '_')}_command")
         return int(module.run(arguments[1:]))
     except TtrlError as error:
         print(f"ttrl {command}: {error}", file=sys.stderr)

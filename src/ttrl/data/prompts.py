@@ -20,6 +20,11 @@ class Tokenizer(Protocol):
     def apply_chat_template(self, conversation: Any, **options: Any) -> Any: ...
 
 
+def user_message(question: Question, task: Task) -> str:
+    """What the user of a chat says: the question, then how its answer is wanted."""
+    return f"{question.prompt}\n{task.for_question(question).instruction}"
+
+
 class Prompter:
     """Renders and encodes the prompts of one model and task.
 
@@ -37,13 +42,13 @@ class Prompter:
     def prompt(self, question: Question) -> str | list[dict[str, str]]:
         """As data sets of other engines hold it: a text, or a chat that gets the model's template there."""
         if self._is_chat:
-            return [{"role": "user", "content": self._message(question)}]
+            return [{"role": "user", "content": user_message(question, self._task)}]
         return self.render(question)
 
     def render(self, question: Question) -> str:
         """The prompt's text, special tokens included where the chat template writes them."""
         if self._is_chat:
-            return self._chat(self._message(question))
+            return self._chat(user_message(question, self._task))
         instruction = self._task.for_question(question).instruction
         # replace() and not format(): questions are full of braces
         template = self._template or PLAIN_TEMPLATE
@@ -53,9 +58,6 @@ class Prompter:
     @property
     def _is_chat(self) -> bool:
         return self._template is None and bool(self._tokenizer.chat_template)
-
-    def _message(self, question: Question) -> str:
-        return f"{question.prompt}\n{self._task.for_question(question).instruction}"
 
     def _chat(self, message: str) -> str:
         from jinja2 import TemplateError

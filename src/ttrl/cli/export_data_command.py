@@ -1,0 +1,147 @@
+"""`ttrl export-data`: questions as the files that another engine reads. Needs no model and no torch."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ttrl.answers.tasks import make_task
+from ttrl.cli.options import make_parser, parse
+from ttrl.config import RunConfig, key_names, read_layers, settle
+from ttrl.data.questions import ANSWER_COLUMNS
+from ttrl.data.tables import read_rows
+from ttrl.data.verl_files import write_files
+from ttrl.data.verl_rows import Row, training_row, validation_row
+from ttrl.errors import EXIT_DONE, ConfigError
+from ttrl.evaluate.sets import EMBEDDED_QUESTIONS, QuestionSet, build_sets
+
+SUMMARY = (
+    "Write questions as the files that another engine reads: train.parquet without labels; heldout.parquet "
+    "where questions are held out; and with --answers also evaluation.parquet, the questions of "
+    "train.parquet with their answers, for the engine's validation."
+)
+READ = (
+    "questions",
+    "question_column",
+    "answers",
+    "holdout",
+    "limit",
+    "difficulty",
+    "data_seed",
+    "task_column",
+    "options_column",
+    "task",
+    "votes_per_question",
+    "config",
+    "json",
+)
+"""Keys of a run that the files depend on."""
+DATA_SOURCE = "lighteval/MATH"
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Writes the folder; returns the exit code."""
+    given = parse(_parser(), arguments)
+    out, source = Path(given.pop("out")), given.pop("data_source", DATA_SOURCE)
+    given.pop("format")
+    if os.path.lexists(out):
+        raise ConfigError(
+            f"--out {out} exists already and is never overwritten. Remove it, or name another folder."
+        )
+    # K is the engine's to say, so that M is checked against the fewest there can be.
+    config = settle(read_layers(given), below={"trained_per_question": 2}).values
+    sets = {each.name: each for each in build_sets(config)}
+    rows = _rows(sets, config, source)
+    write_files(out, rows)
+    told = {
+        "out": str(out),
+        "format": "verl",
+        "files": {name: len(written) for name, written in rows.items()},
+        "votes_per_question": config.votes_per_question,
+        "labels_left_out": _label_columns(config),
+    }
+    print(_lines(told), file=sys.stderr if config.json_output else sys.stdout)
+    if config.json_output:
+        print(json.dumps(told))
+    return EXIT_DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser(
+        "export-data",
+        SUMMARY,
+        groups=("Questions", "Consensus", "Learning", "Run"),
+        without=[key for key in key_names() if key not in READ],
+    )
+    parser.usage = "ttrl export-data --format verl --out FOLDER [OPTION ...]"
+    own = parser.add_argument_group("Files")
+    own.add_argument(
+        "--format", required=True, choices=["verl"], help="whose files: verl, parquet of verl 0.9"
+    )
+    own.add_argument(
+        "--out",
+        metavar="FOLDER",
+        required=True,
+        help="written when it is complete, never over another",
+    )
+    own.add_argument(
+        "--data-source",
+        dest="data_source",
+        metavar="TEXT",
+        help="by which verl chooses the grader of its validation; training has none. Answers in a box are "
+        f"graded under {DATA_SOURCE} [{DATA_SOURCE}]",
+    )
+    return parser
+
+
+def _rows(sets: dict[str, QuestionSet], config: RunConfig, source: str) -> dict[str, list[Row]]:
+    task, unlabeled = make_task(config), sets["unlabeled"]
+    train = [
+        training_row(
+            question,
+            index=index,
+            task=task,
+            votes=config.votes_per_question,
+            data_source=source,
+        )
+        for index, question in enumerate(unlabeled.questions)
+    ]
+    files = {"train.parquet": train}
+    if config.answers is not None:
+        files["evaluation.parquet"] = _graded(unlabeled, config, source)
+    if "heldout" in sets:
+        files["heldout.parquet"] = _graded(sets["heldout"], config, source)
+    return {name: rows for name, rows in files.items() if rows}
+
+
+def _graded(each: QuestionSet, config: RunConfig, source: str) -> list[Row]:
+    """Rows with answers where the user named some, and then only those that have one."""
+    task, named = make_task(config), config.answers is not None and each.answers is not None
+    answers = [each.answers.get(q.id) if named and each.answers else "" for q in each.questions]
+    return [
+        validation_row(question, index=index, task=task, data_source=source, answer=answer)
+        for index, (question, answer) in enumerate(zip(each.questions, answers, strict=True))
+        if answer is not None
+    ]
+
+
+def _label_columns(config: RunConfig) -> list[str]:
+    """Columns of the questions' file that hold, or are named like, answers."""
+    if config.questions == EMBEDDED_QUESTIONS and not Path(config.questions).exists():
+        return []
+    named = {*ANSWER_COLUMNS, str(config.answers).lower()}
+    return [column for column in read_rows(config.questions).columns if column.lower() in named]
+
+
+def _lines(told: dict[str, Any]) -> str:
+    counts = ", ".join(f"{name} ({rows} rows)" for name, rows in told["files"].items())
+    lines = [f"export-data {told['out']}: {counts}; {told['votes_per_question']} votes a question"]
+    if told["labels_left_out"]:
+        columns = ", ".join(map(repr, told["labels_left_out"]))
+        lines.append(f"labels      left out of train.parquet: column {columns}")
+    return "\n".join(lines)

@@ -1,0 +1,74 @@
+"""A folder of parquet files that verl reads. It appears when all of them are complete."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ttrl.data.verl_rows import VOTES_COLUMN, Row
+from ttrl.errors import ConfigError
+
+
+def write_files(folder: Path, files: Mapping[str, Sequence[Row]]) -> None:
+    """Writes rows as parquet files into a new folder.
+
+    Args:
+        folder: must not exist.
+        files: rows by name of file.
+
+    Raises:
+        ConfigError: the folder cannot be written; nothing is left of it.
+    """
+    from pyarrow import ArrowException
+
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}")
+    try:
+        beside.mkdir(parents=True)
+        for name, rows in files.items():
+            _write(beside / name, rows)
+        _sync(beside)
+        beside.rename(folder)
+        _sync(folder.parent)
+    except (OSError, ArrowException) as error:
+        raise ConfigError(
+            f"--out {folder}: cannot be written ({error}). Name a place with room and rights."
+        ) from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _write(path: Path, rows: Sequence[Row]) -> None:
+    import pyarrow as arrow
+    import pyarrow.parquet as parquet
+
+    votes = any(VOTES_COLUMN in row for row in rows)
+    table = arrow.Table.from_pylist(list(rows), schema=_schema(arrow, votes=votes))
+    parquet.write_table(table, path)
+    _sync(path)
+
+
+def _schema(arrow: Any, *, votes: bool) -> Any:
+    """Types are told and not found, so that a column of nothing but empty cells has one too."""
+    text, whole = arrow.string(), arrow.int64()
+    message = arrow.struct([("role", text), ("content", text)])
+    asked = [("index", whole), ("id", text), ("question", text), ("task", text)]
+    asked += [("options", arrow.list_(text)), ("votes", whole)]
+    columns = [
+        ("data_source", text),
+        ("prompt", arrow.list_(message)),
+        ("ability", text),
+        ("reward_model", arrow.struct([("style", text), ("ground_truth", text)])),
+        ("extra_info", arrow.struct(asked)),
+    ]
+    return arrow.schema([*columns, *([(VOTES_COLUMN, whole)] if votes else [])])
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

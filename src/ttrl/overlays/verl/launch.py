@@ -1,0 +1,79 @@
+"""verl's own command, with the checks that a vote needs before it and our task runner in it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import hydra
+from omegaconf import OmegaConf
+from verl.trainer.main_ppo import run_ppo
+from verl.trainer.ppo.utils import need_critic, need_reference_policy
+from verl.utils.config import validate_config
+from verl.utils.device import auto_set_device
+
+from ttrl.errors import ConfigError, TtrlError
+from ttrl.overlays.verl.config_checks import check_config
+from ttrl.overlays.verl.data_checks import check_files
+from ttrl.overlays.verl.settings import voting_config
+from ttrl.overlays.voting import GroupVoter
+
+
+@hydra.main(config_path="pkg://verl.trainer.config", config_name="ppo_trainer", version_base=None)  # type: ignore[untyped-decorator, unused-ignore]
+def launch(config: Any) -> None:
+    """Checks and runs one config. Hydra fills it from the command line."""
+    try:
+        for note in check_run(config):
+            print(f"ttrl verl: {note}", file=sys.stderr)
+        _run(config)
+    except TtrlError as error:
+        # One that was raised in a process of Ray comes with that process's traceback around it.
+        print(f"ttrl verl: {getattr(error, 'cause', error)}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def _run(config: Any) -> None:
+    from ttrl.overlays.verl.runner import TTRLTaskRunner
+
+    auto_set_device(config)
+    validate_config(
+        config=config,
+        use_reference_policy=need_reference_policy(config),
+        use_critic=need_critic(config),
+    )
+    run_ppo(config, task_runner_class=TTRLTaskRunner)
+
+
+def check_run(config: Any) -> list[str]:
+    """Everything that can be known before Ray starts and a model is loaded.
+
+    Returns:
+        What the user should know.
+
+    Raises:
+        ConfigError, DataError: what would stop the run, or make it another than was asked for.
+    """
+    plain: Any = OmegaConf.to_container(config, resolve=True)
+    check_config(plain)
+    rollout = plain["actor_rollout_ref"]["rollout"]
+    GroupVoter(voting_config(plain.get("ttrl") or {}, trained=rollout["n"]))
+    notes = check_files(plain)
+    _check_gpus(plain)
+    return notes
+
+
+def _check_gpus(plain: Any) -> None:
+    """A cluster that is already there knows its GPUs; here they are counted where verl would start one."""
+    address = plain["ray_kwargs"]["ray_init"].get("address")
+    if address or os.environ.get("RAY_ADDRESS") or plain["trainer"]["device"] != "cuda":
+        return
+    import torch
+
+    wanted, found = plain["trainer"]["n_gpus_per_node"], torch.cuda.device_count()
+    if found < wanted:
+        raise ConfigError(
+            f"trainer.n_gpus_per_node={wanted}, and this machine has {found} GPUs: verl samples with "
+            f"{plain['actor_rollout_ref']['rollout']['name']}, which needs them. Lower "
+            "trainer.n_gpus_per_node, or start a Ray cluster that has them and set RAY_ADDRESS."
+        )

@@ -1,0 +1,113 @@
+"""verl's synchronous trainer with a vote in it: `trainer.v1.trainer_mode=ttrl`.
+
+Importing this file registers the trainer, and takes the seconds that verl's own trainer takes.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from omegaconf import OmegaConf
+from verl.trainer.ppo.v1 import PPOTrainerSync, register_trainer
+
+from ttrl.consensus.summary import step_metrics
+from ttrl.data.verl_rows import question_of_row
+from ttrl.overlays.verl.batch_vote import Asked, BatchVote, vote_on_batch
+from ttrl.overlays.verl.config_checks import TRAINER, check_config
+from ttrl.overlays.verl.install import check_install
+from ttrl.overlays.verl.labels import LastLabels
+from ttrl.overlays.verl.queue import StoredSample, drop, read_samples, write_rewards
+from ttrl.overlays.verl.sessions import Session, sessions_by_prompt
+from ttrl.overlays.verl.settings import voting_config
+from ttrl.overlays.voting import GroupVoter, completion
+from ttrl.types import Completion, Question
+
+
+@register_trainer(TRAINER)
+class TTRLTrainer(PPOTrainerSync):  # type: ignore[misc]  # verl has no types
+    """Votes over all M completions of each question, then trains on K of them.
+
+    The vote comes before any forward pass of training: only the K are balanced over GPUs, get
+    log-probabilities and advantages. Whatever is not overridden here is verl's.
+
+    Raises:
+        ConfigError: verl, its config or the block `ttrl` do not allow a vote.
+    """
+
+    def __init__(self, config: Any) -> None:
+        check_install()
+        plain: Any = OmegaConf.to_container(config, resolve=True)
+        check_config(plain)
+        rollout = plain["actor_rollout_ref"]["rollout"]
+        settings = voting_config(plain.get("ttrl") or {}, trained=rollout["n"])
+        self.voter = GroupVoter(settings)
+        self.last_labels = LastLabels(self.voter.task)
+        self.longest = rollout["response_length"]
+        self.with_logprobs = settings.reward == "confidence"
+        super().__init__(config)
+
+    def _build_replay_buffer(self) -> Any:
+        # verl takes every mode of another name than sync for an asynchronous one: it would refill single
+        # prompts and drop stale ones. This trainer samples a step, trains on it, and goes on.
+        self.trainer_mode = "sync"
+        return super()._build_replay_buffer()
+
+    def _balance_batch(self, batch: Any, metrics: dict[str, Any], **options: Any) -> Any:
+        """The first thing that verl does with all samples of a step."""
+        return super()._balance_batch(self.vote(batch, metrics), metrics, **options)
+
+    def vote(self, batch: Any, metrics: dict[str, Any]) -> Any:
+        """Votes, writes rewards, takes out what is not trained on.
+
+        Args:
+            batch: the keys of all samples of a step.
+            metrics: of the step; those of docs/metrics.md are added.
+
+        Returns:
+            The keys that are trained on.
+
+        Raises:
+            DataError: a group that is not whole, or a row without its question.
+        """
+        begin, partition = time.perf_counter(), batch.partition_id
+        prompts = sessions_by_prompt(batch.keys)
+        last = [session.keys[-1] for sessions in prompts.values() for session in sessions]
+        samples = read_samples(last, partition=partition, with_logprobs=self.with_logprobs)
+        asked = [self._asked(sessions, samples) for sessions in prompts.values()]
+        step = self.global_steps - 1  # verl counts from 1
+        voted = vote_on_batch(self.voter, asked, step=step)
+        kept = [key for key in batch.keys if key in voted.rewards]
+        tags = dict(zip(batch.keys, batch.tags, strict=True))
+        write_rewards(
+            {key: voted.rewards[key] for key in kept},
+            partition=partition,
+            lengths=[tags[key]["response_len"] for key in kept],
+        )
+        chosen = batch.select_keys(kept)
+        drop(voted.dropped, partition=partition)
+        self._tell(voted, metrics, step=step)
+        metrics["consensus/seconds"] = time.perf_counter() - begin
+        return chosen
+
+    def _asked(self, sessions: tuple[Session, ...], samples: dict[str, StoredSample]) -> Asked:
+        first = samples[sessions[0].keys[-1]]
+        question, votes = question_of_row(first.extra_info, place="verl's batch")
+        found = [samples[session.keys[-1]] for session in sessions]
+        completions = tuple(self._completion(question, sample) for sample in found)
+        return Asked(question=question, votes=votes, sessions=sessions, completions=completions)
+
+    def _completion(self, question: Question, sample: StoredSample) -> Completion:
+        ids = sample.token_ids
+        stopped = len(ids) < self.longest or ids[-1] in self.tokenizer.all_special_ids
+        return completion(
+            question,
+            self.tokenizer.decode(ids, skip_special_tokens=True),
+            token_ids=ids,
+            finish_reason="stop" if stopped else "length",
+            logprobs=sample.logprobs,
+        )
+
+    def _tell(self, voted: BatchVote, metrics: dict[str, Any], *, step: int) -> None:
+        metrics |= step_metrics(voted.scored)
+        metrics |= self.last_labels.flips(voted.scored, step=step)
