@@ -18,7 +18,7 @@ from commands import ttrl
 from ttrl.evaluate.pooling import Pooled, pooled_difference, pooled_mean
 
 SETTINGS = (
-    "--votes-per-question 32 --trained-per-question 16 --steps 40 --learning-rate 3e-4 --samples 16 "
+    "--votes-per-question 32 --trained-per-question 16 --steps 24 --learning-rate 3e-4 --samples 16 "
     "--eval-sets unlabeled heldout --device cpu"
 )
 ENGINES = ("native", "trl")

@@ -5,10 +5,12 @@ import json
 import pytest
 
 SETTINGS = """
-    --votes-per-question 32 --trained-per-question 16 --steps 40 --learning-rate 3e-4 --samples 16
+    --votes-per-question 32 --trained-per-question 16 --steps 24 --learning-rate 3e-4 --samples 16
     --eval-sets unlabeled heldout --device cpu
 """
 LEAST_GAIN = 0.10
+SPREAD = 0.12
+"""Two seeds of one engine end up to 0.07 apart (recipes/engines.py); the intervals are over questions alone."""
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +33,7 @@ def test_avg_at_16_rises_by_ten_points(questions, results) -> None:
 
 
 @pytest.mark.parametrize("questions", ["unlabeled", "heldout"])
-def test_both_engines_begin_at_the_same_and_end_within_each_others_intervals(
-    questions, results
-) -> None:
+def test_both_engines_begin_at_the_same_and_end_as_close_as_seeds_do(questions, results) -> None:
     native, trl = (results[engine][questions] for engine in ("native", "trl"))
     assert native["base"] == trl["base"]
-    (low, high), (other_low, other_high) = (run["final"]["avg@16_ci"] for run in (native, trl))
-    assert low <= other_high and other_low <= high
+    assert abs(native["final"]["avg@16"] - trl["final"]["avg@16"]) <= SPREAD
