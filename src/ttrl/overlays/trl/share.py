@@ -36,7 +36,7 @@ def share_of(config: RunConfig, *, questions: int, processes: int) -> Share:
         if not fitting:
             raise ConfigError(
                 f"{questions} questions for {processes} processes: each needs one at least, for the "
-                f"completions of a question vote together. Start at most {questions} processes."
+                f"completions of a question vote together. Start {per_step} processes."
             )
         raise ConfigError(
             f"questions_per_step={per_step} on {processes} processes: the completions of a question would be "
