@@ -19,8 +19,8 @@ def rank_and_processes() -> tuple[int, int]:
         return 0, 1
     if rank >= count:
         raise ConfigError(
-            f"RANK={rank} with WORLD_SIZE={count}: wanted a rank below it. torchrun and accelerate launch set "
-            "both; unset them to start one process."
+            f"RANK={rank} with WORLD_SIZE={count}: wanted a rank below it. torchrun and accelerate launch "
+            "set both; unset them to start one process."
         )
     return rank, count
 

@@ -35,6 +35,8 @@ SENTENCES = (
     "",
     "the the the the the the the the the the the the",
 )
+ALIKE = [" ".join(f"word{n}" for n in range(60)) + f" and end {last}" for last in range(6)]
+"""So much that the rules by similarity leave their groups out."""
 
 
 def exact(value: object) -> list[str]:
@@ -85,9 +87,11 @@ def draw_group(
     options = {"choice": OPTIONS, "label": LABELS}.get(task, ())
     named = None if task == config.task else task
     question = Question(id=f"q{number}", prompt=f"Question {number}?", task=named, options=options)
-    pool = rng.sample(SPELLINGS[task], min(len(SPELLINGS[task]), rng.randint(1, 6)))
+    known = ALIKE if task == "text" and rng.random() < 0.3 else SPELLINGS[task]
+    pool = rng.sample(known, min(len(known), rng.randint(1, 6)))
     texts = [rng.choice(pool) for _ in range(config.votes_per_question)]
-    return question, [line(text=text, ended=rng.random() > 0.15) for text in texts]
+    cut = rng.choice([0.0, 0.1, 0.3])
+    return question, [line(text=text, ended=rng.random() >= cut) for text in texts]
 
 
 def native(config: RunConfig, question: Question, lines: list[Any], *, step: int) -> ScoredGroup:
