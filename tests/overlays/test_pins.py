@@ -63,7 +63,7 @@ def test_the_pin_of_trl_is_that_of_the_extra(pytestconfig: pytest.Config) -> Non
     (line,) = [
         line
         for line in extras["project"]["optional-dependencies"][TRL.extra]
-        if line.startswith(TRL.package)
+        if line.startswith(f"{TRL.package}>")
     ]
     low, high = (".".join(map(str, version)) for version in (TRL.at_least, TRL.below))
     assert line == f"{TRL.package}>={low},<{high}"

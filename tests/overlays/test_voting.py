@@ -16,7 +16,8 @@ from ttrl.types import Group, Question, ScoredGroup, Task
 
 QUESTION = Question(id="q", prompt="?")
 TEXTS = (r"\boxed{1}", r"\boxed{2}", r"\boxed{1.0}", "no idea", r"\boxed{1}", r"\boxed{3}")
-VERY_ALIKE = tuple(" ".join(f"word{n}" for n in range(60)) + f" {last}" for last in "abc")
+VERY_ALIKE = tuple(" ".join(f"word{n}" for n in range(60)) + f" {last}" for last in "aab")
+"""Two are equal and the third one nearly is."""
 
 
 def config_of(**given: Any) -> RunConfig:

@@ -73,6 +73,7 @@ class FakeTrainer:
     steps_per_generation: int = 1
     gradient_accumulation_steps: int = 1
     processes: int = 1
+    rank: int = 0
     eos_token_ids: tuple[int, ...] = (END,)
     calls: list[tuple[int, int]] = field(default_factory=list)
     """Rows, and completions of a prompt, of each call of the generation."""
@@ -82,7 +83,9 @@ class FakeTrainer:
     def __post_init__(self) -> None:
         self.model = SimpleNamespace(training=self.training)
         self.state = SimpleNamespace(global_step=self.global_step)
-        self.accelerator = SimpleNamespace(num_processes=self.processes, device="cpu")
+        self.accelerator = SimpleNamespace(
+            num_processes=self.processes, process_index=self.rank, device="cpu"
+        )
         self.args = SimpleNamespace(
             steps_per_generation=self.steps_per_generation,
             gradient_accumulation_steps=self.gradient_accumulation_steps,
