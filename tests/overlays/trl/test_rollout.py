@@ -192,6 +192,16 @@ def test_in_evaluation_all_completions_vote_and_are_rows_and_nothing_is_recorded
     assert rewards == [0.0, 1.0, 1.0] and steps == [] and logged == []
 
 
+def test_metrics_of_a_step_are_not_logged_by_an_evaluation(make_trainer, lines) -> None:
+    hooks, logged = two(), []
+    trainer = make_trainer({"a?": lines(A * 2), "b?": lines(B * 2)}, num_generations=2)
+    hooks.rollout(ROWS, trainer)
+    trainer.model.training = False
+    rows = hooks.rollout(ROWS, trainer)
+    hooks.reward(ttrl_reward=rows["ttrl_reward"], log_metric=lambda key, _: logged.append(key))
+    assert logged == []
+
+
 def test_an_evaluation_between_two_steps_is_no_step(make_trainer, lines) -> None:
     steps: list[RolloutStep] = []
     hooks = two(on_step=steps.append)
