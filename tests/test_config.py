@@ -93,6 +93,14 @@ def test_yaml_that_is_no_mapping_is_told(tmp_path):
         resolve({"config": [write(tmp_path / "b.yaml", "a: [")]}, environment={})
 
 
+@pytest.mark.parametrize(
+    "value", ["2024-13-45", "!!int", "!!timestamp soon", "!!float x", "[" * 2000]
+)
+def test_a_value_that_yaml_trips_over_is_told_too(tmp_path, value):
+    with pytest.raises(ConfigError, match=r"c\.yaml is not valid YAML"):
+        resolve({"config": [write(tmp_path / "c.yaml", f"seed: {value}\n")]}, environment={})
+
+
 def test_the_paper_preset_is_built_in_and_valid():
     values = resolve({"config": ["paper"]}, environment={}).values
     assert (values.votes_per_question, values.trained_per_question) == (64, 32)

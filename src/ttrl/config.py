@@ -30,6 +30,8 @@ Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, le=1)]
 ReportTo = Literal["tensorboard", "wandb", "trackio", "mlflow", "all", "none"]
 ENVIRONMENT_PREFIX = "TTRL_"
+YAML_ERRORS = (yaml.YAMLError, RecursionError, ValueError, AttributeError, LookupError)
+"""What PyYAML raises for a text that is no YAML: the last three for values such as 2024-13-45 and !!int."""
 
 
 def _key(default: Any, group: str, text: str, **limits: Any) -> Any:
@@ -380,7 +382,7 @@ def _read_yaml(file: str) -> dict[str, Any]:
         values = yaml.safe_load(text)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"config file {file} cannot be read: {error}.") from None
-    except (yaml.YAMLError, RecursionError) as error:
+    except YAML_ERRORS as error:
         raise ConfigError(f"config file {file} is not valid YAML: {error}") from None
     if values is None:
         return {}

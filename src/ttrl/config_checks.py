@@ -77,7 +77,8 @@ def _check_algorithm(values: RunConfig, sources: Mapping[str, str]) -> None:
             "completion, so there is one loss per completion and nothing else to average. Leave "
             "loss_aggregation out, or choose grpo or dr-grpo."
         )
-    short = "bfloat16" in (values.dtype, values.sampling_dtype)
+    # TRL takes the ratio to the trainer's own probabilities, so that there the two cannot differ.
+    short = values.engine == "native" and "bfloat16" in (values.dtype, values.sampling_dtype)
     if name in WHOLE_COMPLETION and short and not values.importance_cap:
         raise ConfigError(
             f"algorithm={name} in bfloat16 without importance_cap: over a whole completion, sampler and "

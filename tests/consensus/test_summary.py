@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from ttrl.answers.tasks import get_task
@@ -45,3 +47,30 @@ def test_a_flip_is_a_new_label_not_a_new_spelling(scored):
     assert [r["flipped"] for r in records] == [False, True]
     assert records[0]["label"] == "1" and records[0]["counts"] == [2, 1]
     assert vote_records(scored, step=3, task=task, previous={})[0]["flipped"] is None
+
+
+def test_an_entropy_that_nobody_recorded_is_absent_and_not_zero(make_group):
+    group = make_group([r"\boxed{1}", "?"])
+    bare = tuple(replace(c, entropy=()) for c in group.completions)
+    scored = MajorityReward(tie_seed=0)(get_task("math"), replace(group, completions=bare))
+    metrics = step_metrics([scored])
+    assert "sample/entropy" not in metrics
+    assert metrics["sample/mean_tokens"] == (10 + 2) / 2  # the rest is there
+    greedy = tuple(replace(c, entropy=(0.0,) * len(c.token_ids)) for c in group.completions)
+    scored = replace(scored, group=replace(group, completions=greedy))
+    assert step_metrics([scored])["sample/entropy"] == 0.0
+
+
+def test_a_long_label_that_stays_is_no_flip_by_its_record_either(make_group):
+    """What a run remembers of a label is what it has written down."""
+    texts = [" ".join(f"{word}{n}" for n in range(400)) for word in ("w", "v")]
+    task = get_task("text")
+
+    def record(text, previous):
+        scored = AgreementReward(tie_seed=0)(task, make_group([text] * 3))
+        return vote_records([scored], step=1, task=task, previous=previous)[0]
+
+    first = record(texts[0], {})
+    assert record(texts[0], {"q": first["label"]})["flipped"] is False
+    assert record(texts[1], {"q": first["label"]})["flipped"] is True
+    assert record("no", {"q": first["label"]})["flipped"] is True  # all abstain

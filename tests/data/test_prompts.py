@@ -55,3 +55,18 @@ def test_each_question_is_asked_as_its_own_task_wants():
     label = Question(id="q", prompt="Nice?", task="label", options=("yes", "no"))
     assert "put your final answer within" in prompter.render(QUESTION)
     assert "It is one of: yes, no." in prompter.render(label)
+
+
+def test_data_sets_of_other_engines_hold_chats_where_the_model_has_a_template():
+    chat = Prompter(Tokenizer("x"), template=None, task=Asking("Box it.")).prompt(QUESTION)
+    assert chat == [{"role": "user", "content": "What is {x}?\nBox it."}]
+    rendered = Prompter(Tokenizer("x"), template=None, task=Asking("Box it.")).render(QUESTION)
+    assert rendered == Tokenizer("x").apply_chat_template(
+        chat, tokenize=False, add_generation_prompt=True
+    )
+
+
+def test_they_hold_the_rendered_text_where_it_has_none_or_the_user_has_one():
+    for tokenizer, template in ((Tokenizer(), None), (Tokenizer("x"), "Q: {question}\n")):
+        prompter = Prompter(tokenizer, template=template, task=Asking("Box it."))
+        assert prompter.prompt(QUESTION) == prompter.render(QUESTION)

@@ -128,3 +128,77 @@ def test_a_checkpoint_of_another_algorithm_is_refused(tmp_path, parts):
     learner = make_learner(parts["model"], make_algorithm(config), config)
     with pytest.raises(CheckpointError, match="of another model"):
         checkpoint.latest(tmp_path).load_learner(learner)
+
+
+# What another engine has trained -------------------------------------------------------------
+
+
+@pytest.fixture
+def foreign(tmp_path):
+    """A folder as TRL saves it, with a pickle in it."""
+    folder = tmp_path / "trained"
+    (folder / "deeper").mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(b"weights")
+    (folder / "config.json").write_text("{}")
+    (folder / "deeper" / "note.txt").write_text("kept")
+    (folder / "training_args.bin").write_bytes(b"a pickle")
+    return folder
+
+
+def save_weights(folder, weights, *, step=3, template="{question}\n"):
+    return checkpoint.save_weights(
+        folder, step=step, weights=weights, state={"stopped": "all steps done"}, prompt_template=template
+    )  # fmt: skip
+
+
+def test_weights_of_another_engine_are_a_checkpoint_without_an_optimizer(tmp_path, foreign):
+    path = save_weights(tmp_path / "checkpoints", foreign)
+    found = checkpoint.latest(tmp_path / "checkpoints")
+    assert found.path == path and found.weights == path / "model"
+    assert found.state == {"stopped": "all steps done", "foreign": True}
+    files = {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()}
+    assert files == {
+        "model/model.safetensors", "model/config.json", "model/deeper/note.txt", "model/ttrl.json",
+        "state.json", "manifest.json",
+    }  # fmt: skip
+
+
+def test_an_adapter_of_another_engine_is_kept_as_one(tmp_path, foreign):
+    (foreign / "adapter_config.json").write_text("{}")
+    found = save_weights(tmp_path / "checkpoints", foreign, template=None)
+    assert checkpoint.latest(tmp_path / "checkpoints").weights == found / "adapter"
+    assert not (found / "adapter" / "ttrl.json").exists()
+
+
+def test_what_the_other_engine_saved_stays_where_it_is(tmp_path, foreign):
+    before = {p.name: p.read_bytes() for p in foreign.rglob("*") if p.is_file()}
+    save_weights(tmp_path / "checkpoints", foreign)
+    assert before == {p.name: p.read_bytes() for p in foreign.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("name", ["model/model.safetensors", "model/ttrl.json", "state.json"])
+def test_one_changed_byte_of_them_is_found_and_named_alone(tmp_path, foreign, name):
+    file = save_weights(tmp_path / "checkpoints", foreign) / name
+    data = bytearray(file.read_bytes())
+    data[-3] ^= 1
+    file.write_bytes(bytes(data))
+    with pytest.raises(CheckpointError, match=rf"step-000003 is damaged \({name}\)"):
+        checkpoint.latest(tmp_path / "checkpoints")
+
+
+def test_a_checkpoint_of_ours_cannot_do_without_its_optimizer(tmp_path, parts):
+    import json
+
+    path = checkpoint.save(tmp_path, step=1, **parts)
+    (path / "optimizer.safetensors").unlink()
+    manifest = json.loads((path / "manifest.json").read_text())
+    del manifest["optimizer.safetensors"]
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(CheckpointError, match=r"is damaged \(optimizer\.safetensors\)"):
+        checkpoint.latest(tmp_path)
+
+
+def test_weights_that_are_not_there_leave_no_checkpoint(tmp_path):
+    with pytest.raises(CheckpointError, match="step-000003 cannot be written"):
+        save_weights(tmp_path / "checkpoints", tmp_path / "missing")
+    assert list((tmp_path / "checkpoints").iterdir()) == []

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttrl.rl.subset import subset
+from ttrl.config import RunConfig
+from ttrl.rl.subset import subset, trained_subset
+from ttrl.seeding import derive_seed
 
 
 def test_the_first_are_the_first():
@@ -60,3 +62,17 @@ def test_of_equal_rewards_the_first_come_first(rewards, count):
     kept = set(subset(rewards, count, "spread", seed=0))
     for i in kept:
         assert all(j in kept for j in range(i) if rewards[j] == rewards[i])
+
+
+def test_a_run_keeps_its_k_by_a_seed_of_step_and_question():
+    config = RunConfig(trained_per_question=3, trained_choice="random", seed=4)
+    rewards = [0.0, 1.0] * 6
+    kept = trained_subset(rewards, config, step=2, question_id="q")
+    seed = derive_seed(4, "keep", 2, "q")
+    assert kept == subset(rewards, 3, "random", seed=seed) and len(kept) == 3
+    others = [
+        trained_subset(rewards, config, step=step, question_id=id)
+        for step in range(4)
+        for id in ("q", "r", "s")
+    ]
+    assert len({tuple(some) for some in others}) > 6

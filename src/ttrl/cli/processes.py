@@ -9,8 +9,30 @@ from ttrl.errors import ConfigError
 
 
 def rank_and_processes() -> tuple[int, int]:
-    """This process's number, and how many there are, as torchrun and accelerate tell them."""
-    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    """This process's number, and how many there are, as torchrun and accelerate tell them.
+
+    Raises:
+        ConfigError: what stands in RANK and WORLD_SIZE is none.
+    """
+    rank, count = _number("RANK", 0), _number("WORLD_SIZE", 1)
+    if count == 1:
+        return 0, 1
+    if rank >= count:
+        raise ConfigError(
+            f"RANK={rank} with WORLD_SIZE={count}: wanted a rank below it. torchrun and accelerate launch "
+            "set both; unset them to start one process."
+        )
+    return rank, count
+
+
+def _number(name: str, default: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not text.isdecimal():
+        raise ConfigError(
+            f"{name}={text!r} in the environment: wanted a number, as torchrun and accelerate launch set it. "
+            "Unset it to start one process."
+        )
+    return int(text)
 
 
 def check_processes(config: RunConfig) -> bool:

@@ -100,7 +100,6 @@ class TrlRun:
 
     def _train(self) -> None:
         """On every process; the first one keeps the weights as a checkpoint of the run."""
-        from ttrl.overlays.trl.questions import by_prompt
         from ttrl.overlays.trl.rollout import VotingRollout
         from ttrl.overlays.trl.training import latest_checkpoint, train_with_trl
         from ttrl.overlays.voting import GroupVoter
@@ -123,7 +122,7 @@ class TrlRun:
             records = TrlRecords(config, frame, console)
             hooks = VotingRollout(
                 voter,
-                by_prompt(self.setup.questions, [prompt(q) for q in self.setup.questions]),
+                self.setup.asked,
                 seeded=True,
                 rows_at_once=config.sampler_rows,
                 labels=last_labels(frame.directory.path / "votes.jsonl") if frame else None,

@@ -36,6 +36,8 @@ class TrlSetup:
     source: ModelSource
     tokenizer: PreTrainedTokenizerBase
     prompter: Prompter
+    asked: Mapping[str, Question]
+    """Those that are trained on, by the keys of their prompts."""
     template: str | None
     """The model's own or the config's, where prompts are no chats."""
     folder: Path
@@ -78,6 +80,7 @@ def open_trl(config: RunConfig) -> TrlSetup:
     from ttrl.data.prompts import Prompter
     from ttrl.engine.models.load import load_prompting
     from ttrl.engine.models.source import find_model
+    from ttrl.overlays.trl.questions import by_prompt
     from ttrl.overlays.trl.training import check_options
 
     check_options(config.trl)
@@ -95,6 +98,7 @@ def open_trl(config: RunConfig) -> TrlSetup:
         source=source,
         tokenizer=tokenizer,
         prompter=prompter,
+        asked=by_prompt(sets[0].questions, [prompter.prompt(q) for q in sets[0].questions]),
         template=template,
         folder=folder,
         arguments=grpo_arguments(

@@ -70,7 +70,7 @@ def vote_records(
         flipped = None
         if id in previous:
             asked = task.for_question(group.group.question)
-            flipped = _key(asked, previous[id]) != _key(asked, vote.pseudo_label)
+            flipped = _flipped(asked, previous[id], vote.pseudo_label)
         records.append(
             {
                 "step": step,
@@ -91,6 +91,12 @@ def vote_records(
 def _recorded(label: str) -> str:
     """Texts and programs are long, and an answer may be as long as its completion."""
     return label if len(label) <= RECORDED_CHARACTERS else label[: RECORDED_CHARACTERS - 1] + "…"
+
+
+def _flipped(task: Task, before: str | None, now: str | None) -> bool:
+    if before is not None and now is not None and before == _recorded(now):
+        return False  # of a long label only the start is remembered
+    return _key(task, before) != _key(task, now)
 
 
 def _key(task: Task, label: str | None) -> object:

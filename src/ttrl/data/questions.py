@@ -237,7 +237,7 @@ def _prompt(table: Table, index: int, columns: tuple[str, ...]) -> str:
 
 def _cell_text(table: Table, index: int, column: str) -> str:
     cell = table.rows[index].get(column)
-    text = _last_user_message(cell) if isinstance(cell, list) else cell
+    text = last_user_message(cell) if isinstance(cell, list) else cell
     place = f"{table.where(index)}, column {column!r}"
     if text is None or (isinstance(text, str) and not text.strip()):
         raise DataError(
@@ -251,7 +251,7 @@ def _cell_text(table: Table, index: int, column: str) -> str:
     return text
 
 
-def _last_user_message(messages: list[object]) -> object:
+def last_user_message(messages: list[object]) -> object:
     """Content of the last message of the user, None without one, or the list if it is no chat."""
     if not all(isinstance(message, dict) and "role" in message for message in messages):
         return messages

@@ -183,7 +183,7 @@ def verified(path: Path) -> Checkpoint:
         wrong = sorted(name for name in expected if actual.get(name) != expected[name])
         wrong += sorted({"state.json"} - set(expected))
         state = {} if wrong else json.loads((path / "state.json").read_text("utf-8"))
-        if not state.get(FOREIGN):
+        if not wrong and not state.get(FOREIGN):
             wrong += sorted({"optimizer.safetensors"} - set(expected))
     except (OSError, ValueError, TypeError) as error:
         wrong, state = [f"manifest.json: {error}"], {}

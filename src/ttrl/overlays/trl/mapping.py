@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import yaml
 
-from ttrl.config import RunConfig
+from ttrl.config import YAML_ERRORS, RunConfig
 from ttrl.errors import ConfigError
 from ttrl.overlays.trl.share import Share, updates_of_step
 
@@ -15,6 +16,8 @@ ALGORITHMS = ("grpo", "dr-grpo", "dapo", "gspo")
 """Those whose loss and advantages GRPOTrainer has."""
 LOSS_TYPES = {"token-mean": "dapo", "sequence-mean": "grpo", "constant": "dr_grpo"}
 """TRL's names of a loss's denominator."""
+EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")
+"""Numbers such as 1e-6, which YAML takes for texts, and TRL would not read."""
 LONGEST_WAIT = 7 * 24 * 3600
 """Seconds that processes wait for the one that evaluates. A crash ends them at once all the same."""
 
@@ -138,6 +141,11 @@ def differences(config: RunConfig) -> list[str]:
     ]
     if config.updates_per_step > 1:
         found.append("the updates of a step take random completions of it, not whole questions")
+    if config.vllm != "off" and not config.importance_cap:
+        found.append(
+            "TRL weighs what vLLM computes otherwise than the trainer by its own default "
+            "(vllm_importance_sampling_mode)"
+        )
     if config.dtype == "bfloat16" and not config.lora:
         found.append("dtype bfloat16 computes in bfloat16 on float32 weights (autocast)")
     return found
@@ -164,16 +172,23 @@ def _given(options: Sequence[str], arguments: dict[str, Any]) -> dict[str, Any]:
                 f"trl={option!r}: wanted KEY=VALUE, a field of TRL's GRPOConfig, such as "
                 "vllm_gpu_memory_utilization=0.3."
             )
-        if key in arguments and key not in {"use_vllm", "ddp_timeout"}:
+        if key in arguments and key != "ddp_timeout":
             raise ConfigError(
                 f"trl={option!r}: {key} is set from this config to {arguments[key]!r}. Change the key it "
                 "comes from (docs/trl.md lists them), and leave it out here."
             )
-        try:
-            found[key] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise ConfigError(f"trl={option!r}: the value is not valid YAML. Quote it.") from None
+        found[key] = _value(option, value)
     return found
+
+
+def _value(option: str, text: str) -> Any:
+    try:
+        value = yaml.safe_load(text)
+    except YAML_ERRORS:
+        raise ConfigError(f"trl={option:.80}: the value is not valid YAML. Quote it.") from None
+    if isinstance(value, str) and EXPONENT.fullmatch(value):
+        return float(value)
+    return value
 
 
 def _fits(rows: int, share: Share, largest: int) -> bool:

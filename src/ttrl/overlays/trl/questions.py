@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ttrl.data.questions import ANSWER_COLUMNS, read_questions
+from ttrl.data.questions import ANSWER_COLUMNS, last_user_message, read_questions
 from ttrl.data.tables import Table
 from ttrl.errors import ConfigError, DataError
 from ttrl.types import Question
@@ -82,7 +82,8 @@ def find_question(questions: Mapping[str, Question], prompt: Any) -> Question:
     key = prompt_key(prompt)
     if key in questions:
         return questions[key]
-    text = prompt if isinstance(prompt, str) else str(prompt[-1].get("content", ""))
+    text = last_user_message(prompt) if isinstance(prompt, list) else prompt
+    text = text if isinstance(text, str) else ""
     return Question(id="prompt-" + hashlib.sha256(key.encode()).hexdigest()[:16], prompt=text)
 
 

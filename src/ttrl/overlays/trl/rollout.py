@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ttrl.consensus.confidence import ConfidenceReward
+from ttrl.consensus.custom import CustomReward
 from ttrl.consensus.selective import SelectiveReward
 from ttrl.consensus.summary import mean, step_metrics, vote_records
 from ttrl.errors import ConfigError
@@ -133,11 +134,15 @@ class VotingRollout:
         return list(ttrl_reward)
 
     def _measures(self, trainer: Any) -> bool:
-        """Whether the rule reads log-probabilities or entropies that no sampler of TRL's tells."""
+        """Whether the rule reads log-probabilities or entropies that no sampler of TRL's tells.
+
+        `selective` does at any weight of the entropy, since it punishes only the less sure; a function of
+        the user's may.
+        """
         rule = self._voter.rule
         if isinstance(rule, ConfidenceReward):
             return not trainer.use_vllm
-        return isinstance(rule, SelectiveReward) and rule.entropy_weight > 0
+        return isinstance(rule, SelectiveReward | CustomReward)
 
     def _vote(self, question: Question, drawn: Drawn, *, step: int) -> VotedGroup:
         nothing: list[list[float]] = [[]] * len(drawn.texts)

@@ -36,12 +36,12 @@ def share_of(config: RunConfig, *, questions: int, processes: int) -> Share:
         if not fitting:
             raise ConfigError(
                 f"{questions} questions for {processes} processes: each needs one at least, for the "
-                f"completions of a question vote together. Start at most {questions} processes."
+                f"completions of a question vote together. Start {_spelled(per_step)}."
             )
         raise ConfigError(
             f"questions_per_step={per_step} on {processes} processes: the completions of a question would be "
             "split over processes, and each part would vote on its own. Set questions_per_step to "
-            f"{' or '.join(map(str, fitting))}, or start {_divisor(per_step, processes)} processes."
+            f"{' or '.join(map(str, fitting))}, or start {_spelled(_divisor(per_step, processes))}."
         )
     rows = per_step // processes * k
     if rows % updates:
@@ -67,3 +67,7 @@ def _around(value: int, step: int, *, largest: int) -> list[int]:
 def _divisor(value: int, largest: int) -> int:
     """The largest divisor of a value that is not above `largest`."""
     return max(n for n in range(1, largest + 1) if value % n == 0)
+
+
+def _spelled(processes: int) -> str:
+    return f"{processes} process{'' if processes == 1 else 'es'}"

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from ttrl.overlays.trl.training import check_options, latest_checkpoint
+
+
+def test_the_newest_whole_checkpoint_of_trl_is_found_by_its_number(tmp_path: Path) -> None:
+    for name in ("checkpoint-9", "checkpoint-10", "checkpoint-11", "checkpoint-x", "other-99"):
+        (tmp_path / name).mkdir()
+        if name != "checkpoint-11":  # the process was killed before its last file
+            (tmp_path / name / "trainer_state.json").write_text("{}")
+    assert latest_checkpoint(tmp_path) == (tmp_path / "checkpoint-10", 10)
+
+
+def test_a_folder_without_checkpoints_has_none(tmp_path: Path) -> None:
+    assert latest_checkpoint(tmp_path) is None
+    assert latest_checkpoint(tmp_path / "missing") is None
+
+
+def test_without_options_trl_is_not_needed() -> None:
+    check_options(())
