@@ -61,10 +61,18 @@ def test_the_defaults_by_hand() -> None:
         "bf16": False,
         "use_cpu": False,
         "ddp_timeout": 604_800,  # a week
+        "disable_dropout": True,
+        "router_aux_loss_coef": 0.0,
+        "logging_strategy": "steps",
         "logging_steps": 1,
+        "logging_first_step": False,
+        "eval_strategy": "no",
         "save_strategy": "steps",
         "save_steps": 20,
         "save_total_limit": 2,
+        "save_only_model": False,
+        "ignore_data_skip": False,
+        "auto_find_batch_size": False,
         "report_to": "none",
         "disable_tqdm": True,
         "use_vllm": False,
@@ -146,6 +154,22 @@ def test_without_a_cap_trls_own_correction_of_vllm_stays_and_is_told() -> None:
     config = config_of(vllm="colocate")
     assert not any("importance_sampling_mode" in key for key in arguments_of(config))
     assert any("vllm_importance_sampling_mode" in line for line in differences(config))
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"weight_decay": 0.01}, "weight decay leaves biases"),
+        ({"entropy_coefficient": 0.01}, "entropy bonus is a mean over each micro-batch"),
+        ({"mask_truncated": "yes", "algorithm": "dr-grpo"}, "cut at max_tokens count"),
+        ({"task": "text"}, "groups that the reward leaves out count"),
+    ],
+)
+def test_what_the_loss_counts_otherwise_is_told_only_where_it_matters(
+    given: dict[str, Any], told: str
+) -> None:
+    assert sum(told in line for line in differences(config_of(**given))) == 1
+    assert not any(told in line for line in differences(config_of()))
 
 
 @given(
@@ -280,6 +304,9 @@ def test_an_option_of_another_form_is_refused_with_an_example(option: str) -> No
         ("num_generations=8", "num_generations", 32),
         ("use_vllm=true", "use_vllm", False),
         ("shuffle_dataset=true", "shuffle_dataset", False),
+        ("logging_first_step=true", "logging_first_step", False),  # step 1 would be recorded twice
+        ("logging_strategy=no", "logging_strategy", "steps"),  # and here none
+        ("save_only_model=true", "save_only_model", False),  # without an optimizer to go on with
     ],
 )
 def test_an_option_that_comes_from_another_key_is_refused_with_its_value(

@@ -11,6 +11,7 @@ import yaml
 from ttrl.config import YAML_ERRORS, RunConfig
 from ttrl.errors import ConfigError
 from ttrl.overlays.trl.share import Share, updates_of_step
+from ttrl.types import SIMILAR_TASKS
 
 ALGORITHMS = ("grpo", "dr-grpo", "dapo", "gspo")
 """Those whose loss and advantages GRPOTrainer has."""
@@ -119,11 +120,21 @@ def grpo_arguments(
         "gradient_checkpointing": config.gradient_checkpointing,
         "bf16": config.dtype == "bfloat16",
         "use_cpu": config.device == "cpu",
+        # As natively: no dropout, and no loss but ours where a mixture of experts declares one.
+        "disable_dropout": True,
+        "router_aux_loss_coef": 0.0,
         "ddp_timeout": LONGEST_WAIT,
+        # A line of the records is a log, and a run goes on from a checkpoint: neither is the user's to move.
+        "logging_strategy": "steps",
         "logging_steps": updates,
+        "logging_first_step": False,
+        "eval_strategy": "no",
         "save_strategy": "steps",
         "save_steps": config.checkpoint_every * updates,
         "save_total_limit": 2,
+        "save_only_model": False,
+        "ignore_data_skip": False,
+        "auto_find_batch_size": False,
         "report_to": "none",
         "disable_tqdm": True,
         **_vllm(config),
@@ -141,6 +152,18 @@ def differences(config: RunConfig) -> list[str]:
     ]
     if config.updates_per_step > 1:
         found.append("the updates of a step take random completions of it, not whole questions")
+    if config.weight_decay:
+        found.append("weight decay leaves biases and the weights of norms alone")
+    if config.entropy_coefficient:
+        found.append("the entropy bonus is a mean over each micro-batch, then over these")
+    if config.mask_truncated and config.loss_aggregation != "token-mean":
+        found.append(
+            "completions cut at max_tokens count in the loss's denominator, with a loss of 0"
+        )
+    if config.task in SIMILAR_TASKS:
+        found.append(
+            "groups that the reward leaves out count in the loss's denominator, in a KL term and in an entropy bonus"
+        )
     if config.vllm != "off" and not config.importance_cap:
         found.append(
             "TRL weighs what vLLM computes otherwise than the trainer by its own default "
@@ -175,7 +198,8 @@ def _given(options: Sequence[str], arguments: dict[str, Any]) -> dict[str, Any]:
         if key in arguments and key != "ddp_timeout":
             raise ConfigError(
                 f"trl={option!r}: {key} is set from this config to {arguments[key]!r}. Change the key it "
-                "comes from (docs/trl.md lists them), and leave it out here."
+                "comes from (docs/trl.md lists them), and leave it out here. Where it comes from none, records "
+                "and resuming rest on it."
             )
         found[key] = _value(option, value)
     return found
