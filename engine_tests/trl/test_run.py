@@ -1,10 +1,18 @@
 """`ttrl train --engine trl`: alone, under torchrun, with LoRA, resumed, and refused."""
 
+import importlib.resources
 import json
 import shutil
 from pathlib import Path
 
 import pytest
+
+EMBEDDED = str(importlib.resources.files("ttrl") / "embedded" / "ttrl-tiny")
+
+
+def change(file: Path, **given: object) -> None:
+    values = json.loads(file.read_text("utf-8"))
+    file.write_text(json.dumps(values | given), "utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +110,44 @@ def test_lora_trains_the_adapter_alone_and_is_exported_with_its_base(
     merged = tmp_path / "merged"
     done = command("-m", "ttrl", "export", out, "--out", merged, "--json")
     assert done.code == 0 and json.loads(done.out.splitlines()[-1])["kind"] == "merged"
+
+
+def test_a_chat_model_that_transformers_would_not_save_with_two_ends_and_no_padding_is_trained(
+    tmp_path, train, run_of
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(EMBEDDED, model)
+    (model / "ttrl.json").unlink()
+    change(
+        model / "tokenizer_config.json",
+        pad_token=None,
+        chat_template="{% for m in messages %}{{ m['content'] }}{% endfor %}",
+    )
+    # top_k without do_sample is loaded, and refused where a model is saved; a vote's top_k is ours
+    ends = [0, 2]
+    change(model / "generation_config.json", eos_token_id=ends, top_k=1)
+    out = tmp_path / "run"
+    outcome = train(out, "--model", model, "--steps", 2)
+    assert outcome.code == 0, outcome.err
+    run = run_of(out)
+    assert any(len(vote["labels"]) > 1 for vote in run.rows("votes.jsonl"))
+    saved = next((out / "checkpoints").glob("step-*/model/generation_config.json"))
+    assert json.loads(saved.read_text("utf-8"))["eos_token_id"] == ends
+
+
+def test_what_trl_refuses_itself_is_one_message(tmp_path, train) -> None:
+    outcome = train(tmp_path / "run", "--trl", "sync_ref_model=true")
+    assert outcome.code == 2 and "Traceback" not in outcome.err
+    assert "TRL refuses its arguments: You passed `sync_ref_model=True`" in outcome.err
+
+
+def test_a_run_tells_one_json_object_and_nothing_else(tmp_path, train) -> None:
+    """With several passes and updates of a step, one completion at a time."""
+    settings = "--steps 2 --passes-per-step 2 --updates-per-step 2 --micro-batch-tokens 10"
+    outcome = train(tmp_path / "run", "--json", *settings.split(), processes=2)
+    assert outcome.code == 0, outcome.err
+    (line,) = outcome.out.splitlines()
+    assert json.loads(line)["steps"] == 2
 
 
 def test_rules_that_read_logprobs_and_entropies_get_them(tmp_path, train, run_of) -> None:

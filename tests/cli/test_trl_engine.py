@@ -117,6 +117,22 @@ def test_vllm_that_is_not_installed_is_told_with_the_command_that_installs_it(
 
 
 @pytest.mark.usefixtures("tested_version")
+def test_one_process_with_several_gpus_is_refused_with_the_command_that_takes_them(
+    refused_early, monkeypatch, call, refused
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
+    refused_early(told=["4 GPUs are visible", "--nproc_per_node 4", "CUDA_VISIBLE_DEVICES=0"])
+    refused(call(*TRL, *NO_MODEL, "--device", "cpu"), 4, "no-such-model")  # not refused for that
+
+
+@pytest.mark.usefixtures("tested_version")
+def test_a_gguf_file_has_no_reference_of_its_own_under_trl(call, refused, here) -> None:
+    (here / "m.gguf").write_bytes(b"GGUF")
+    options = ("--model", "m.gguf", "--kl-coefficient", "0.01")
+    refused(call(*TRL, *options), 2, "kl_coefficient=0.01 with the GGUF file", "--lora 16")
+
+
+@pytest.mark.usefixtures("tested_version")
 def test_every_setting_that_trl_has_no_words_for_is_told_at_once(refused_early) -> None:
     refused_early(
         "--votes", "adaptive", "--algorithm", "rloo", "--steps", "0",

@@ -145,23 +145,26 @@ class TrlRun:
 
     def _model(self) -> TrlModel:
         from ttrl.engine.adapters import lora_settings
-        from ttrl.engine.models.load import load_model, pick_device
+        from ttrl.engine.models.load import load_model, mend_generation_config, pick_device
         from ttrl.overlays.trl.training import TrlModel
 
         config, source = self.setup.config, self.setup.source
         adapter = lora_settings(config.lora) if config.lora else None
         # Without an adapter bfloat16 weights would lose most updates: TRL's optimizer keeps no masters.
         dtype = config.dtype if config.lora else "float32"
+        model: Any = source.path
+        options: dict[str, Any] | None
+        options = {"dtype": dtype, "use_safetensors": True, "device_map": None}
         if source.kind == "gguf":
-            loaded = load_model(source, dtype=dtype, device=pick_device("cpu"))
-            return TrlModel(
-                model=loaded.model, options=None, adapter=adapter, tokenizer=self.setup.tokenizer
-            )
-        options: dict[str, Any] = {"dtype": dtype, "use_safetensors": True, "device_map": None}
-        if source.revision:
+            model, options = load_model(source, dtype=dtype, device=pick_device("cpu")).model, None
+        elif source.revision:
             options["revision"] = source.revision
         return TrlModel(
-            model=source.path, options=options, adapter=adapter, tokenizer=self.setup.tokenizer
+            model=model,
+            options=options,
+            adapter=adapter,
+            tokenizer=self.setup.tokenizer,
+            mend=mend_generation_config,
         )
 
     def _keep(self, frame: RunFrame, step: int, stopped: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttrl.answers.tasks import make_task
 from ttrl.cli.processes import rank_and_processes
-from ttrl.cli.trl_checks import check_trl
+from ttrl.cli.trl_checks import check_reference, check_trl
 from ttrl.config import RunConfig
 from ttrl.evaluate.sets import QuestionSet
 from ttrl.overlays.pins import TRL
@@ -85,6 +85,7 @@ def open_trl(config: RunConfig) -> TrlSetup:
 
     check_options(config.trl)
     source = find_model(config.model)
+    check_reference(config, source)
     tokenizer, template = load_prompting(source)
     template = config.prompt_template or template
     prompter = Prompter(tokenizer, template=template, task=make_task(config))

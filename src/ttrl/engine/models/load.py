@@ -90,7 +90,7 @@ def load_model(source: ModelSource, *, dtype: str, device: torch.device) -> Load
             "random. Get the complete weights."
         )
     _forget_quantization(model)
-    _mend_generation_config(model)
+    mend_generation_config(model)
     if tokenizer.eos_token_id is None and model.generation_config.eos_token_id is None:
         raise ModelError(
             f"model {source.spec}: neither its tokenizer nor its generation config names an end token, "
@@ -170,7 +170,7 @@ def _forget_quantization(model: PreTrainedModel) -> None:
             delattr(owner, name)
 
 
-def _mend_generation_config(model: PreTrainedModel) -> None:
+def mend_generation_config(model: PreTrainedModel) -> None:
     """Some models come with a temperature but not do_sample: transformers loads that and won't save it."""
     config = model.generation_config
     try:

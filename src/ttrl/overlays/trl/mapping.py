@@ -162,7 +162,7 @@ def differences(config: RunConfig) -> list[str]:
         )
     if config.task in SIMILAR_TASKS:
         found.append(
-            "groups that the reward leaves out count in the loss's denominator, in a KL term and in an entropy bonus"
+            "groups that the reward leaves out count in the loss's denominator and in KL and entropy terms"
         )
     if config.vllm != "off" and not config.importance_cap:
         found.append(
@@ -198,8 +198,8 @@ def _given(options: Sequence[str], arguments: dict[str, Any]) -> dict[str, Any]:
         if key in arguments and key != "ddp_timeout":
             raise ConfigError(
                 f"trl={option!r}: {key} is set from this config to {arguments[key]!r}. Change the key it "
-                "comes from (docs/trl.md lists them), and leave it out here. Where it comes from none, records "
-                "and resuming rest on it."
+                "comes from (docs/trl.md lists them), and leave it out here. If there is none, records and "
+                "resuming rest on it."
             )
         found[key] = _value(option, value)
     return found

@@ -38,6 +38,8 @@ class TrlModel:
     adapter: Any
     """A LoraConfig, or None to train every weight."""
     tokenizer: Any
+    mend: Callable[[Any], None]
+    """What it takes for the loaded model to be saved again."""
 
 
 def check_options(options: Sequence[str]) -> None:
@@ -98,20 +100,21 @@ def train_with_trl(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # TRL's own calls of names on their way out
+        dataset = Dataset.from_list([{"prompt": prompt} for prompt in prompts])
         try:
-            args = GRPOConfig(**arguments, model_init_kwargs=what.options)
-        except (TypeError, ValueError) as error:
+            trainer = GRPOTrainer(
+                what.model,
+                args=GRPOConfig(**arguments, model_init_kwargs=what.options),
+                processing_class=what.tokenizer,
+                train_dataset=dataset,
+                reward_funcs=hooks.reward,
+                rollout_func=hooks.rollout,
+                peft_config=what.adapter,
+                callbacks=[Watch()],
+            )
+        except (TypeError, ValueError, ImportError, NotImplementedError) as error:
             raise ConfigError(f"TRL refuses its arguments: {error}") from None
-        trainer = GRPOTrainer(
-            what.model,
-            args=args,
-            processing_class=what.tokenizer,
-            train_dataset=Dataset.from_list([{"prompt": prompt} for prompt in prompts]),
-            reward_funcs=hooks.reward,
-            rollout_func=hooks.rollout,
-            peft_config=what.adapter,
-            callbacks=[Watch()],
-        )
+        what.mend(trainer.model)
         trainer.remove_callback(PrinterCallback)
         trainer.train(resume_from_checkpoint=None if resume_from is None else str(resume_from))
         trainer.save_model(str(out))
