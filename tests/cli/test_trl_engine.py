@@ -329,6 +329,53 @@ def test_a_run_in_which_all_agree_ends_early_and_says_why(call, tiny, stand_in, 
     assert outcome.json["stopped"].startswith("3 steps in a row without a gradient")
 
 
+def test_a_run_that_is_cut_while_all_agree_ends_at_the_same_step(
+    call, tiny, stand_in, folder_of, here
+) -> None:
+    stand_in.answers = (7,) * 8
+
+    def interrupt(step: int) -> None:
+        if step == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    stand_in.before_step = interrupt
+    assert call(*TRL, *tiny, "--stop-after-silent-steps", "3", "--out", "run").code == 130
+    stand_in.before_step = lambda step: None
+    outcome = call("train", "--resume", "run", "--json")
+    assert outcome.code == 0, outcome.err
+    assert stand_in.steps == [0, 1, 2] and outcome.json["steps"] == 3
+    assert outcome.json["stopped"].startswith("3 steps in a row without a gradient")
+
+    # killed once more, after TRL's last checkpoint and before the weights were kept
+    shutil.rmtree(folder_of(here / "run").last_checkpoint)
+    (here / "run" / "result.json").unlink()
+    again = call("train", "--resume", "run", "--json")
+    assert again.code == 0, again.err
+    assert stand_in.steps == [0, 1, 2]  # nothing is trained any more
+    same = ("steps", "stopped", "sampled_tokens")
+    assert [again.json[key] for key in same] == [outcome.json[key] for key in same]
+
+
+def test_a_finished_run_without_trls_checkpoints_keeps_its_records(
+    call, tiny, stand_in, folder_of, here
+) -> None:
+    outcome = call(*TRL, *tiny, "--out", "run", "--json")
+    assert outcome.code == 0, outcome.err
+    run = folder_of(here / "run")
+    before = run.metrics, run.votes
+    shutil.rmtree(here / "run" / "trl")  # which are large
+    again = call("train", "--resume", "run", "--json")
+    assert again.code == 0, again.err
+    assert (run.metrics, run.votes) == before
+    assert again.json["sampled_tokens"] == outcome.json["sampled_tokens"]
+
+
+def test_a_dry_run_is_told_by_the_first_process_alone(call, tiny, stand_in, here) -> None:
+    environment = {"WORLD_SIZE": "2", "RANK": "1"}
+    outcome = call(*TRL, *tiny, "--out", "run", "--dry-run", "--json", env=environment)
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
+
+
 def test_a_loss_that_is_not_finite_ends_with_6_and_tells_the_checkpoint(
     call, tiny, stand_in, here
 ) -> None:
@@ -407,7 +454,7 @@ def test_a_line_joins_the_votes_of_a_step_and_what_was_learned_from_them() -> No
         "labels/seen": 1.0,
     }
     assert votes == [{"step": 7, "question": "q", "label": "1"}]
-    assert frame.progress == {"trl/progress.json": {"spent": {"sampled_tokens": 5}}}
+    assert frame.progress == {"trl/progress.json": {"spent": {"sampled_tokens": 5}, "silent": []}}
     assert frame.clocked == 1
 
 

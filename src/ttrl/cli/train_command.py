@@ -50,7 +50,7 @@ def run(arguments: Sequence[str]) -> int:
         refuse_existing(Path(str(resolved.values.out)))
     as_json = resolved.values.json_output
     if resolved.values.dry_run:
-        return _dry_run(resolved, as_json=as_json)
+        return _dry_run(resolved, as_json=as_json) if first else EXIT_DONE
     kind = _kind_of_run(resolved)
     with Interrupts() as interrupts, Trackers(report_to) as trackers:
         run = kind(resolved, run_directory, interrupts, trackers, started)

@@ -56,7 +56,7 @@ def _check_gpus(config: RunConfig, count: int) -> None:
     if (visible := torch.cuda.device_count()) > 1:
         raise ConfigError(
             f"engine=trl in one process, and {visible} GPUs are visible: TRL takes one for each process. "
-            f"Start torchrun --nproc_per_node {visible} -m ttrl train ..., or choose one: CUDA_VISIBLE_DEVICES=0."
+            f"Start torchrun --nproc_per_node {visible} -m ttrl train ..., or set CUDA_VISIBLE_DEVICES=0."
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from ttrl.cli.run_frame import RunFrame
@@ -21,6 +22,7 @@ class TrlRecords:
 
     Args:
         frame: of the first process, None on the others.
+        silent: steps without a gradient of the sittings before this one, on every process.
     """
 
     def __init__(
@@ -28,12 +30,14 @@ class TrlRecords:
         config: RunConfig,
         frame: RunFrame | None,
         console: RunConsole | None,
+        *,
+        silent: Sequence[int] = (),
     ) -> None:
         self._config, self._frame, self._console = config, frame, console
         self._observers = frame.observers() if frame is not None else []
         self._rollout: RolloutStep | None = None
         self._begin = 0.0
-        self._silent = 0
+        self._silent = list(silent)
         self.stopped = "all steps done"
         self.interrupted = False
         """Whether a process was asked to stop: all of them learn it at the same step."""
@@ -47,19 +51,27 @@ class TrlRecords:
         rollout = self._rollout
         assert rollout is not None  # TRL logs after the updates of a rollout
         step = rollout.step + 1
-        self._silent = (
-            0 if any(len(set(g.rewards)) > 1 for g in rollout.groups) else self._silent + 1
-        )
+        if not any(len(set(group.rewards)) > 1 for group in rollout.groups):
+            self._silent.append(step)
         if self._frame is not None:
             self._record(step, rollout, learned)
-        if self._silent >= self._config.stop_after_silent_steps:
-            self.stopped = (
-                f"{self._silent} steps in a row without a gradient, at last because no group has two "
-                "different rewards"
-            )
+        if self.ends_at(step):
             return True
         self.interrupted = rollout.stop
         return rollout.stop
+
+    def ends_at(self, step: int) -> bool:
+        """Whether too many steps in a row, up to this one, had no gradient; `stopped` then says so."""
+        row, silent = 0, set(self._silent)
+        while step - row in silent:
+            row += 1
+        if row < self._config.stop_after_silent_steps:
+            return False
+        self.stopped = (
+            f"{row} steps in a row without a gradient, at last because no group has two different "
+            "rewards"
+        )
+        return True
 
     def _record(self, step: int, rollout: RolloutStep, learned: dict[str, float]) -> None:
         assert self._frame is not None
@@ -77,7 +89,8 @@ class TrlRecords:
         if self._console is not None:
             self._console.step(step, metrics, skipped=None)
         self._frame.clock()
-        self._frame.directory.write_json(PROGRESS, {"spent": dict(vars(self._frame.spent))})
+        progress = {"spent": dict(vars(self._frame.spent)), "silent": self._silent}
+        self._frame.directory.write_json(PROGRESS, progress)
 
 
 def last_labels(votes: Path) -> dict[str, str | None]:

@@ -47,12 +47,20 @@ class TrlRun:
         self.directory, self.trackers, self.started = directory, trackers, started
         self.setup = open_trl(resolved.values)
         self.frame: RunFrame | None = None
+        self.trained: Checkpoint | None = None
+        """What the end of the training leaves: on every process if it is there at the start."""
 
     def go(self, *, as_json: bool) -> int:
         """Evaluates, trains, evaluates, reports; returns the exit code."""
+        from ttrl.engine.checkpoint import latest
+
+        first = self.setup.rank == 0
+        if first and self.directory is not None:
+            self.directory.lock()  # before its checkpoint is read
+        self.trained = latest(Path(str(self.setup.config.out)) / "checkpoints")
         try:
-            base = self._begin() if self.setup.rank == 0 else {}
-            if self._trained() is None:
+            base = self._begin() if first else {}
+            if self.trained is None:
                 with self.interrupts.deferred():
                     self._train()
             if self.frame is None:
@@ -61,7 +69,7 @@ class TrlRun:
         except KeyboardInterrupt:
             if self.frame is None:
                 return EXIT_INTERRUPTED
-            return self.frame.interrupted(self._steps_saved())
+            return self.frame.interrupted(self._steps_done())
         except NumericsError as error:
             raise NumericsError(
                 f"{error} The weights have changed already; TRL's last checkpoint is in {self.setup.folder}. "
@@ -86,13 +94,12 @@ class TrlRun:
         from ttrl.cli.session import open_session
         from ttrl.recording.console import say
 
-        if self.directory is not None:
-            self.directory.lock()
         session = open_session(self.setup.config, sets=self.setup.sets)
         frame = RunFrame(self.resolved, self.directory, session, self.trackers, self.started)
         self.frame = frame
-        frame.spent = Spent(**(frame.directory.read_json(PROGRESS) or {}).get("spent", {}))
-        frame.start_records(self.resolved, step=self._steps_saved())
+        known = self.trained.state if self.trained is not None else self._progress()
+        frame.spent = Spent(**known.get("spent", {}))
+        frame.start_records(self.resolved, step=self._steps_done())
         self.setup.folder.mkdir(exist_ok=True)
         for line in plan_lines(session, self.setup.lines()):
             say(line)
@@ -110,16 +117,16 @@ class TrlRun:
         steps = equal_steps(
             self.setup.questions, per_step=self.setup.share.questions, seed=config.seed
         )
-        asked = [question for step in islice(steps, max(1, config.steps)) for question in step]
         voter = GroupVoter(config, rule=rule_of(config, self.setup.sets[0]))
-        found = latest_checkpoint(self.setup.folder)
+        found, done = latest_checkpoint(self.setup.folder), self._steps_done()
+        silent = [step for step in self._progress().get("silent", ()) if step <= done]
         with ExitStack() as shown:
             console = None
             if frame is not None:
-                console = shown.enter_context(
-                    RunConsole(steps=config.steps, done=self._steps_saved())
-                )
-            records = TrlRecords(config, frame, console)
+                console = shown.enter_context(RunConsole(steps=config.steps, done=done))
+            records = TrlRecords(config, frame, console, silent=silent)
+            wanted = done if records.ends_at(done) else config.steps  # it was killed as it ended
+            asked = [question for step in islice(steps, wanted) for question in step]
             hooks = VotingRollout(
                 voter,
                 self.setup.asked,
@@ -131,7 +138,10 @@ class TrlRun:
             )
             updates = train_with_trl(
                 self._model(),
-                arguments=self.setup.arguments,
+                arguments={
+                    **self.setup.arguments,
+                    "max_steps": wanted * updates_of_step(config),
+                },
                 prompts=[prompt(question) for question in asked],
                 hooks=hooks,
                 on_log=records.on_log,
@@ -171,35 +181,38 @@ class TrlRun:
         from ttrl.engine import checkpoint
 
         frame.clock()
-        checkpoint.save_weights(
+        state = {
+            "progress": {"step": step},
+            "spent": dict(vars(frame.spent)),
+            "stopped": stopped,
+        }
+        path = checkpoint.save_weights(
             frame.directory.checkpoints,
             step=step,
             weights=self.setup.folder / TRAINED,
-            state={
-                "progress": {"step": step},
-                "spent": dict(vars(frame.spent)),
-                "stopped": stopped,
-            },
+            state=state,
             prompt_template=self.setup.template,
         )
+        self.trained = checkpoint.Checkpoint(path=path, state=state)
 
     def _finish(self) -> tuple[Checkpoint, dict[str, Any]]:
         """The trained weights and their evaluation, by the native engine as that of the base."""
         from ttrl.cli.session import open_session
 
-        trained = self._trained()
+        trained = self.trained
         assert trained is not None and self.frame is not None
         session = open_session(self.setup.config, weights=trained.weights, sets=self.setup.sets)
         return trained, self.frame.evaluations(session, "final", trained=True)
 
-    def _trained(self) -> Checkpoint | None:
-        """The checkpoint that the end of the training leaves."""
-        from ttrl.engine.checkpoint import latest
+    def _progress(self) -> dict[str, Any]:
+        """What was written down beside TRL's checkpoints."""
+        return RunDirectory(Path(str(self.setup.config.out))).read_json(PROGRESS) or {}
 
-        return latest(Path(str(self.setup.config.out)) / "checkpoints")
-
-    def _steps_saved(self) -> int:
+    def _steps_done(self) -> int:
+        """Steps that need not be made again. TRL's own checkpoints may be gone once the training is over."""
         from ttrl.overlays.trl.training import latest_checkpoint
 
+        if self.trained is not None:
+            return int(self.trained.state["progress"]["step"])
         found = latest_checkpoint(self.setup.folder)
         return found[1] // updates_of_step(self.setup.config) if found else 0
