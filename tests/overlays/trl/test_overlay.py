@@ -39,6 +39,9 @@ def args_of(**given: Any) -> SimpleNamespace:
         "steps_per_generation": 2,
         "num_generations": 8,
         "process_index": 0,
+        "do_eval": False,
+        "num_generations_eval": None,
+        "per_device_eval_batch_size": 8,
     }
     return SimpleNamespace(**fields | given)
 
@@ -134,6 +137,28 @@ def test_trls_k_above_the_default_m_is_told_with_the_setting_that_mends_it() -> 
 def test_groups_that_would_be_split_are_refused_before_the_data_is_read() -> None:
     with pytest.raises(ConfigError, match="would be split over processes"):
         Overlay(args_of(per_device_train_batch_size=3), None)
+
+
+@pytest.mark.parametrize(
+    ("given", "fitting"),
+    [
+        ({"per_device_eval_batch_size": 4}, 8),
+        ({"per_device_eval_batch_size": 12}, 16),
+        ({"num_generations_eval": 3}, 9),
+        ({"num_generations_eval": 4}, None),
+        ({"per_device_eval_batch_size": 16}, None),
+        ({"per_device_eval_batch_size": 4, "do_eval": False}, None),
+    ],
+)
+def test_groups_that_an_evaluation_would_split_are_refused_with_the_size_that_fits(
+    given: dict[str, Any], fitting: int | None
+) -> None:
+    args = args_of(**{"do_eval": True} | given)
+    if fitting is None:
+        Overlay(args, DATA)
+        return
+    with pytest.raises(ConfigError, match=f"Set per_device_eval_batch_size={fitting}\\."):
+        Overlay(args, DATA)
 
 
 def test_the_answer_key_is_no_reward_of_an_overlay() -> None:

@@ -36,3 +36,22 @@ def check_whole_groups(*, per_device: int, steps_per_generation: int, num_genera
         f"steps_per_generation={more} fits (or gradient_accumulation_steps={more} where "
         f"steps_per_generation is not set){kept}."
     )
+
+
+def check_whole_evaluations(*, per_device: int, num_generations: int) -> None:
+    """Checks the same of a batch of TRL's own evaluation.
+
+    Args:
+        per_device: per_device_eval_batch_size.
+        num_generations: num_generations_eval, or num_generations where that is not set.
+
+    Raises:
+        ConfigError: groups would be split; the numbers that fit are named.
+    """
+    if per_device % num_generations:
+        fitting = -(-per_device // num_generations) * num_generations
+        raise ConfigError(
+            f"per_device_eval_batch_size={per_device} and {num_generations} completions of a question "
+            "(num_generations_eval, else num_generations): those of a question would be split over processes "
+            f"or batches, and each part would vote on its own. Set per_device_eval_batch_size={fitting}."
+        )

@@ -8,7 +8,7 @@ from typing import Any
 from ttrl.config import RunConfig, keys_of_groups, resolve
 from ttrl.errors import ConfigError
 from ttrl.overlays.pins import TRL
-from ttrl.overlays.trl.groups import check_whole_groups
+from ttrl.overlays.trl.groups import check_whole_evaluations, check_whole_groups
 from ttrl.overlays.trl.questions import labels_of, questions_of_dataset
 from ttrl.overlays.trl.rollout import VotingRollout
 from ttrl.overlays.voting import GroupVoter
@@ -64,6 +64,11 @@ class Overlay:
             steps_per_generation=args.steps_per_generation,
             num_generations=args.num_generations,
         )
+        if args.do_eval:  # as an eval_strategy sets it
+            check_whole_evaluations(
+                per_device=args.per_device_eval_batch_size,
+                num_generations=args.num_generations_eval or args.num_generations,
+            )
         config = _config(args, settings)
         questions = questions_of_dataset(
             dataset,
