@@ -83,6 +83,12 @@ def command() -> Callable[..., Outcome]:
 
 
 @pytest.fixture(scope="session")
+def tiny() -> list[str]:
+    """Settings of a run of seconds."""
+    return TINY.split()
+
+
+@pytest.fixture(scope="session")
 def train(command: Callable[..., Outcome]) -> Callable[..., Outcome]:
     """`train(out, *options)`: `ttrl train --engine trl` in tiny settings."""
 

@@ -38,8 +38,12 @@ def watched(prompts, trainer):
     rows = ttrl.rollout(prompts, trainer)
     kept.append((prompts, rows))
     return rows
+others = None
+if args.do_eval:
+    asked = prompts[:5] + [problem.format(n) for n in (20, 30, 40)]
+    others = Dataset.from_list([{"prompt": prompt} for prompt in asked])
 trainer = GRPOTrainer(MODEL, args=args, processing_class=tokenizer, train_dataset=ttrl.dataset,
-    reward_funcs=ttrl.reward, rollout_func=watched)
+    eval_dataset=others, reward_funcs=ttrl.reward, rollout_func=watched)
 trainer.train()
 asked, rows = kept[0]
 text = asked[0][0]["content"] if chat else asked[0]
@@ -48,6 +52,7 @@ found = {
     "rows": len(rows["completion_ids"]),
     "length": len(rows["prompt_ids"][0]), "tokens": len(tokenizer(text)["input_ids"]),
     "logs": [log for log in trainer.state.log_history if "loss" in log],
+    "evaluations": [log for log in trainer.state.log_history if "eval_loss" in log],
 }
 if args.process_index == 0:
     print("FOUND " + json.dumps(found))
@@ -113,6 +118,38 @@ def test_m_votes_k_trained_labels_left_out_and_metrics_logged(kind, processes, s
     assert 0 <= mean <= 1 and set(found["rewards"]) <= {0.0, 1.0}
     if processes == 1:
         assert found["logs"][0]["rewards/reward/mean"] == pytest.approx(mean)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_evaluation_set_is_voted_on_in_whole_groups(processes, script) -> None:
+    """Eight questions, five that training knows and three that it does not: batches of three."""
+    found, outcome = script(
+        processes=processes,
+        per_device_train_batch_size=8,
+        gradient_accumulation_steps=2,
+        num_generations=8,
+        num_generations_eval=4,
+        per_device_eval_batch_size=12,
+        eval_strategy="steps",
+        eval_steps=1,
+    )
+    assert found is not None, outcome.err
+    assert len(found["evaluations"]) == 2
+    for log in found["evaluations"]:
+        assert 0 < log["eval_rewards/reward/mean"] <= 1
+        assert not any("consensus" in key for key in log)
+    assert [log["step"] for log in found["logs"]] == [1, 2]
+
+
+def test_an_evaluation_that_would_split_groups_is_refused_before_a_model_loads(script) -> None:
+    found, outcome = script(
+        processes=2,
+        per_device_train_batch_size=8,
+        num_generations=8,
+        per_device_eval_batch_size=4,  # of both processes 8, which TRL takes
+        eval_strategy="epoch",
+    )
+    assert found is None and "Set per_device_eval_batch_size=8." in outcome.err
 
 
 def test_groups_that_would_be_split_over_processes_are_refused_with_numbers_that_fit(

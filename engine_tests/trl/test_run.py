@@ -150,6 +150,16 @@ def test_a_run_tells_one_json_object_and_nothing_else(tmp_path, train) -> None:
     assert json.loads(line)["steps"] == 2
 
 
+def test_a_study_compares_runs_under_trl(tmp_path, tiny, command) -> None:
+    out = tmp_path / "study"
+    settings = [*tiny, "--seeds", 0, "--arms", "ttrl", "random", "--steps", 1]
+    outcome = command("-m", "ttrl", "study", *settings, "--out", out, "--json")
+    assert outcome.code == 0, outcome.err
+    runs = [json.loads(file.read_text("utf-8")) for file in out.rglob("result.json")]
+    engines = [run["engine"] for run in runs if "engine" in run]
+    assert engines == ["trl", "trl"] and len(runs) > 2  # beside the evaluations of the base
+
+
 def test_rules_that_read_logprobs_and_entropies_get_them(tmp_path, train, run_of) -> None:
     for reward in ("confidence", "selective"):
         out = tmp_path / reward

@@ -98,6 +98,7 @@ def train_with_trl(
             if on_log(state.global_step, found):
                 control.should_training_stop = control.should_save = True
 
+    _free_memory()  # of the base's evaluation: vLLM takes its share of what is free
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # TRL's own calls of names on their way out
         dataset = Dataset.from_list([{"prompt": prompt} for prompt in prompts])
@@ -120,12 +121,13 @@ def train_with_trl(
         trainer.save_model(str(out))
         updates = int(trainer.state.global_step)
     del trainer
-    _let_go()
+    _free_memory()
+    _part()
     return updates
 
 
-def _let_go() -> None:
-    """Processes part, and the memory of the model is free for what comes next."""
+def _free_memory() -> None:
+    """Of models that nothing refers to any more."""
     import gc
 
     import torch
@@ -133,6 +135,12 @@ def _let_go() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def _part() -> None:
+    """Every process goes on by itself."""
+    import torch
+
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 
