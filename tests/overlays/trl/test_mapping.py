@@ -72,7 +72,6 @@ def test_the_defaults_by_hand() -> None:
         "save_total_limit": 2,
         "save_only_model": False,
         "ignore_data_skip": False,
-        "auto_find_batch_size": False,
         "report_to": "none",
         "disable_tqdm": True,
         "use_vllm": False,

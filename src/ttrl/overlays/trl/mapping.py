@@ -134,7 +134,6 @@ def grpo_arguments(
         "save_total_limit": 2,
         "save_only_model": False,
         "ignore_data_skip": False,
-        "auto_find_batch_size": False,
         "report_to": "none",
         "disable_tqdm": True,
         **_vllm(config),
