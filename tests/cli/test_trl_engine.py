@@ -217,7 +217,9 @@ class StandIn:
         self.steps: list[int] = []
         self.resumed: list[Path | None] = []
 
-    def __call__(self, what, *, arguments, prompts, hooks, on_log, resume_from, out) -> int:
+    def __call__(
+        self, what, *, arguments, prompts, hooks, on_log, processes, resume_from, out
+    ) -> int:
         self.resumed.append(resume_from)
         updates, k = arguments["logging_steps"], arguments["num_generations"]
         rows = arguments["per_device_train_batch_size"] * arguments["steps_per_generation"]
@@ -236,7 +238,7 @@ class StandIn:
             if stop or (step + 1) * updates % arguments["save_steps"] == 0:
                 kept = Path(arguments["output_dir"]) / f"checkpoint-{(step + 1) * updates}"
                 kept.mkdir(parents=True)
-                (kept / "trainer_state.json").write_text("{}")
+                (kept / "trainer_state.json").write_text('{"global_step": 1}')
             if stop:
                 break
         shutil.copytree(self.weights, out, dirs_exist_ok=True)

@@ -5,6 +5,7 @@ The first process reads, evaluates and records as in any run; the others only tr
 
 from __future__ import annotations
 
+import shutil
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -145,6 +146,7 @@ class TrlRun:
                 prompts=[prompt(question) for question in asked],
                 hooks=hooks,
                 on_log=records.on_log,
+                processes=self.setup.processes,
                 resume_from=found[0] if found else None,
                 out=self.setup.folder / TRAINED,
             )
@@ -194,6 +196,7 @@ class TrlRun:
             prompt_template=self.setup.template,
         )
         self.trained = checkpoint.Checkpoint(path=path, state=state)
+        shutil.rmtree(self.setup.folder / TRAINED, ignore_errors=True)  # the checkpoint has them
 
     def _finish(self) -> tuple[Checkpoint, dict[str, Any]]:
         """The trained weights and their evaluation, by the native engine as that of the base."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import math
 import os
 import warnings
@@ -63,6 +64,7 @@ def train_with_trl(
     prompts: Sequence[Any],
     hooks: VotingRollout,
     on_log: Callable[[int, dict[str, float]], bool],
+    processes: int,
     resume_from: Path | None,
     out: Path,
 ) -> int:
@@ -74,9 +76,10 @@ def train_with_trl(
         prompts: texts or chats in the order in which they are asked, those of a step after each other.
         on_log: called on every process after the updates of a step, with the global step and metrics by our
             names; True saves a checkpoint and ends the training.
+        processes: that the arguments were made for.
 
     Raises:
-        ConfigError: arguments that TRL refuses.
+        ConfigError: arguments that TRL refuses, or another number of processes.
         NumericsError: a loss or gradient that is not finite.
     """
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # pinned, and watched by contract tests
@@ -103,9 +106,15 @@ def train_with_trl(
         warnings.simplefilter("ignore", FutureWarning)  # TRL's own calls of names on their way out
         dataset = Dataset.from_list([{"prompt": prompt} for prompt in prompts])
         try:
+            args = GRPOConfig(**arguments, model_init_kwargs=what.options)
+            if args.world_size != processes:  # a launcher that tells torch and not us
+                raise ConfigError(
+                    f"torch counts {args.world_size} processes, and WORLD_SIZE says {processes}. Start them "
+                    "with torchrun or accelerate launch."
+                )
             trainer = GRPOTrainer(
                 what.model,
-                args=GRPOConfig(**arguments, model_init_kwargs=what.options),
+                args=args,
                 processing_class=what.tokenizer,
                 train_dataset=dataset,
                 reward_funcs=hooks.reward,
@@ -113,6 +122,8 @@ def train_with_trl(
                 peft_config=what.adapter,
                 callbacks=[Watch()],
             )
+        except ConfigError:
+            raise
         except (TypeError, ValueError, ImportError, NotImplementedError) as error:
             raise ConfigError(f"TRL refuses its arguments: {error}") from None
         what.mend(trainer.model)
@@ -150,6 +161,14 @@ def latest_checkpoint(folder: Path) -> tuple[Path, int] | None:
     found = []
     for path in folder.glob("checkpoint-*"):
         number = path.name.removeprefix("checkpoint-")
-        if number.isdecimal() and (path / "trainer_state.json").is_file():
+        if number.isdecimal() and _is_whole(path / "trainer_state.json"):
             found.append((int(number), path))
     return (max(found)[1], max(found)[0]) if found else None
+
+
+def _is_whole(state: Path) -> bool:
+    """TRL writes it after weights and optimizer, so one that can be read stands for all of them."""
+    try:
+        return "global_step" in json.loads(state.read_text("utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
