@@ -78,7 +78,6 @@ def test_a_killed_run_goes_on_to_the_weights_of_an_uninterrupted_one(
 ) -> None:
     half = run_of(Path(shutil.copytree(alone.path, tmp_path / "half")))
     shutil.rmtree(half.path / "trl" / "checkpoint-8")
-    shutil.rmtree(half.path / "trl" / "trained")
     shutil.rmtree(half.path / "checkpoints" / "step-000004")
     for path in [half.path / "result.json", *half.path.glob("evaluations/final-*")]:
         path.unlink()
