@@ -11,12 +11,11 @@ from typing import Any
 from omegaconf import OmegaConf
 from verl.trainer.ppo.v1 import PPOTrainerSync, register_trainer
 
-from ttrl.consensus.summary import step_metrics
+from ttrl.consensus.summary import flip_rate, labels_of, step_metrics, vote_records
 from ttrl.data.verl_rows import question_of_row
 from ttrl.overlays.verl.batch_vote import Asked, BatchVote, vote_on_batch
 from ttrl.overlays.verl.config_checks import TRAINER, check_config
 from ttrl.overlays.verl.install import check_install
-from ttrl.overlays.verl.labels import LastLabels
 from ttrl.overlays.verl.queue import StoredSample, drop, read_samples, write_rewards
 from ttrl.overlays.verl.sessions import Session, sessions_by_prompt
 from ttrl.overlays.verl.settings import voting_config
@@ -42,7 +41,7 @@ class TTRLTrainer(PPOTrainerSync):  # type: ignore[misc]  # verl has no types
         rollout = plain["actor_rollout_ref"]["rollout"]
         settings = voting_config(plain.get("ttrl") or {}, trained=rollout["n"])
         self.voter = GroupVoter(settings)
-        self.last_labels = LastLabels(self.voter.task)
+        self.labels: dict[str, str | None] = {}  # a resumed run starts without any
         self.longest = rollout["response_length"]
         self.with_logprobs = settings.reward == "confidence"
         super().__init__(config)
@@ -109,5 +108,8 @@ class TTRLTrainer(PPOTrainerSync):  # type: ignore[misc]  # verl has no types
         )
 
     def _tell(self, voted: BatchVote, metrics: dict[str, Any], *, step: int) -> None:
-        metrics |= step_metrics(voted.scored)
-        metrics |= self.last_labels.flips(voted.scored, step=step)
+        votes = vote_records(
+            voted.scored, step=step + 1, task=self.voter.task, previous=self.labels
+        )
+        self.labels |= labels_of(votes)
+        metrics |= step_metrics(voted.scored) | flip_rate(votes)
