@@ -151,6 +151,7 @@ def test_nothing_is_overwritten(export, refused, here):
 
 BAD = {
     "one vote": (["--votes-per-question", "1"], 2, ["votes_per_question=1", "at least 2"]),
+    "more votes than a number holds": (["--votes-per-question", "1" + "0" * 22], 2, ["at most"]),
     "no such format": (["--format", "trl"], 2, ["'trl'", "verl"]),
     "a key of training": (["--steps", "3"], 2, ["--steps", "ttrl train"]),
     "a misspelled key": (["--votes-per-qestion", "8"], 2, ["--votes-per-question"]),
