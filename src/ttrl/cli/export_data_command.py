@@ -62,7 +62,9 @@ def run(arguments: Sequence[str]) -> int:
             f"votes_per_question={config.votes_per_question}: verl's files hold at most {MOST_VOTES:,}. "
             "Lower it; the paper uses 64."
         )
-    sets = {each.name: each for each in build_sets(config)}
+    # Questions that a run only looks at have no file here, so they are neither read nor made.
+    written = config.model_copy(update={"transfer": (), "fresh": ()})
+    sets = {each.name: each for each in build_sets(written)}
     rows = _rows(sets, config, source)
     write_files(out, rows)
     told = {
