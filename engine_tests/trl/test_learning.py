@@ -10,7 +10,7 @@ SETTINGS = """
 """
 LEAST_GAIN = 0.10
 SPREAD = 0.12
-"""Two seeds of one engine end up to 0.07 apart (recipes/engines.py); the intervals are over questions alone."""
+"""Seeds of one engine end up to 0.07 apart (recipes/engines.py); intervals are over questions alone."""
 
 
 @pytest.fixture(scope="module")

@@ -110,7 +110,7 @@ class TrlRun:
         steps = equal_steps(
             self.setup.questions, per_step=self.setup.share.questions, seed=config.seed
         )
-        asked = [question for step in islice(steps, max(1, config.steps)) for question in step]
+        asked = [question for step in islice(steps, config.steps) for question in step]
         voter = GroupVoter(config, rule=rule_of(config, self.setup.sets[0]))
         found = latest_checkpoint(self.setup.folder)
         with ExitStack() as shown:
