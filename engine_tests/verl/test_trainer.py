@@ -102,11 +102,10 @@ def test_the_last_output_of_a_session_votes_and_all_its_outputs_have_its_reward(
 
 
 def test_a_cut_completion_abstains_unless_its_box_is_closed(queue, put, row, trainer):
-    """Both are as long as the limit and have no stop token."""
+    """Both have no stop token. They are shorter than max_response_length: the model's context cut them."""
     cut = ["a 7 is what it is, I think it is \\boxed{7..."]
     closed = [r"\boxed{9} and so on and so on and..."]
     made = trainer("actor_rollout_ref.rollout.n=2")
-    made.longest = 12
     metrics = {}
     batch = put({"u": (row("q", votes=3), [cut, closed, NINE])})
     assert scores(queue, made.vote(batch, metrics)) == {"u_0_0": 0, "u_1_0": 1}
@@ -116,8 +115,8 @@ def test_a_cut_completion_abstains_unless_its_box_is_closed(queue, put, row, tra
 
 def test_a_completion_of_full_length_that_stopped_is_not_cut(queue, put, row, trainer, tokenizer):
     text = r"\boxed{7}"
-    made = trainer("actor_rollout_ref.rollout.n=2")
-    made.longest = len(tokenizer.encode(text, add_special_tokens=False)) + 1
+    length = len(tokenizer.encode(text, add_special_tokens=False)) + 1
+    made = trainer("actor_rollout_ref.rollout.n=2", f"data.max_response_length={length}")
     metrics = {}
     made.vote(put({"u": (row("q", votes=2), [[text], [text]])}), metrics)
     assert metrics["sample/truncated_rate"] == 0
@@ -131,10 +130,12 @@ def test_no_consensus_is_reward_0_and_advantage_0(queue, put, row, trainer):
 
 def test_padding_of_verls_balancing_has_no_reward_and_moves_no_advantage(queue, put, row, trainer):
     """Three rows for two GPUs and updates of four: verl adds one, of a prompt of its own."""
+    from ttrl.overlays.verl.trainer import TTRLTrainer
+
     made = trainer("actor_rollout_ref.rollout.n=3", "data.train_batch_size=4")
     batch = put({"u": (row("q", votes=4), [SEVEN, SEVEN, NINE, SEVEN])})
     metrics = {}
-    kept = made._balance_batch(batch, metrics)
+    kept = super(TTRLTrainer, made)._balance_batch(made.vote(batch, metrics), metrics)
     assert len(kept) == 6  # of two questions in an update, one was there
     found = advantages(queue, made, kept)
     # rewards 1, 1, 0: mean 2/3, standard deviation sqrt(1/3)
@@ -194,6 +195,15 @@ def test_a_group_that_is_not_whole_is_told_before_anything_is_written(
         trainer().vote(batch, {})
     assert "step 1" in str(error.value) and "'q'" in str(error.value)
     assert set(scores(queue, batch).values()) == {0}
+
+
+def test_a_question_of_which_every_session_failed_is_told(put, row, trainer):
+    """verl would fill its place with padding and say nothing."""
+    batch = put({"u": (row("q", votes=4), [SEVEN] * 4), "v": (row("r", votes=4), [None] * 4)})
+    with pytest.raises(
+        DataError, match=r"step 1: completions of 1 questions.*sync_refill_failed_groups"
+    ):
+        trainer()._balance_batch(batch, {})
 
 
 def test_a_row_of_another_file_is_told(put, row, trainer):

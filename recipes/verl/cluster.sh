@@ -4,7 +4,7 @@
 set -euo pipefail
 port=${PORT:-6379}
 case ${1:-} in
-    head) exec ray start --head --port="$port" --dashboard-host=0.0.0.0 ;;
+    head) exec ray start --head --port="$port" ;;
     join) exec ray start --address="${2:?"usage: cluster.sh join HEAD-ADDRESS"}:$port" ;;
     stop) exec ray stop ;;
     *) echo "usage: cluster.sh head | join HEAD-ADDRESS | stop" >&2; exit 2 ;;

@@ -130,6 +130,14 @@ def test_keys_come_from_files_and_variables_too(call, here, write_rows):
     assert told["files"] == {"train.parquet": 2} and told["votes_per_question"] == 8
 
 
+def test_sets_that_have_no_file_are_neither_read_nor_made(call, here, write_rows):
+    """One config file serves a run and its export."""
+    write_rows(here / "q.jsonl", *ROWS)
+    (here / "c.yaml").write_text("questions: q.jsonl\ntransfer: [gone.jsonl]\nfresh: [gym:lcm]\n")
+    options = ("--format", "verl", "--out", "data", "--config", "c.yaml", "--json")
+    assert call("export-data", *options).json["files"] == {"train.parquet": 10}
+
+
 def test_questions_in_every_script_with_braces_and_line_ends_stay_as_they_are(export, here):
     text = "數學: \\frac{1}{2}\u2028{question} \U0001f600\nnext"
     assert export(rows=[{"question": text}]).code == 0
@@ -151,6 +159,7 @@ def test_nothing_is_overwritten(export, refused, here):
 
 BAD = {
     "one vote": (["--votes-per-question", "1"], 2, ["votes_per_question=1", "at least 2"]),
+    "more votes than a number holds": (["--votes-per-question", "1" + "0" * 22], 2, ["at most"]),
     "no such format": (["--format", "trl"], 2, ["'trl'", "verl"]),
     "a key of training": (["--steps", "3"], 2, ["--steps", "ttrl train"]),
     "a misspelled key": (["--votes-per-qestion", "8"], 2, ["--votes-per-question"]),

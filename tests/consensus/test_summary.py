@@ -5,7 +5,7 @@ import pytest
 from ttrl.answers.tasks import get_task
 from ttrl.consensus.agreement import AgreementReward
 from ttrl.consensus.majority import MajorityReward
-from ttrl.consensus.summary import step_metrics, vote_records
+from ttrl.consensus.summary import flip_rate, labels_of, step_metrics, vote_records
 
 
 @pytest.fixture
@@ -47,6 +47,21 @@ def test_a_flip_is_a_new_label_not_a_new_spelling(scored):
     assert [r["flipped"] for r in records] == [False, True]
     assert records[0]["label"] == "1" and records[0]["counts"] == [2, 1]
     assert vote_records(scored, step=3, task=task, previous={})[0]["flipped"] is None
+
+
+def test_the_flip_rate_is_over_questions_seen_before(make_group):
+    """a stays (7.0 is 7), b flips, c is new: one of two."""
+    task, rule = get_task("math"), MajorityReward(tie_seed=0)
+
+    def votes(previous, **answers):
+        groups = [make_group([rf"\boxed{{{a}}}"] * 2, id=id) for id, a in answers.items()]
+        scored = [rule(task, group) for group in groups]
+        return vote_records(scored, step=1, task=task, previous=previous)
+
+    first = votes({}, a="7", b="7")
+    assert flip_rate(first) == {} and labels_of(first) == {"a": "7", "b": "7"}
+    second = votes(labels_of(first), a="7.0", b="9", c="9")
+    assert flip_rate(second) == {"consensus/flip_rate": 0.5}
 
 
 def test_an_entropy_that_nobody_recorded_is_absent_and_not_zero(make_group):

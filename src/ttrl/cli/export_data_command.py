@@ -42,6 +42,8 @@ READ = (
 )
 """Keys of a run that the files depend on."""
 DATA_SOURCE = "lighteval/MATH"
+MOST_VOTES = 2**63 - 1
+"""A whole number of a parquet file."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -55,7 +57,14 @@ def run(arguments: Sequence[str]) -> int:
         )
     # K is the engine's to say, so that M is checked against the fewest there can be.
     config = settle(read_layers(given), below={"trained_per_question": 2}).values
-    sets = {each.name: each for each in build_sets(config)}
+    if config.votes_per_question > MOST_VOTES:
+        raise ConfigError(
+            f"votes_per_question={config.votes_per_question}: verl's files hold at most {MOST_VOTES:,}. "
+            "Lower it; the paper uses 64."
+        )
+    # Questions that a run only looks at have no file here, so they are neither read nor made.
+    written = config.model_copy(update={"transfer": (), "fresh": ()})
+    sets = {each.name: each for each in build_sets(written)}
     rows = _rows(sets, config, source)
     write_files(out, rows)
     told = {

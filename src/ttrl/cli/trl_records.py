@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ttrl.cli.run_frame import RunFrame
 from ttrl.config import RunConfig
+from ttrl.consensus.summary import labels_of
 from ttrl.overlays.trl.rollout import RolloutStep
 from ttrl.overlays.trl.share import updates_of_step
 from ttrl.recording.console import RunConsole
@@ -98,4 +99,4 @@ def last_labels(votes: Path) -> dict[str, str | None]:
     if not votes.exists():
         return {}
     rows = (json.loads(line) for line in votes.read_text("utf-8").split("\n") if line)
-    return {row["question"]: row["label"] for row in rows}
+    return labels_of(rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ttrl.types import Completion, Consensus, Metrics, ScoredGroup, Task
@@ -86,6 +86,17 @@ def vote_records(
             }
         )
     return records
+
+
+def labels_of(votes: Iterable[Mapping[str, Any]]) -> dict[str, str | None]:
+    """What the next records of these questions are compared with, by question."""
+    return {vote["question"]: vote["label"] for vote in votes}
+
+
+def flip_rate(votes: Sequence[Mapping[str, Any]]) -> Metrics:
+    """Share of questions with another label than at their last visit; absent where none was seen before."""
+    flips = [float(vote["flipped"]) for vote in votes if vote["flipped"] is not None]
+    return {"consensus/flip_rate": mean(flips)} if flips else {}
 
 
 def _recorded(label: str) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ttrl.data.verl_rows import VOTES_COLUMN, Row
 from ttrl.errors import ConfigError
+from ttrl.folders import appearing
 
 
 def write_files(folder: Path, files: Mapping[str, Sequence[Row]]) -> None:
@@ -24,20 +23,14 @@ def write_files(folder: Path, files: Mapping[str, Sequence[Row]]) -> None:
     """
     from pyarrow import ArrowException
 
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
-        beside.mkdir(parents=True)
-        for name, rows in files.items():
-            _write(beside / name, rows)
-        _sync(beside)
-        beside.rename(folder)
-        _sync(folder.parent)
+        with appearing(folder) as beside:
+            for name, rows in files.items():
+                _write(beside / name, rows)
     except (OSError, ArrowException) as error:
         raise ConfigError(
             f"--out {folder}: cannot be written ({error}). Name a place with room and rights."
         ) from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:
@@ -47,7 +40,6 @@ def _write(path: Path, rows: Sequence[Row]) -> None:
     votes = any(VOTES_COLUMN in row for row in rows)
     table = arrow.Table.from_pylist(list(rows), schema=_schema(arrow, votes=votes))
     parquet.write_table(table, path)
-    _sync(path)
 
 
 def _schema(arrow: Any, *, votes: bool) -> Any:
@@ -64,11 +56,3 @@ def _schema(arrow: Any, *, votes: bool) -> Any:
         ("extra_info", arrow.struct(asked)),
     ]
     return arrow.schema([*columns, *([(VOTES_COLUMN, whole)] if votes else [])])
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -99,18 +99,20 @@ def question_of_row(extra_info: object, *, place: str) -> tuple[Question, int]:
     return question, votes
 
 
-def check_training_rows(rows: Sequence[Mapping[str, Any]], *, name: str, trained: int) -> int:
+def check_training_rows(
+    rows: Sequence[Mapping[str, Any]], *, name: str, trained: int, seen: dict[str, str]
+) -> int:
     """Checks a file's rows before anything is loaded; returns how many carry a label.
 
     Args:
         name: of the file, for messages.
         trained: K, which no question may have fewer votes than.
+        seen: where each id of the files before stands; those of this one are added.
 
     Raises:
         DataError: a row without our fields, with two numbers of votes, or with fewer than K; or an id twice.
     """
     labeled = 0
-    seen: dict[str, int] = {}
     for index, row in enumerate(rows):
         place = f"{name} row {index + 1}"
         question, votes = question_of_row(row.get("extra_info"), place=place)
@@ -127,10 +129,10 @@ def check_training_rows(rows: Sequence[Mapping[str, Any]], *, name: str, trained
             )
         if question.id in seen:
             raise DataError(
-                f"{place}: the id {question.id!r} is that of row {seen[question.id] + 1} too, wanted "
-                f"distinct ids. {REMEDY}"
+                f"{place}: the id {question.id!r} is that of {seen[question.id]} too, wanted "
+                "distinct ids. Export the questions from one file, or give them ids of their own there."
             )
-        seen[question.id] = index
+        seen[question.id] = place
         labeled += is_labeled(row)
     return labeled
 

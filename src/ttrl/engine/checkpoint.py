@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ttrl.engine.models.load import PROMPT_FILE
 from ttrl.errors import CheckpointError
+from ttrl.folders import sync
 
 KEPT = 2
 FOREIGN = "foreign"
@@ -204,12 +204,3 @@ def _hashes(folder: Path) -> dict[str, str]:
                 name = path.relative_to(folder).as_posix()
                 hashes[name] = hashlib.file_digest(file, "sha256").hexdigest()
     return hashes
-
-
-def sync(path: Path) -> None:
-    """Returns when a file or folder is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -5,7 +5,6 @@ Written beside as a hidden folder, every file synced, then renamed: it is whole 
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -15,9 +14,10 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from ttrl.engine.adapters import load_adapter
-from ttrl.engine.checkpoint import Checkpoint, sync
+from ttrl.engine.checkpoint import Checkpoint
 from ttrl.engine.models.load import LoadedModel
 from ttrl.errors import CheckpointError
+from ttrl.folders import appearing
 
 CARD = "README.md"
 """peft writes an empty form of this name beside an adapter; it would only be published by mistake."""
@@ -74,21 +74,12 @@ def _copy(folder: Path, into: Path, *, without: Collection[str]) -> None:
 
 @contextmanager
 def _appearing(out: Path) -> Iterator[Path]:
-    """A folder to write into, which gets its name when it is complete."""
-    beside = out.with_name(f".{out.name}.{os.getpid()}")
+    """As in `ttrl.folders`; what goes wrong is told."""
     try:
-        beside.mkdir(parents=True)
-        yield beside
-        for path in [*beside.rglob("*"), beside]:
-            if path.is_file():  # some writers give rights to the owner alone
-                path.chmod(beside.stat().st_mode & 0o666)
-            sync(path)
-        beside.rename(out)
-        sync(out.parent)
+        with appearing(out) as folder:
+            yield folder
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
             f"{out} cannot be written: {error}. Nothing is left of it, and the run is as it was; "
             "name a place with room and rights."
         ) from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from ttrl.config import RunConfig
-from ttrl.consensus.summary import mean, vote_records
+from ttrl.consensus.summary import flip_rate, labels_of, vote_records
 from ttrl.data.order import epoch_order
 from ttrl.engine.learner import Learner
 from ttrl.engine.optimizer import rate_share
@@ -131,10 +131,7 @@ def report_of(
 ) -> StepReport:
     """Metrics, vote records and progress after a step. Observers add metrics and nothing else."""
     votes = vote_records(result.scored, step=result.step + 1, task=task, previous=before.labels)
-    metrics = dict(result.metrics)
-    flips = [float(v["flipped"]) for v in votes if v["flipped"] is not None]
-    if flips:
-        metrics["consensus/flip_rate"] = mean(flips)
+    metrics = {**result.metrics, **flip_rate(votes)}
     for observer in observers:
         metrics |= observer.on_step(result)
     after = replace(
@@ -142,6 +139,6 @@ def report_of(
         step=result.step + 1,
         silent_steps=before.silent_steps + 1 if result.skipped else 0,
         silence=result.skipped,
-        labels=before.labels | {v["question"]: v["label"] for v in votes},
+        labels=before.labels | labels_of(votes),
     )
     return StepReport(result=result, metrics=metrics, votes=votes, progress=after)

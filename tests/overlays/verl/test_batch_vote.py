@@ -2,7 +2,6 @@ import pytest
 
 from ttrl.errors import DataError
 from ttrl.overlays.verl.batch_vote import Asked, vote_on_batch
-from ttrl.overlays.verl.labels import LastLabels
 from ttrl.overlays.verl.sessions import sessions_by_prompt
 from ttrl.overlays.verl.settings import voting_config
 from ttrl.overlays.voting import GroupVoter, completion
@@ -78,21 +77,3 @@ def test_a_group_that_is_not_whole_is_told(voter, asked, texts, votes, told):
     with pytest.raises(DataError, match=told) as error:
         vote_on_batch(voter(2), [asked("q", *texts, votes=votes)], step=4)
     assert "step 5" in str(error.value) and "'q'" in str(error.value)
-
-
-def test_flips_are_counted_by_key_over_questions_seen_before(voter, asked):
-    """a stays (7.0 is 7), b flips, c is new: one of two."""
-    rule = voter(2)
-    labels = LastLabels(rule.task)
-    first = vote_on_batch(rule, [asked("a", SEVEN, SEVEN), asked("b", SEVEN, SEVEN)], step=0)
-    assert labels.flips(first.scored, step=0) == {}
-    second = vote_on_batch(
-        rule,
-        [
-            asked("a", r"\boxed{7.0}", r"\boxed{7.0}"),
-            asked("b", NINE, NINE),
-            asked("c", NINE, NINE),
-        ],
-        step=1,
-    )
-    assert labels.flips(second.scored, step=1) == {"consensus/flip_rate": 0.5}

@@ -65,6 +65,16 @@ BAD = {
         {"data.train_batch_size": 9, "actor_rollout_ref.actor.ppo_mini_batch_size": 2}, ["9", "=2"],
     ),
     "GPUs": ({"actor_rollout_ref.rollout.n": 24}, ["1 x 24 = 24", "16 copies"]),
+    "no updates": (
+        {"actor_rollout_ref.actor.ppo_mini_batch_size": 0}, ["ppo_mini_batch_size=0", "at least 1"],
+    ),
+    "no number": ({"actor_rollout_ref.rollout.n": "abc"}, ["rollout.n=abc", "whole number"]),
+    "half a completion": ({"actor_rollout_ref.rollout.n": 2.5}, ["rollout.n=2.5", "whole number"]),
+    "no batch": ({"data.train_batch_size": None}, ["train_batch_size=None", "whole number"]),
+    "no sequence": (
+        {"actor_rollout_ref.actor.ulysses_sequence_parallel_size": 0}, ["ulysses_sequence_parallel_size=0"],
+    ),
+    "no block": ({"ttrl": "majority"}, ["ttrl='majority'", "+ttrl.reward="]),
     "log-probabilities": ({"ttrl": {"reward": "confidence"}}, ["calculate_log_probs=True"]),
 }  # fmt: skip
 

@@ -15,7 +15,7 @@ TASK = get_task("math")
 def check(tmp_path):
     """`check(train rows, validation rows or None)`, with K = 4."""
 
-    def run(train, validation=None):
+    def run(train, validation=None, **data):
         files = {"train": train, "val": validation or []}
         for name, rows in files.items():
             (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
@@ -24,6 +24,8 @@ def check(tmp_path):
                 "data": {
                     "train_files": str(tmp_path / "train.jsonl"),
                     "val_files": [str(tmp_path / "val.jsonl")],
+                    "train_batch_size": 1,
+                    **data,
                 },
                 "trainer": {"val_before_train": validation is not None, "test_freq": -1},
                 "actor_rollout_ref": {"rollout": {"n": 4}},
@@ -49,7 +51,7 @@ def test_our_own_files_pass(check):
 
 def test_files_that_are_not_local_are_left_to_the_run():
     config = {
-        "data": {"train_files": "hdfs://a/train.parquet", "val_files": None},
+        "data": {"train_files": "hdfs://a/train.parquet", "val_files": ["s3://b/c"]},
         "trainer": {"val_before_train": False, "test_freq": -1},
         "actor_rollout_ref": {"rollout": {"n": 4}},
     }
@@ -59,7 +61,7 @@ def test_files_that_are_not_local_are_left_to_the_run():
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
-        ([train("a"), train("a")], "the id 'a' is that of row 1 too"),
+        ([train("a"), train("a")], "train.jsonl row 1 too, wanted distinct ids"),
         ([train("a", votes=3)], "question 'a' gets 3 votes, fewer than the 4"),
         ([train("a") | {"__rollout_n__": None}], "column __rollout_n__ is None, wanted 8"),
         ([train("a") | {"__rollout_n__": 4}], "column __rollout_n__ is 4, wanted 8"),
@@ -85,3 +87,39 @@ def test_a_validation_without_answers_or_of_rows_that_vote_is_refused(check):
         check([train("a")], [graded("a", "7"), graded("b", "")])
     with pytest.raises(ConfigError, match=r"line 1: a row that votes.*val_before_train=False"):
         check([train("a")], [train("a")])
+
+
+def test_an_id_is_a_questions_own_over_all_files(check, tmp_path):
+    """Rows are numbered where a file has no ids, so two files have the same ones."""
+    other = tmp_path / "other.jsonl"
+    other.write_text(json.dumps(train("a")) + "\n")
+    files = [str(other), str(tmp_path / "train.jsonl")]
+    with pytest.raises(DataError, match=r"train\.jsonl row 2: the id 'a' is .*other\.jsonl row 1"):
+        check([train("b"), train("a")], train_files=files)
+
+
+def test_fewer_questions_than_a_step_has_are_told(check):
+    """verl leaves out what does not fill a step, and then divides by its number of steps, 0."""
+    rows = [train("a"), train("b")]
+    assert check(rows, train_batch_size=2) == []
+    with pytest.raises(
+        ConfigError, match=r"train_batch_size=3: data\.train_files has 2 questions.*at most 2"
+    ):
+        check(rows, train_batch_size=3)
+    with pytest.raises(ConfigError, match=r"has 1 questions"):
+        check(rows, train_batch_size=2, train_max_samples=1)
+    elsewhere = ["hdfs://more.parquet"]
+    assert check(rows, train_batch_size=3, train_files=elsewhere) == []
+
+
+def test_verl_loads_the_validation_file_that_it_does_not_use(check, tmp_path):
+    with pytest.raises(ConfigError, match=r"gone\.parquet: no such file.*train_files will do"):
+        check([train("a")], val_files=f"{tmp_path}/gone.parquet")
+    assert check([train("a")], val_files=f"{tmp_path}/train.jsonl") == []
+
+
+@pytest.mark.parametrize("key", ["train_files", "val_files"])
+@pytest.mark.parametrize("value", [None, []])
+def test_no_file_at_all_is_told(check, key, value):
+    with pytest.raises(ConfigError, match=rf"data\.{key} names no file"):
+        check([train("a")], **{key: value})

@@ -62,7 +62,6 @@ def test_what_needs_no_verl_imports_neither_torch_nor_transformers():
         "settings",
         "config_checks",
         "data_checks",
-        "labels",
         "install",
     )
     code = "import sys, " + ", ".join(f"ttrl.overlays.verl.{name}" for name in names)

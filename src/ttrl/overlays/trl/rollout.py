@@ -15,7 +15,7 @@ from typing import Any
 from ttrl.consensus.confidence import ConfidenceReward
 from ttrl.consensus.custom import CustomReward
 from ttrl.consensus.selective import SelectiveReward
-from ttrl.consensus.summary import mean, step_metrics, vote_records
+from ttrl.consensus.summary import flip_rate, labels_of, step_metrics, vote_records
 from ttrl.errors import ConfigError
 from ttrl.overlays.trl.draw import Drawn, draw
 from ttrl.overlays.trl.questions import find_question
@@ -171,11 +171,8 @@ class VotingRollout:
         groups, stop = _of_all_processes(voted, self._stop_requested(), trainer)
         scored = [group.scored for group in groups]
         votes = vote_records(scored, step=step + 1, task=self._voter.task, previous=self._labels)
-        self._labels |= {v["question"]: v["label"] for v in votes}
-        metrics = {**step_metrics(scored), **seconds}
-        flips = [float(v["flipped"]) for v in votes if v["flipped"] is not None]
-        if flips:
-            metrics["consensus/flip_rate"] = mean(flips)
+        self._labels |= labels_of(votes)
+        metrics = {**step_metrics(scored), **flip_rate(votes), **seconds}
         self._metrics = metrics
         if self._on_step is not None:
             self._on_step(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ttrl.errors import ConfigError
+from ttrl.overlays.verl.settings import block_of
 
 TRAINER = "ttrl"
 """Name of the trainer, for `trainer.v1.trainer_mode`."""
@@ -49,7 +50,7 @@ def check_config(config: Mapping[str, Any]) -> None:
             "would drop every group and draw for ever. Set it to False: groups that agree have advantage 0."
         )
     rollout = config["actor_rollout_ref"]["rollout"]
-    weighted = (config.get("ttrl") or {}).get("reward") == "confidence"
+    weighted = block_of(config).get("reward") == "confidence"
     if weighted and not rollout["calculate_log_probs"]:
         raise ConfigError(
             "ttrl.reward=confidence needs the log-probabilities of sampled tokens. Add "
@@ -80,14 +81,15 @@ def _check_selected(config: Mapping[str, Any]) -> None:
 
 
 def _check_sizes(config: Mapping[str, Any]) -> None:
-    actor, rollout = (config["actor_rollout_ref"][part] for part in ("actor", "rollout"))
-    trained = rollout["n"]
+    actor = config["actor_rollout_ref"]["actor"]
+    trained = _whole(config, "actor_rollout_ref.rollout.n")
     if trained < 2:
         raise ConfigError(
             f"actor_rollout_ref.rollout.n={trained}: it is K, the completions of a question that are trained "
             "on, and one alone has nobody to be compared with. Set it to at least 2 (the paper uses 32)."
         )
-    questions, mini = config["data"]["train_batch_size"], actor["ppo_mini_batch_size"]
+    questions = _whole(config, "data.train_batch_size")
+    mini = _whole(config, "actor_rollout_ref.actor.ppo_mini_batch_size")
     if questions % mini:
         raise ConfigError(
             f"data.train_batch_size={questions} is no multiple of "
@@ -95,11 +97,21 @@ def _check_sizes(config: Mapping[str, Any]) -> None:
             "samples, so it would weigh its few real ones like a whole one. Change one of them."
         )
     if actor["strategy"] in {"fsdp", "fsdp2"}:
-        gpus = config["trainer"]["n_gpus_per_node"] * config["trainer"]["nnodes"]
-        copies = max(1, gpus // actor["ulysses_sequence_parallel_size"])
+        gpus = _whole(config, "trainer.n_gpus_per_node") * _whole(config, "trainer.nnodes")
+        parts = _whole(config, "actor_rollout_ref.actor.ulysses_sequence_parallel_size")
+        copies = max(1, gpus // parts)
         if mini * trained % copies:
             raise ConfigError(
                 "actor_rollout_ref.actor.ppo_mini_batch_size x actor_rollout_ref.rollout.n = "
                 f"{mini} x {trained} = {mini * trained} completions in an update, which {copies} copies of "
                 "the model cannot share evenly. Change one of them."
             )
+
+
+def _whole(config: Mapping[str, Any], name: str) -> int:
+    value: Any = config
+    for part in name.split("."):
+        value = value[part]
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigError(f"{name}={value}: wanted a whole number of at least 1.")
+    return value

@@ -22,21 +22,43 @@ def check_files(config: Mapping[str, Any]) -> list[str]:
     Raises:
         ConfigError, DataError: rows that cannot vote, or that a validation cannot grade.
     """
-    notes = []
-    trained = config["actor_rollout_ref"]["rollout"]["n"]
-    for file in _local(config["data"]["train_files"]):
+    notes, questions = [], 0
+    seen: dict[str, str] = {}
+    data, trained = config["data"], config["actor_rollout_ref"]["rollout"]["n"]
+    train, elsewhere = _files(data, "train_files")
+    for file in train:
         table = read_rows(file)
-        labeled = check_training_rows(table.rows, name=table.name, trained=trained)
+        labeled = check_training_rows(table.rows, name=file, trained=trained, seen=seen)
+        questions += len(table.rows)
         if labeled:
             notes.append(
                 f"{table.name}: {labeled} of {len(table.rows)} rows carry a label in "
                 "reward_model.ground_truth. Training does not read it."
             )
+    if not elsewhere:
+        _check_enough(data, questions)
     trainer = config["trainer"]
-    if trainer["val_before_train"] or trainer["test_freq"] > 0:
-        for file in _local(config["data"]["val_files"]):
+    graded, _ = _files(data, "val_files")
+    for file in graded:
+        if trainer["val_before_train"] or (trainer["test_freq"] or 0) > 0:
             _check_validation(file)
+        elif not os.path.exists(file):
+            raise ConfigError(
+                f"data.val_files={file}: no such file, and verl loads it also where nothing is validated. "
+                "Name one that is there: that of data.train_files will do."
+            )
     return notes
+
+
+def _check_enough(data: Mapping[str, Any], questions: int) -> None:
+    most = data.get("train_max_samples", -1)
+    there = min(questions, most) if most > 0 else questions
+    if there < data["train_batch_size"]:
+        raise ConfigError(
+            f"data.train_batch_size={data['train_batch_size']}: data.train_files has {there} questions, and "
+            "verl leaves out those that do not fill a step, so there would be none. Set it to at most "
+            f"{there}."
+        )
 
 
 def _check_validation(file: str) -> None:
@@ -56,6 +78,11 @@ def _check_validation(file: str) -> None:
             )
 
 
-def _local(files: str | Sequence[str]) -> list[str]:
+def _files(data: Mapping[str, Any], key: str) -> tuple[list[str], bool]:
+    """The local ones that a key names, and whether there are others."""
+    files: str | Sequence[str] = data[key] or []
     named = [files] if isinstance(files, str) else list(files)
-    return [os.path.expanduser(file) for file in named if "://" not in file]
+    if not named:
+        raise ConfigError(f"data.{key} names no file. Name what `ttrl export-data` wrote.")
+    local = [os.path.expanduser(file) for file in named if "://" not in file]
+    return local, len(local) < len(named)

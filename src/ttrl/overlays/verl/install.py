@@ -10,7 +10,7 @@ from ttrl.errors import ConfigError
 VERL = "0.9.1"
 NEEDED = ("transfer_queue", "ray", "hydra")
 """What verl's trainer imports and its bare package does not bring, and what brings it up."""
-REMEDY = "Run: pip install 'verl[vllm,fsdp]==0.9.1' (docs/verl.md), or without GPUs: pip install 'ttrl[verl]'"
+REMEDY = "docs/verl.md says how to install it on GPUs; without any: pip install 'ttrl[verl]'"
 
 
 def check_install() -> None:

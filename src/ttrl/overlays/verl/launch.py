@@ -16,7 +16,7 @@ from verl.utils.device import auto_set_device
 from ttrl.errors import ConfigError, TtrlError
 from ttrl.overlays.verl.config_checks import check_config
 from ttrl.overlays.verl.data_checks import check_files
-from ttrl.overlays.verl.settings import voting_config
+from ttrl.overlays.verl.settings import block_of, voting_config
 from ttrl.overlays.voting import GroupVoter
 
 
@@ -57,7 +57,7 @@ def check_run(config: Any) -> list[str]:
     plain: Any = OmegaConf.to_container(config, resolve=True)
     check_config(plain)
     rollout = plain["actor_rollout_ref"]["rollout"]
-    GroupVoter(voting_config(plain.get("ttrl") or {}, trained=rollout["n"]))
+    GroupVoter(voting_config(block_of(plain), trained=rollout["n"]))
     notes = check_files(plain)
     _check_gpus(plain)
     return notes

@@ -51,6 +51,20 @@ OWNED_BY_VERL = {
 """Keys of `ttrl train` that verl has under a name of its own."""
 
 
+def block_of(config: Mapping[str, object]) -> Mapping[str, object]:
+    """The block `ttrl` of verl's config; a config without one votes by the defaults.
+
+    Raises:
+        ConfigError: it is something else than keys with values.
+    """
+    block = config.get("ttrl")
+    if block is None:
+        return {}
+    if not isinstance(block, Mapping):
+        raise ConfigError(f"ttrl={block!r:.80}: wanted keys, such as +ttrl.reward=majority")
+    return block
+
+
 def voting_config(block: Mapping[str, object], *, trained: int) -> RunConfig:
     """The settings of the vote.
 
@@ -67,7 +81,8 @@ def voting_config(block: Mapping[str, object], *, trained: int) -> RunConfig:
     try:
         settings = resolve(block, environment={}).values
     except ConfigError as error:
-        raise ConfigError(f"the block ttrl of verl's config: {error}") from None
+        told = str(error).replace("command line: ", "")
+        raise ConfigError(f"the block ttrl of verl's config: {told}") from None
     # M is each row's own; how often a question is drawn and what is learned from it is verl's to say.
     return settings.model_copy(update={"trained_per_question": trained})
 

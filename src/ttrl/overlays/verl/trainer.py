@@ -11,15 +11,15 @@ from typing import Any
 from omegaconf import OmegaConf
 from verl.trainer.ppo.v1 import PPOTrainerSync, register_trainer
 
-from ttrl.consensus.summary import step_metrics
+from ttrl.consensus.summary import flip_rate, labels_of, step_metrics, vote_records
 from ttrl.data.verl_rows import question_of_row
+from ttrl.errors import DataError
 from ttrl.overlays.verl.batch_vote import Asked, BatchVote, vote_on_batch
 from ttrl.overlays.verl.config_checks import TRAINER, check_config
 from ttrl.overlays.verl.install import check_install
-from ttrl.overlays.verl.labels import LastLabels
 from ttrl.overlays.verl.queue import StoredSample, drop, read_samples, write_rewards
 from ttrl.overlays.verl.sessions import Session, sessions_by_prompt
-from ttrl.overlays.verl.settings import voting_config
+from ttrl.overlays.verl.settings import block_of, voting_config
 from ttrl.overlays.voting import GroupVoter, completion
 from ttrl.types import Completion, Question
 
@@ -40,10 +40,9 @@ class TTRLTrainer(PPOTrainerSync):  # type: ignore[misc]  # verl has no types
         plain: Any = OmegaConf.to_container(config, resolve=True)
         check_config(plain)
         rollout = plain["actor_rollout_ref"]["rollout"]
-        settings = voting_config(plain.get("ttrl") or {}, trained=rollout["n"])
+        settings = voting_config(block_of(plain), trained=rollout["n"])
         self.voter = GroupVoter(settings)
-        self.last_labels = LastLabels(self.voter.task)
-        self.longest = rollout["response_length"]
+        self.labels: dict[str, str | None] = {}  # a resumed run starts without any
         self.with_logprobs = settings.reward == "confidence"
         super().__init__(config)
 
@@ -55,7 +54,19 @@ class TTRLTrainer(PPOTrainerSync):  # type: ignore[misc]  # verl has no types
 
     def _balance_batch(self, batch: Any, metrics: dict[str, Any], **options: Any) -> Any:
         """The first thing that verl does with all samples of a step."""
+        self._check_all_there(batch)
         return super()._balance_batch(self.vote(batch, metrics), metrics, **options)
+
+    def _check_all_there(self, batch: Any) -> None:
+        """A question of which every session failed has no key in the batch, and verl goes on without it."""
+        found, wanted = len(sessions_by_prompt(batch.keys)), self.config.data.train_batch_size
+        if found != wanted:
+            raise DataError(
+                f"verl, step {self.global_steps}: completions of {found} questions, wanted those of "
+                f"data.train_batch_size={wanted}: of the others every session failed. See the agent loop's "
+                "error, and resume from the last checkpoint (trainer.resume_mode=auto); or have others drawn "
+                "instead: trainer.v1.sampler.sync_refill_failed_groups=True"
+            )
 
     def vote(self, batch: Any, metrics: dict[str, Any]) -> Any:
         """Votes, writes rewards, takes out what is not trained on.
@@ -74,7 +85,8 @@ class TTRLTrainer(PPOTrainerSync):  # type: ignore[misc]  # verl has no types
         prompts = sessions_by_prompt(batch.keys)
         last = [session.keys[-1] for sessions in prompts.values() for session in sessions]
         samples = read_samples(last, partition=partition, with_logprobs=self.with_logprobs)
-        asked = [self._asked(sessions, samples) for sessions in prompts.values()]
+        stops = frozenset(self.tokenizer.all_special_ids)
+        asked = [self._asked(sessions, samples, stops) for sessions in prompts.values()]
         step = self.global_steps - 1  # verl counts from 1
         voted = vote_on_batch(self.voter, asked, step=step)
         kept = [key for key in batch.keys if key in voted.rewards]
@@ -90,16 +102,24 @@ class TTRLTrainer(PPOTrainerSync):  # type: ignore[misc]  # verl has no types
         metrics["consensus/seconds"] = time.perf_counter() - begin
         return chosen
 
-    def _asked(self, sessions: tuple[Session, ...], samples: dict[str, StoredSample]) -> Asked:
+    def _asked(
+        self,
+        sessions: tuple[Session, ...],
+        samples: dict[str, StoredSample],
+        stops: frozenset[int],
+    ) -> Asked:
         first = samples[sessions[0].keys[-1]]
         question, votes = question_of_row(first.extra_info, place="verl's batch")
         found = [samples[session.keys[-1]] for session in sessions]
-        completions = tuple(self._completion(question, sample) for sample in found)
+        completions = tuple(self._completion(question, sample, stops) for sample in found)
         return Asked(question=question, votes=votes, sessions=sessions, completions=completions)
 
-    def _completion(self, question: Question, sample: StoredSample) -> Completion:
+    def _completion(
+        self, question: Question, sample: StoredSample, stops: frozenset[int]
+    ) -> Completion:
+        # Of how long it is nothing follows: servers cut at the model's own context too.
         ids = sample.token_ids
-        stopped = len(ids) < self.longest or ids[-1] in self.tokenizer.all_special_ids
+        stopped = bool(ids) and ids[-1] in stops
         return completion(
             question,
             self.tokenizer.decode(ids, skip_special_tokens=True),
@@ -109,5 +129,9 @@ class TTRLTrainer(PPOTrainerSync):  # type: ignore[misc]  # verl has no types
         )
 
     def _tell(self, voted: BatchVote, metrics: dict[str, Any], *, step: int) -> None:
+        votes = vote_records(
+            voted.scored, step=step + 1, task=self.voter.task, previous=self.labels
+        )
+        self.labels |= labels_of(votes)
         metrics |= step_metrics(voted.scored)
-        metrics |= self.last_labels.flips(voted.scored, step=step)
+        metrics |= flip_rate(votes)
