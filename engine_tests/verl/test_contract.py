@@ -36,6 +36,9 @@ PARTS = {
     "transfer_queue:KVBatchMeta.select_keys": ("trainer.py", "self keys_to_select"),
 }  # fmt: skip
 SOURCES = {
+    "verl.trainer.ppo.core_algos:get_adv_estimator_fn": (
+        "launch.py", "if name not in ADV_ESTIMATOR_REGISTRY",
+    ),
     f"{V1}.agent_loop_tq:AgentLoopWorkerTQ.__ray_metadata__.modified_class._run_prompt": (
         "data/verl_rows.py", 'prompt.pop("__rollout_n__"',
     ),

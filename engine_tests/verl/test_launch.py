@@ -52,6 +52,7 @@ BAD = {
     "grader of samples": (["reward.reward_manager.name=naive"], "NoTrainingReward"),
     "reward model": (["reward.reward_model.enable=True"], "the vote is the reward"),
     "remax": (["algorithm.adv_estimator=remax"], "greedy completion"),
+    "no such estimator": (["algorithm.adv_estimator=grppo"], "choose one of"),
     "filtered groups": (["algorithm.filter_groups.enable=True"], "before the vote"),
     "one trained": (["actor_rollout_ref.rollout.n=1"], "at least 2"),
     "K > M": (["actor_rollout_ref.rollout.n=9"], "question 'q0' gets 8 votes, fewer than the 9"),

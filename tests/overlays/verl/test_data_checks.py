@@ -49,6 +49,11 @@ def test_our_own_files_pass(check):
     assert check([train("a"), train("b", votes=4)], [graded("a", "7")]) == []
 
 
+def test_data_sets_of_the_hub_are_to_be_exported_first(check):
+    with pytest.raises(ConfigError, match="ttrl export-data --format verl --questions hub:a/b"):
+        check([train("a")], train_files="hub:a/b")
+
+
 def test_files_that_are_not_local_are_left_to_the_run():
     config = {
         "data": {"train_files": "hdfs://a/train.parquet", "val_files": ["s3://b/c"]},

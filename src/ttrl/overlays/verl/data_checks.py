@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ttrl.data.tables import read_rows
+from ttrl.data.tables import HUB_PREFIX, read_rows
 from ttrl.data.verl_rows import VOTES_COLUMN, check_training_rows, is_labeled
 from ttrl.errors import ConfigError
 
@@ -84,5 +84,11 @@ def _files(data: Mapping[str, Any], key: str) -> tuple[list[str], bool]:
     named = [files] if isinstance(files, str) else list(files)
     if not named:
         raise ConfigError(f"data.{key} names no file. Name what `ttrl export-data` wrote.")
+    for file in named:
+        if file.startswith(HUB_PREFIX):
+            raise ConfigError(
+                f"data.{key}={file}: verl reads files. Export it first: ttrl export-data --format verl "
+                f"--questions {file}"
+            )
     local = [os.path.expanduser(file) for file in named if "://" not in file]
     return local, len(local) < len(named)

@@ -9,12 +9,13 @@ from typing import Any
 import hydra
 from omegaconf import OmegaConf
 from verl.trainer.main_ppo import run_ppo
+from verl.trainer.ppo.core_algos import ADV_ESTIMATOR_REGISTRY
 from verl.trainer.ppo.utils import need_critic, need_reference_policy
 from verl.utils.config import validate_config
 from verl.utils.device import auto_set_device
 
 from ttrl.errors import ConfigError, TtrlError
-from ttrl.overlays.verl.config_checks import check_config
+from ttrl.overlays.verl.config_checks import NO_ESTIMATOR, check_config
 from ttrl.overlays.verl.data_checks import check_files
 from ttrl.overlays.verl.settings import block_of, voting_config
 from ttrl.overlays.voting import GroupVoter
@@ -56,11 +57,21 @@ def check_run(config: Any) -> list[str]:
     """
     plain: Any = OmegaConf.to_container(config, resolve=True)
     check_config(plain)
+    _check_estimator(plain["algorithm"]["adv_estimator"])
     rollout = plain["actor_rollout_ref"]["rollout"]
     GroupVoter(voting_config(block_of(plain), trained=rollout["n"]))
     notes = check_files(plain)
     _check_gpus(plain)
     return notes
+
+
+def _check_estimator(name: object) -> None:
+    """Verl asks for it at the first update only."""
+    if name not in ADV_ESTIMATOR_REGISTRY:
+        known = sorted(set(map(str, ADV_ESTIMATOR_REGISTRY)) - NO_ESTIMATOR.keys())
+        raise ConfigError(
+            f"algorithm.adv_estimator={name}: verl has none of that name. Choose one of {', '.join(known)}."
+        )
 
 
 def _check_gpus(plain: Any) -> None:
