@@ -105,7 +105,7 @@ def test_shares_by_hand() -> None:
         ({"per_step": 2, "k": 4, "questions": 3, "processes": 8}, "Start 2 processes."),
         (
             {"per_step": 4, "k": 6, "questions": 50, "processes": 2, "updates": 5},
-            "trains on 12 completions in a step (4 questions / 2 processes x 6 completions)",
+            "trains on 12 completions in a step (2 questions x 6 completions)",
         ),
         (
             {"per_step": 4, "k": 6, "questions": 50, "processes": 2, "updates": 5},

@@ -47,7 +47,7 @@ def share_of(config: RunConfig, *, questions: int, processes: int) -> Share:
     if rows % updates:
         raise ConfigError(
             f"updates_per_step={updates}: each process trains on {rows} completions in a step "
-            f"({per_step} questions / {processes} processes x {k} completions), which that does not divide. "
+            f"({per_step // processes} questions x {k} completions), which that does not divide. "
             f"Set updates_per_step to {_divisor(rows, updates)}, or change trained_per_question."
         )
     return Share(questions=per_step, rows=rows, rows_of_update=rows // updates)
