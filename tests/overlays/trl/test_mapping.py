@@ -324,3 +324,8 @@ def test_a_value_that_is_no_yaml_is_refused(value: str) -> None:
     with pytest.raises(ConfigError, match="the value is not valid YAML") as refused:
         options(f"run_name={value}")
     assert len(str(refused.value)) < 200
+
+
+def test_a_chat_template_that_only_training_would_see_is_refused() -> None:
+    with pytest.raises(ConfigError, match="others than those that are evaluated"):
+        options("chat_template_kwargs={enable_thinking: false}")

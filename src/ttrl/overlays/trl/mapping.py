@@ -200,6 +200,11 @@ def _given(options: Sequence[str], arguments: dict[str, Any]) -> dict[str, Any]:
                 "comes from (docs/trl.md lists them), and leave it out here. If there is none, records and "
                 "resuming rest on it."
             )
+        if key == "chat_template_kwargs":
+            raise ConfigError(
+                f"trl={option!r}: prompts of the training would be others than those that are evaluated. Leave "
+                "it out, or write the prompt yourself: --prompt-template."
+            )
         found[key] = _value(option, value)
     return found
 
