@@ -202,7 +202,7 @@ def _given(options: Sequence[str], arguments: dict[str, Any]) -> dict[str, Any]:
             )
         if key == "chat_template_kwargs":
             raise ConfigError(
-                f"trl={option!r}: prompts of the training would be others than those that are evaluated. Leave "
+                f"trl={option!r}: prompts of training would be others than those that are evaluated. Leave "
                 "it out, or write the prompt yourself: --prompt-template."
             )
         found[key] = _value(option, value)
