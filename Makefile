@@ -30,11 +30,12 @@ test: $(VENV)/.installed-dev
 
 $(VENV)-trl/.installed: pyproject.toml constraints-trl.txt
 	$(PYTHON) -m venv $(VENV)-trl
-	$(VENV)-trl/bin/pip install --quiet --constraint constraints-trl.txt --editable '.[trl]' pytest
+	$(VENV)-trl/bin/pip install --quiet --constraint constraints-trl.txt --editable '.[trl]' pytest pytest-xdist
 	touch $@
 
 test-trl: $(VENV)-trl/.installed
-	OMP_WAIT_POLICY=passive $(VENV)-trl/bin/pytest engine_tests/trl tests/rl/algorithms/test_against_trl.py
+	OMP_WAIT_POLICY=passive $(VENV)-trl/bin/pytest --numprocesses 2 --dist loadfile \
+		engine_tests/trl tests/rl/algorithms/test_against_trl.py
 
 $(VENV)-verl/.installed: pyproject.toml constraints-verl.txt
 	$(PYTHON) -m venv $(VENV)-verl
