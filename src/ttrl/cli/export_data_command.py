@@ -14,11 +14,10 @@ from ttrl.answers.tasks import make_task
 from ttrl.cli.options import make_parser, parse
 from ttrl.config import RunConfig, key_names, read_layers, settle
 from ttrl.data.questions import ANSWER_COLUMNS
-from ttrl.data.tables import read_rows
 from ttrl.data.verl_files import write_files
 from ttrl.data.verl_rows import Row, training_row, validation_row
 from ttrl.errors import EXIT_DONE, ConfigError
-from ttrl.evaluate.sets import EMBEDDED_QUESTIONS, QuestionSet, build_sets
+from ttrl.evaluate.sets import QuestionSet, build_sets
 
 SUMMARY = (
     "Write questions as the files that another engine reads: train.parquet without labels; heldout.parquet "
@@ -72,7 +71,7 @@ def run(arguments: Sequence[str]) -> int:
         "format": "verl",
         "files": {name: len(written) for name, written in rows.items()},
         "votes_per_question": config.votes_per_question,
-        "labels_left_out": _label_columns(config),
+        "labels_left_out": _label_columns(sets["unlabeled"], config),
     }
     print(_lines(told), file=sys.stderr if config.json_output else sys.stdout)
     if config.json_output:
@@ -139,12 +138,10 @@ def _graded(each: QuestionSet, config: RunConfig, source: str) -> list[Row]:
     ]
 
 
-def _label_columns(config: RunConfig) -> list[str]:
+def _label_columns(unlabeled: QuestionSet, config: RunConfig) -> list[str]:
     """Columns of the questions' file that hold, or are named like, answers."""
-    if config.questions == EMBEDDED_QUESTIONS and not Path(config.questions).exists():
-        return []
     named = {*ANSWER_COLUMNS, str(config.answers).lower()}
-    return [column for column in read_rows(config.questions).columns if column.lower() in named]
+    return [column for column in unlabeled.columns if column.lower() in named]
 
 
 def _lines(told: dict[str, Any]) -> str:

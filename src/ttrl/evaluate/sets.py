@@ -45,6 +45,8 @@ class QuestionSet:
     """Question id -> how hard it is said to be, of those that say it."""
     note: str | None = None
     """What a reader of its figures should know: how many copies could be made, say."""
+    columns: tuple[str, ...] = ()
+    """Of the file it was read from, for the set that is trained on."""
 
 
 def build_sets(config: RunConfig) -> list[QuestionSet]:
@@ -86,7 +88,11 @@ def _file_sets(config: RunConfig, table: Table) -> list[QuestionSet]:
     if config.holdout is None:
         return [
             QuestionSet(
-                name="unlabeled", questions=tuple(questions), answers=answers, levels=levels
+                name="unlabeled",
+                questions=tuple(questions),
+                answers=answers,
+                levels=levels,
+                columns=table.columns,
             )
         ]
     share, note = _share(config.holdout), None
@@ -104,7 +110,13 @@ def _file_sets(config: RunConfig, table: Table) -> list[QuestionSet]:
         held_levels = read_levels(held_table, config.level_column, ids=question_ids(held_table))
         refuse_overlap(train, held, config.holdout, what="held-out")
     return [
-        QuestionSet(name="unlabeled", questions=tuple(train), answers=answers, levels=levels),
+        QuestionSet(
+            name="unlabeled",
+            questions=tuple(train),
+            answers=answers,
+            levels=levels,
+            columns=table.columns,
+        ),
         QuestionSet(
             name="heldout",
             questions=tuple(held),

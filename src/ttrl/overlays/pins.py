@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import metadata
 
+from packaging.version import InvalidVersion, Version
+
 from ttrl.errors import ConfigError
 
 
@@ -29,7 +31,7 @@ class Pin:
             installed = metadata.version(self.package)
         except metadata.PackageNotFoundError:
             raise ConfigError(f"{self.package} is not installed, wanted {wanted}. {mend}") from None
-        if not self.at_least <= _numbers(installed) < self.below:
+        if not self.at_least <= _release(installed) < self.below:
             raise ConfigError(
                 f"{self.package} {installed} is installed, wanted {wanted}: the adapter uses hooks that move "
                 f"between versions. {mend}"
@@ -40,17 +42,12 @@ class Pin:
 TRL = Pin(package="trl", extra="trl", at_least=(1, 16), below=(1, 17))
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    """The leading numbers; those of a release candidate are the release's."""
-    found = []
-    for part in version.split("."):
-        digits = part[: len(part) - len(part.lstrip("0123456789"))]
-        if not digits:
-            break
-        found.append(int(digits))
-        if digits != part:
-            break
-    return tuple(found)
+def _release(version: str) -> tuple[int, ...]:
+    """That of a release candidate is the release's; () of what is no version."""
+    try:
+        return Version(version).release
+    except InvalidVersion:
+        return ()
 
 
 def _spelled(version: tuple[int, ...]) -> str:

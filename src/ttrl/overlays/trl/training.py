@@ -105,14 +105,14 @@ def train_with_trl(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # TRL's own calls of names on their way out
         dataset = Dataset.from_list([{"prompt": prompt} for prompt in prompts])
-        try:
-            args = GRPOConfig(**arguments, model_init_kwargs=what.options)
-            if args.world_size != processes:  # a launcher that tells torch and not us
-                raise ConfigError(
-                    f"torch counts {args.world_size} processes, and WORLD_SIZE says {processes}. Start them "
-                    "with torchrun or accelerate launch."
-                )
-            trainer = GRPOTrainer(
+        args = _accepted(lambda: GRPOConfig(**arguments, model_init_kwargs=what.options))
+        if args.world_size != processes:  # a launcher that tells torch and not us
+            raise ConfigError(
+                f"torch counts {args.world_size} processes, and WORLD_SIZE says {processes}. Start them "
+                "with torchrun or accelerate launch."
+            )
+        trainer = _accepted(
+            lambda: GRPOTrainer(
                 what.model,
                 args=args,
                 processing_class=what.tokenizer,
@@ -122,10 +122,7 @@ def train_with_trl(
                 peft_config=what.adapter,
                 callbacks=[Watch()],
             )
-        except ConfigError:
-            raise
-        except (TypeError, ValueError, ImportError, NotImplementedError) as error:
-            raise ConfigError(f"TRL refuses its arguments: {error}") from None
+        )
         what.mend(trainer.model)
         trainer.remove_callback(PrinterCallback)
         trainer.train(resume_from_checkpoint=None if resume_from is None else str(resume_from))
@@ -135,6 +132,13 @@ def train_with_trl(
     _free_memory()
     _part()
     return updates
+
+
+def _accepted(make: Callable[[], Any]) -> Any:
+    try:
+        return make()
+    except (TypeError, ValueError, ImportError, NotImplementedError) as error:
+        raise ConfigError(f"TRL refuses its arguments: {error}") from None
 
 
 def _free_memory() -> None:
