@@ -6,8 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ttrl.types import Completion, Group, Question
+
+# Both are clocks: a busy machine must not fail a test.
+settings.register_profile("ttrl", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ttrl")
 
 
 @pytest.fixture

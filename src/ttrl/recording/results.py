@@ -1,0 +1,171 @@
+"""A run as a value: what making a run returns, and what every page reads.
+
+`RunResult.write` and `read_result` are the only writer and the only reader of `result.json`; evaluations
+are written and read by `ttrl.recording.evaluations`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ttrl.errors import CheckpointError
+from ttrl.recording.evaluations import WHENS, Evaluation, SetMetrics, When
+from ttrl.recording.forgiving import finite, mapping, parsed_json, read_text, text, whole
+
+if TYPE_CHECKING:
+    from ttrl.recording.run_directory import RunDirectory
+
+VERSION = 2
+"""Of the layout of result.json. 1 is that of ttrl 0.6.0 and before, which does not write it."""
+
+COSTS = (
+    "wall_seconds",
+    "sampled_tokens",
+    "sampling_seconds",
+    "training_seconds",
+    "evaluation_seconds",
+    "peak_rss_bytes",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """A run that has ended. None: the file does not say it.
+
+    `metrics` is what result.json says of each set; `evaluations` has the questions as well, of the sets
+    whose files can be read.
+    """
+
+    name: str | None = None
+    ttrl_version: str | None = None
+    model: str | None = None
+    algorithm: str | None = None
+    engine: str | None = None
+    reward: str | None = None
+    seed: int | None = None
+    steps: int | None = None
+    """Steps done."""
+    stopped: str | None = None
+    """Why the run ended."""
+    metrics: Mapping[str, Mapping[When, SetMetrics]] = field(default_factory=dict)
+    """By question set, then before and after training, in the order in which sets were evaluated."""
+    evaluations: Mapping[tuple[str, When], Evaluation] = field(default_factory=dict)
+    costs: Mapping[str, float] = field(default_factory=dict)
+    """Seconds, tokens and bytes by their names in result.json (see COSTS), over all sittings."""
+    weights: str | None = None
+    """Folder of the last checkpoint."""
+    path: Path | None = None
+    """The run directory, where there is one."""
+    version: int = VERSION
+    """Of the file it was read from; a larger one was written by a later ttrl."""
+    unreadable: tuple[str, ...] = ()
+    """Names of evaluation files that hold no JSON object."""
+
+    @property
+    def is_true_labels(self) -> bool:
+        """Whether the run was rewarded by true labels: an upper bound, not TTRL."""
+        return self.reward == "answer-key"
+
+    def of(self, name: str, when: When) -> SetMetrics:
+        """What was measured of a set; empty where it was not evaluated."""
+        return self.metrics.get(name, {}).get(when, SetMetrics())
+
+    def to_json(self) -> dict[str, Any]:
+        """As result.json holds it."""
+        return {
+            "version": self.version,
+            "name": self.name,
+            "ttrl_version": self.ttrl_version,
+            "model": self.model,
+            "algorithm": self.algorithm,
+            "engine": self.engine,
+            "reward": self.reward,
+            "seed": self.seed,
+            "steps": self.steps,
+            "stopped": self.stopped,
+            "sets": {
+                name: {when: measured.to_json() for when, measured in pair.items()}
+                for name, pair in self.metrics.items()
+            },
+            **self.costs,
+            "weights": self.weights,
+        }
+
+    def write(self, directory: RunDirectory) -> None:
+        """Writes result.json, whole or not at all.
+
+        Raises:
+            CheckpointError: it cannot be written.
+        """
+        directory.write_json("result.json", self.to_json())
+
+
+def read_result(path: Path) -> RunResult:
+    """The run in a folder, with every evaluation that can be read.
+
+    Raises:
+        CheckpointError: there is no result.json, or it is no JSON object.
+    """
+    file = path / "result.json"
+    if not file.is_file():
+        raise CheckpointError(
+            f"{file}: not found. A report needs a run that has ended; resume the run to end it."
+        )
+    value = parsed_json(read_text(file))
+    if not isinstance(value, dict):
+        raise CheckpointError(
+            f"{file}: got no JSON object, wanted the result of a run. Resume the run to write it."
+        )
+    evaluations, unreadable = _evaluations(path / "evaluations")
+    return RunResult(
+        **{
+            key: text(value.get(key))
+            for key in (
+                "name", "ttrl_version", "model", "algorithm", "engine", "reward", "stopped", "weights",
+            )
+        },
+        seed=whole(value.get("seed")),
+        steps=whole(value.get("steps")),
+        metrics=_metrics(mapping(value.get("sets"))),
+        evaluations=evaluations,
+        costs={
+            key: value[key]
+            for key in (*COSTS, "energy_joules")
+            if finite(value.get(key)) is not None
+        },
+        path=path,
+        version=whole(value.get("version")) or 1,
+        unreadable=unreadable,
+    )  # fmt: skip
+
+
+def _metrics(sets: Mapping[str, Any]) -> dict[str, dict[When, SetMetrics]]:
+    return {
+        name: {
+            when: SetMetrics.from_json(mapping(mapping(pair).get(when)))
+            for when in WHENS
+            if when in mapping(pair)
+        }
+        for name, pair in sets.items()
+    }
+
+
+def _evaluations(
+    folder: Path,
+) -> tuple[dict[tuple[str, When], Evaluation], tuple[str, ...]]:
+    found: dict[tuple[str, When], Evaluation] = {}
+    unreadable = []
+    for path in sorted(folder.glob("*.json")):
+        for when in WHENS:
+            name = path.stem.removeprefix(f"{when}-")
+            if name == path.stem or not name:
+                continue
+            content = parsed_json(read_text(path))
+            if isinstance(content, dict):
+                found[name, when] = Evaluation.from_json(content)
+            else:
+                unreadable.append(path.name)
+    return found, tuple(unreadable)
