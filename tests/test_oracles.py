@@ -32,7 +32,7 @@ def test_a_key_that_differs_is_named() -> None:
     after = copy.deepcopy(before)
     after["keys"]["answer_key"]["0.5"] = "('n', 1, 3)"
     lines = keys.compare(before, after)
-    assert lines == ["  keys of answer_key: 1 differ", "    \"0.5\": ('n', 1, 2) -> ('n', 1, 3)"]
+    assert lines == ["  keys of answer_key: 1 differ", "    '0.5': ('n', 1, 2) -> ('n', 1, 3)"]
 
 
 def test_a_reward_that_differs_is_named() -> None:

@@ -7,7 +7,6 @@ their limits depend on the machine; they are left out when the reference is made
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -116,7 +115,7 @@ def compare(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     for reader, found in before["keys"].items():
         now = after["keys"].get(reader, {})
         changed = [
-            f"{json.dumps(text, ensure_ascii=False)}: {key} -> {now.get(text, stored.MISSING)}"
+            f"{text!r}: {key} -> {now.get(text, stored.MISSING)}"
             for text, key in found.items()
             if now.get(text) != key
         ]
@@ -184,5 +183,5 @@ def _counted(content: dict[str, Any]) -> str:
 
 
 def _cut(texts: Sequence[str]) -> str:
-    text = json.dumps(texts, ensure_ascii=False)
+    text = repr(texts)
     return text if len(text) <= 200 else f"{text[:200]}..."
