@@ -88,6 +88,31 @@ def derive(work: Path) -> None:
     (study / "study.json").write_text(json.dumps(told), "utf-8")
     sweep = _copy(work, "sweep", "sweep-with-gaps")
     shutil.rmtree(sweep / "runs" / "temperature-1.3-seed-1")
+    for kind in ("study", "sweep"):
+        for run in (_copy(work, kind, f"{kind}-that-lost") / "runs").iterdir():
+            _reversed(run)
+    for run in (_copy(work, "study", "study-that-won") / "runs").iterdir():
+        _won(run, unlabeled=1.0, heldout=0.9, fresh_generated=0.9, out_of_prior=0.1)
+    _won(_copy(work, "labeled", "won"), unlabeled=1.0, heldout=0.9, fresh_generated=0.4)
+    for name in ("labeled", "reversed", "won", "unmoved"):
+        run = _copy(work, name, f"{name}-without-records")
+        shutil.rmtree(run / "evaluations")
+        if name == "labeled":
+            _changed(run / "result.json", _without_intervals)
+    for name in ("few", "few-that-won"):
+        run = _copy(work, "won" if "won" in name else "labeled", name)
+        for path in (run / "evaluations").iterdir():
+            _changed(path, lambda content: content["questions"].__delitem__(slice(4, None)))
+    one_sided = _copy(work, "labeled", "one-sided")
+    (one_sided / "evaluations" / "final-unlabeled.json").unlink()
+    _changed(one_sided / "result.json", lambda result: result["sets"]["unlabeled"].pop("final"))
+    _gathered(work, "study-of-texts", "study", {"ttrl-seed-0": "texts"})
+    _gathered(
+        work, "study-of-few", "study", {"ttrl-seed-0": "few-that-won", "random-seed-0": "few"}
+    )
+    _gathered(work, "bare-sweep", "sweep", {"a-seed-0": "unlabeled"})
+    _gathered(work, "empty-study", "study", {})
+    _gathered(work, "empty-sweep", "sweep", {})
 
 
 def pack(work: Path) -> None:
@@ -202,6 +227,55 @@ def _reversed(run: Path, *sets: str) -> None:
         final.rename(base)
         aside.rename(final)
     (run / "result.json").write_text(json.dumps(result), "utf-8")
+
+
+def _won(run: Path, **shares: float) -> None:
+    """All completions of this share of the questions of a set are right after training."""
+    result = json.loads((run / "result.json").read_text("utf-8"))
+    for name, share in shares.items():
+        path = run / "evaluations" / f"final-{name}.json"
+        if not path.exists():
+            continue
+        content = json.loads(path.read_text("utf-8"))
+        content.pop("curves", None)
+        questions = content["questions"]
+        for index, question in enumerate(questions):
+            is_right = index < share * len(questions)
+            label = question["answer"] if is_right else "wrong"
+            question |= {
+                "counts": [8], "labels": [label], "pseudo_label": label, "other": 0, "abstained": 0,
+                "tied": False, "correct": 8 * is_right, "vote_right": is_right,
+                "right_class": 0 if is_right else None,
+            }  # fmt: skip
+        reached = sum(question["vote_right"] for question in questions) / len(questions)
+        for key in ("avg@8", "maj@8", "pass@8"):
+            content["metrics"][key] = reached
+        for key in ("avg@8_ci", "maj@8_ci"):
+            content["metrics"][key] = [max(0.0, reached - 0.1), min(1.0, reached + 0.1)]
+        result["sets"][name]["final"] = content["metrics"]
+        path.write_text(json.dumps(content), "utf-8")
+    more = {"energy_joules": 7200.0, "wall_seconds": 7300.0, "peak_rss_bytes": 2**31}
+    (run / "result.json").write_text(json.dumps(result | more), "utf-8")
+
+
+def _without_intervals(result: dict[str, Any]) -> None:
+    for pair in result["sets"].values():
+        for when, metrics in pair.items():
+            pair[when] = {k: v for k, v in metrics.items() if not k.endswith("_ci")}
+        pair["final"]["temperature"] = 1.0
+
+
+def _gathered(work: Path, name: str, command: str, runs: Mapping[str, str]) -> None:
+    """A study or a sweep of runs that were made for something else."""
+    for run, source in runs.items():
+        _copy(work, source, f"{name}/runs/{run}")
+    arms = list(dict.fromkeys(["ttrl", *(run.removesuffix("-seed-0") for run in runs)]))
+    manifest: dict[str, Any] = {"format": 1, "command": command, "settings": {"seeds": [0]}}
+    manifest |= {"points": arms[1:]} if command == "sweep" else {"questions": {"unlabeled": 6}}
+    manifest["settings"] |= {} if command == "sweep" else {"arms": arms}
+    (work / name).mkdir(exist_ok=True)
+    (work / name / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    (work / name / "config.yaml").write_text("seed: 0\n", "utf-8")
 
 
 def _unmoved(run: Path) -> None:

@@ -34,6 +34,10 @@ SCENES: dict[str, tuple[str, ...]] = {
             "labeled", "unlabeled", "levels", "upper-bound", "texts", "silent", "other-settings", "broken",
             "older", "reversed", "memorised", "unmoved", "only-a-result", "unended", "study",
             "study-of-levels", "bare-study", "study-with-gaps", "sweep", "sweep-with-gaps",
+            "study-that-lost", "sweep-that-lost", "study-that-won", "study-of-texts", "study-of-few",
+            "bare-sweep", "empty-study", "empty-sweep", "won", "few", "few-that-won", "one-sided",
+            "labeled-without-records", "reversed-without-records", "won-without-records",
+            "unmoved-without-records",
         )
     },
     "two seeds": ("pair/seed-0", "pair/seed-1"),
@@ -41,7 +45,17 @@ SCENES: dict[str, tuple[str, ...]] = {
     "unlike runs": ("levels", "broken", "texts", "older", "unlabeled"),
     "one has not ended": ("labeled", "unended"),
     "better and worse": ("labeled", "reversed", "memorised", "unmoved"),
+    "without labels": ("unlabeled", "bare-study/runs/ttrl-seed-0"),
+    "few questions": ("few", "few-that-won"),
+    "seeds that differ": ("study/runs/ttrl-seed-0", "study/runs/ttrl-seed-1", "other-settings"),
+    "many groups": (
+        "labeled", "other-settings", "pair/seed-0", "pair/seed-1", "upper-bound", "one-sided", "won",
+        "study/runs/random-seed-0", "study/runs/leakage-seed-0", "study/runs/format-seed-0",
+        "sweep/runs/temperature-0.7-seed-0", "sweep/runs/temperature-1.3-seed-0",
+    ),
     "elsewhere": ("labeled", "--out", "page.html"),
+    "over another file": ("labeled", "--out", "labeled/config.yaml"),
+    "in no folder": ("labeled", "--out", "nowhere/page.html"),
 }  # fmt: skip
 """By name: the arguments of `ttrl report`."""
 Table = list[str]
