@@ -12,9 +12,8 @@ from ttrl.engine.fast.weights import base_of
 from ttrl.engine.optimizer import MakeOptimizer
 from ttrl.engine.token_model import TokenModel
 from ttrl.engine.twin import load_weights, trained_weights
-from ttrl.rl.aggregation import token_shares
 from ttrl.rl.batch import Batch
-from ttrl.rl.losses import value_loss
+from ttrl.rl.losses import token_shares, value_loss
 from ttrl.types import Completion, Metrics, TrainingSample
 
 
@@ -47,7 +46,7 @@ class Critic:
         self._optimizer = adamw(self._learned.named_parameters())
 
     def values(self, completions: Sequence[Completion]) -> list[tuple[float, ...]]:
-        """Before each token of each completion."""
+        """Returns the expected reward before each token of each completion."""
         return self._tokens.of_each(completions, self._values)
 
     def update(self, samples: Sequence[TrainingSample], *, rate_share: float) -> Metrics:
@@ -78,12 +77,12 @@ class Critic:
         }
 
     def state(self) -> dict[str, dict[str, Tensor]]:
-        """Weights and optimizer, as files of a checkpoint."""
+        """Returns the weights and the optimizer, by the names of their files in a checkpoint."""
         weights = trained_weights(self._learned)
         return {"critic": weights, "critic-optimizer": self._optimizer.state()}
 
     def load_state(self, tensors: dict[str, dict[str, Tensor]]) -> None:
-        """The inverse of `state`.
+        """Puts back what `state` gave.
 
         Raises:
             KeyError: state of another model.

@@ -83,14 +83,14 @@ class ImplicitReward:
         }
 
     def state(self) -> dict[str, dict[str, Tensor]]:
-        """Weights and optimizer, as files of a checkpoint."""
+        """Returns the weights and the optimizer, by the names of their files in a checkpoint."""
         return {
             "implicit-reward": trained_weights(self._tokens.model),
             "implicit-reward-optimizer": self._optimizer.state(),
         }
 
     def load_state(self, tensors: dict[str, dict[str, Tensor]]) -> None:
-        """The inverse of `state`.
+        """Puts back what `state` gave.
 
         Raises:
             KeyError: state of another model.

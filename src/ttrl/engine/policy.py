@@ -10,9 +10,9 @@ from transformers import PreTrainedModel
 
 from ttrl.engine.optimizer import MasterAdamW
 from ttrl.engine.token_model import TokenModel
-from ttrl.rl.aggregation import token_shares
 from ttrl.rl.algorithms.interface import Algorithm, Predictions
 from ttrl.rl.batch import Batch
+from ttrl.rl.losses import token_shares
 from ttrl.types import Completion, Metrics, TrainingSample
 
 
@@ -40,11 +40,11 @@ class Policy:
 
     @property
     def model(self) -> PreTrainedModel:
-        """The weights that are trained."""
+        """The model whose weights are trained."""
         return self._tokens.model
 
     def logprobs(self, completions: Sequence[Completion]) -> list[tuple[float, ...]]:
-        """Under the weights as they are now, without gradient."""
+        """Returns the log-probability of each token under the weights as they are now, without gradient."""
         return self._tokens.of_each(completions, self._tokens.logprobs)
 
     def update(

@@ -15,8 +15,7 @@ from ttrl.engine.fast.training import can_train, hidden_states
 from ttrl.engine.fast.weights import base_of, is_supported
 from ttrl.engine.recompute import recompute_layers
 from ttrl.rl.batch import Batch, Layout, micro_batches
-from ttrl.rl.logprobs import token_logprobs, token_logprobs_and_entropy
-from ttrl.rl.temperature import scale_of
+from ttrl.rl.logprobs import scale_of, token_logprobs, token_logprobs_and_entropy
 from ttrl.types import Completion, TrainingSample
 
 _LOGIT_ELEMENTS = 1 << 27

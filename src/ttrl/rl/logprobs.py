@@ -18,6 +18,14 @@ _LEAST_LOGPROB = -200.0
 """Its exp is 0 in float32. Less is cut here for entropies: p log p is then 0, never 0 times infinity."""
 
 
+def scale_of(temperature: float) -> float:
+    """1 / temperature, by which logits are multiplied, in sampling and in training alike.
+
+    Greedy decoding (temperature 0) has its log-probabilities at temperature 1.
+    """
+    return 1.0 if temperature == 0 else 1.0 / temperature
+
+
 def token_logprobs(
     hidden: Tensor, head: Tensor, bias: Tensor | None, row: Tensor, token: Tensor, *, scale: float
 ) -> Tensor:

@@ -1,11 +1,13 @@
-"""PRIME: a second model, trained on the consensus, tells which tokens earned it."""
+"""PRIME: a second model, trained on the consensus, says which tokens earned the reward."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
+from ttrl.algorithm_settings import ALGORITHM_ROWS, AlgorithmRow
 from ttrl.rl.advantages import leave_one_out, rewards_to_go
 from ttrl.rl.algorithms.interface import Models
 from ttrl.rl.algorithms.policy_gradient import Groups, PolicyGradient
@@ -27,13 +29,10 @@ class Prime(PolicyGradient):
     prime_beta: float
     prime_learning_rate: float
 
-    @property
-    def needs_reference(self) -> bool:
-        """Always."""
-        return True
+    row: ClassVar[AlgorithmRow] = ALGORITHM_ROWS["prime"]
 
     def credit(self, groups: Groups, models: Models) -> tuple[list[TrainingSample], Metrics]:
-        """Process and outcome advantages of the tokens."""
+        """Gives each token the sum of its process and its outcome advantage."""
         everyone, metrics = models.implicit_rewards([s for group in groups for s in group])
         remaining, found = iter(everyone), []
         for group in groups:
