@@ -7,13 +7,13 @@ result.json  report.html  figure.svg
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from ttrl.errors import CheckpointError, ConfigError
+from ttrl.files import write_whole
 
 LOCK = ".lock"
 
@@ -68,7 +68,7 @@ class RunDirectory:
 
     @classmethod
     def open(cls, path: Path) -> RunDirectory:
-        """An existing run.
+        """Opens the folder of an existing run.
 
         Raises:
             CheckpointError: not a run directory.
@@ -111,13 +111,17 @@ class RunDirectory:
         self._lock = file
 
     def unlock(self) -> None:
-        """Lets others in."""
+        """Lets other processes in."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
     def append(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Adds lines to a .jsonl file."""
+        """Adds a line to a .jsonl file for each row.
+
+        Raises:
+            CheckpointError: it cannot be written.
+        """
         text = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
         try:
             with (self.path / name).open("a", encoding="utf-8", errors="backslashreplace") as file:
@@ -136,11 +140,11 @@ class RunDirectory:
                 self.write_text(name, "".join(kept))
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
-        """Writes a whole file at once."""
+        """Writes an object as a whole file at once."""
         self.write_text(name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
     def read_json(self, name: str) -> dict[str, Any] | None:
-        """The file's object, or None where there is none.
+        """Reads the object of a file; None where there is no such file.
 
         Raises:
             CheckpointError: the file is there and is not JSON.
@@ -161,18 +165,12 @@ class RunDirectory:
         return value
 
     def write_text(self, name: str, text: str) -> None:
-        """Beside, synced, renamed: a reader sees the old file or the new one, never half of one."""
-        target = self.path / name
-        beside = target.with_name(f".{target.name}.tmp")
-        try:
-            with beside.open("w", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(target)
-        except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise CheckpointError(f"{target} cannot be written: {error}.") from None
+        """Writes a whole file at once.
+
+        Raises:
+            CheckpointError: it cannot be written.
+        """
+        write_whole(self.path / name, text)
 
 
 def refuse_existing(path: Path, *, command: str | None = "train") -> None:

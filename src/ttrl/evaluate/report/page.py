@@ -8,18 +8,16 @@ page's own policy runs no script but those of this package, by their hashes, and
 from __future__ import annotations
 
 import base64
-import contextlib
 import functools
 import hashlib
 import importlib.resources
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ttrl.errors import CheckpointError
+from ttrl.files import write_whole
 
 MARK = "<!-- a page of ttrl -->"
 """Ends every page, so that one page may take the place of another and of nothing else."""
@@ -50,16 +48,7 @@ def write_page(target: Path, html: str) -> Path:
     Raises:
         CheckpointError: it cannot be written.
     """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(html, "utf-8", newline="\n")
-        os.replace(temporary, target)
-    except OSError as error:
-        raise CheckpointError(f"{target} cannot be written: {error}.") from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-    return target
+    return write_whole(target, html)
 
 
 def is_page(path: Path) -> bool:
