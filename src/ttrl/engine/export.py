@@ -71,7 +71,7 @@ def _copy(folder: Path, into: Path, *, without: Collection[str]) -> None:
 
 @contextmanager
 def _appearing(out: Path) -> Iterator[Path]:
-    """Is `whole_folder` with its own message."""
+    """Does what `whole_folder` does, and says what went wrong."""
     try:
         with whole_folder(out) as folder:
             yield folder

@@ -11,14 +11,12 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from ttrl.config import RunConfig
-from ttrl.engine.critic import Critic
-from ttrl.engine.implicit_reward import ImplicitReward
+from ttrl.engine.companions import Critic, ImplicitReward, twin
 from ttrl.engine.models.load import load_model
 from ttrl.engine.models.source import ModelSource
 from ttrl.engine.optimizer import MasterAdamW
 from ttrl.engine.policy import Policy
 from ttrl.engine.token_model import TokenModel
-from ttrl.engine.twin import twin
 from ttrl.rl.algorithms.interface import Algorithm, PerToken
 from ttrl.types import Completion, Metrics, TrainingSample
 
@@ -52,7 +50,7 @@ class Learner:
         self._rate_share = rate_share
 
     def update(self, samples: Sequence[TrainingSample], algorithm: Algorithm) -> Metrics:
-        """One update of the policy, and of the critic where there is one; no metrics if none was made.
+        """Updates the policy once, and the critic where there is one; returns no metrics if nothing moved.
 
         Raises:
             NumericsError: a loss or gradient that is not finite.

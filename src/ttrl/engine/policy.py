@@ -17,7 +17,7 @@ from ttrl.types import Completion, Metrics, TrainingSample
 
 
 class Policy:
-    """Shares its weights with the sampler; owns the optimizer.
+    """The model in training, which shares its weights with the sampler and owns the optimizer.
 
     Args:
         tokens: the model's forward pass.
@@ -50,7 +50,7 @@ class Policy:
     def update(
         self, samples: Sequence[TrainingSample], algorithm: Algorithm, *, learning_rate: float
     ) -> Metrics:
-        """One optimizer update on all the samples; none, and no metrics, if none of them has a gradient.
+        """Makes one update on all the samples; none, and no metrics, if none of them has a gradient.
 
         Raises:
             NumericsError: a loss or gradient that is not finite; the weights are as before.

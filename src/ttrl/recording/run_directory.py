@@ -19,7 +19,7 @@ LOCK = ".lock"
 
 
 class RunDirectory:
-    """Paths, appends and atomic writes. `create` and `open` are the ways in."""
+    """A run's folder, with its paths, appends and atomic writes. `create` and `open` are the ways in."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -177,7 +177,7 @@ def refuse_existing(path: Path, *, command: str | None = "train") -> None:
     """Raises ConfigError where a new run would land on something.
 
     Args:
-        command: the one that can go on with what is there; None if there is no such.
+        command: the one that can go on with what is there; None if there is none.
     """
     try:
         taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
@@ -191,7 +191,7 @@ def refuse_existing(path: Path, *, command: str | None = "train") -> None:
 
 
 def _step_of(line: str) -> float:
-    """A line cut short by a crash counts as after every step."""
+    """Reads the step of a line; one cut short by a crash counts as after every step."""
     try:
         return float(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError):

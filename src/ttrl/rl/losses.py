@@ -16,10 +16,10 @@ Estimator = Literal["k1", "k2", "k3"]
 
 
 def log_ratios(logprobs: Tensor, old: Tensor, mask: Tensor, level: Ratio) -> Tensor:
-    """log(pi / pi_old) of each token, or of its whole completion.   [N, C]
+    """Returns log(pi / pi_old) of each token, or of its whole completion.   [N, C]
 
-    sequence-sum: of the completion's probability. sequence-mean: its geometric mean over tokens (GSPO,
-    arXiv:2507.18071, section 4.1).
+    sequence-sum is that of the completion's probability, sequence-mean that of its geometric mean over
+    tokens (GSPO, arXiv:2507.18071, section 4.1).
     """
     ratios = (logprobs - old) * mask
     if level == "token":
@@ -65,7 +65,7 @@ def value_loss(values: Tensor, old_values: Tensor, returns: Tensor, *, clip: flo
 
 
 def kl(logprobs: Tensor, reference: Tensor, estimator: Estimator) -> Tensor:
-    """A per-token estimate of KL(pi || pi_ref) from tokens drawn from pi.   [...]
+    """Estimates KL(pi || pi_ref) at each token drawn from pi.   [...]
 
     With d = log pi_ref - log pi: k1 = -d, k2 = d^2 / 2, k3 = exp(d) - d - 1. All three estimate the
     divergence; as a loss their gradients differ: that of k1 is zero on average, that of k2 is the gradient of
@@ -86,7 +86,7 @@ def kl(logprobs: Tensor, reference: Tensor, estimator: Estimator) -> Tensor:
 def token_shares(
     samples: Sequence[TrainingSample], aggregation: Aggregation, *, longest: int
 ) -> list[float]:
-    """The weight of each token of each sample in the loss of an update, multiplicity included.
+    """Returns the weight of each token of each sample in the loss of an update, multiplicity included.
 
     token-mean: 1 / all tokens (the TTRL script, DAPO). Long completions weigh more.
     sequence-mean: 1 / (completions times own length) (GRPO as first published). Tokens of long

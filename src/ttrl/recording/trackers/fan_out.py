@@ -43,7 +43,7 @@ class Trackers:
         self.finish(None)
 
     def start(self, directory: RunDirectory, config: Mapping[str, Any], *, step: int) -> None:
-        """Opens them.
+        """Opens all of them.
 
         Args:
             config: plain values by key.
@@ -170,7 +170,7 @@ def _end(code: int) -> None:
 
 
 def _id_of(directory: RunDirectory) -> str:
-    """A hash of what never changes in a run directory: its name, config and manifest with its time."""
+    """Hashes what never changes in a run directory: its name, config and manifest with its time."""
     found = hashlib.sha256(directory.path.resolve().name.encode("utf-8", "backslashreplace"))
     for name in ("config.yaml", "manifest.json"):
         found.update((directory.path / name).read_bytes())

@@ -219,7 +219,7 @@ def wanted(report_to: Sequence[str]) -> tuple[str, ...]:
 
 
 def _is_package(name: str) -> bool:
-    """And not just a folder of that name, such as the one that wandb leaves where it runs."""
+    """Whether there is a package, and not just a folder, such as the one that wandb leaves where it runs."""
     if name in sys.modules:
         return True
     spec = importlib.util.find_spec(name)
@@ -227,7 +227,7 @@ def _is_package(name: str) -> bool:
 
 
 def _event_writer() -> Any:
-    """By name, since this package must not import torch, and a run has loaded it long ago."""
+    """Imports the class by name: this package must not import torch, which a run has loaded long ago."""
     try:
         return importlib.import_module("torch.utils.tensorboard").SummaryWriter
     except ImportError:

@@ -23,7 +23,7 @@ class Ppo(PolicyGradient):
 
     The reward stands on the last token of each completion; advantages are GAE's with the critic's values,
     whitened over all tokens of the step. The critic learns the returns A + V from the same samples
-    (`ttrl.engine.critic`).
+    (`ttrl.engine.companions`).
     Source: PPO (arXiv:1707.06347), section 3; GAE (arXiv:1506.02438), section 3; discount 1.
     """
 

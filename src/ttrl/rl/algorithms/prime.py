@@ -19,7 +19,7 @@ class Prime(PolicyGradient):
     """Process reinforcement through implicit rewards.
 
     A model phi learns to tell agreeing from disagreeing completions by r_t = beta log(pi_phi / pi_ref), whose
-    sum is the logit of agreement (`ttrl.engine.implicit_reward`). The advantage of a token is the sum of
+    sum is the logit of agreement (`ttrl.engine.companions`). The advantage of a token is the sum of
     two leave-one-out estimates: of the implicit rewards from this token on, each against the mean implicit
     reward per token of the other completions, and of the completion's own reward.
     phi is updated before its rewards are used.
@@ -49,9 +49,9 @@ class Prime(PolicyGradient):
 def process_advantages(
     implicit: Sequence[Sequence[float]], weights: Sequence[float]
 ) -> list[tuple[float, ...]]:
-    """Sum over s >= t of (r_s - mean of the other completions' mean r).   [G][T]
+    """Sums r_s less the mean of the other completions' mean r, over all s >= t.   [G][T]
 
-    A completion alone in its group has nothing to be compared with: 0.
+    A completion alone in its group has nothing to be compared with and gets 0.
     """
     means = [math.fsum(rewards) / len(rewards) for rewards in implicit]
     count = math.fsum(weights)

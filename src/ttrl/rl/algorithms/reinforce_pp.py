@@ -13,7 +13,7 @@ from ttrl.types import Metrics, TrainingSample
 
 
 class ReinforcePlusPlus(PolicyGradient):
-    """Returns of the tokens, normalised over all tokens of the step; no baseline per question.
+    """The return of each token, normalised over all tokens of the step, without a baseline per question.
 
     Questions with high consensus are pushed up as a whole, others down, which a group baseline would not do.
     Source: arXiv:2501.03262, section 3; discount 1.
