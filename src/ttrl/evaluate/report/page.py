@@ -17,8 +17,6 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ttrl.files import write_whole
-
 MARK = "<!-- a page of ttrl -->"
 """Ends every page, so that one page may take the place of another and of nothing else."""
 
@@ -40,15 +38,6 @@ def render_page(
     )
     whole = html.encode("utf-8", "replace").decode("utf-8")  # lone surrogates become '?'
     return f"{whole.rstrip()}\n{MARK}\n"
-
-
-def write_page(target: Path, html: str) -> Path:
-    """Writes a page whole or not at all.
-
-    Raises:
-        CheckpointError: it cannot be written.
-    """
-    return write_whole(target, html)
 
 
 def is_page(path: Path) -> bool:
