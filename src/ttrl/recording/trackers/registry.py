@@ -57,13 +57,13 @@ class Tracker(Protocol):
         """Sends what is left and closes. Without a summary the run ended early."""
 
 
-class TensorboardTracker:
+class TensorboardTracker(Tracker):
     """Writes event files into the folder `tensorboard` of the run directory.
 
     It takes torch's writer, which needs the package tensorboard; without that, tensorboardX.
     """
 
-    packages: ClassVar = ("tensorboard", "tensorboardX")
+    packages = ("tensorboard", "tensorboardX")
 
     def start(self, run: TrackedRun) -> None:
         self._step = run.step
@@ -88,13 +88,13 @@ class TensorboardTracker:
         self._writer.close()
 
 
-class WandbTracker:
+class WandbTracker(Tracker):
     """Keeps one Weights & Biases run per run directory, under the id of the run.
 
     WANDB_PROJECT, WANDB_MODE=offline and its other variables hold.
     """
 
-    packages: ClassVar = ("wandb",)
+    packages = ("wandb",)
 
     def start(self, run: TrackedRun) -> None:
         import wandb
@@ -120,14 +120,14 @@ class WandbTracker:
         self._run.finish(exit_code=1 if summary is None else 0)
 
 
-class TrackioTracker:
+class TrackioTracker(Tracker):
     """Writes local files, or into a Space that TRACKIO_SPACE_ID names. TRACKIO_PROJECT holds.
 
     Trackio knows runs by name, so the id of the run is part of it. It has no summaries: they stand at the
     last step.
     """
 
-    packages: ClassVar = ("trackio",)
+    packages = ("trackio",)
 
     def start(self, run: TrackedRun) -> None:
         import trackio
@@ -150,13 +150,13 @@ class TrackioTracker:
         self._run.finish()
 
 
-class MlflowTracker:
+class MlflowTracker(Tracker):
     """Sends to where MLFLOW_TRACKING_URI says, into the experiment that MLFLOW_EXPERIMENT_NAME names.
 
     MLflow makes up its own run ids, so the run is found again by a tag.
     """
 
-    packages: ClassVar = ("mlflow",)
+    packages = ("mlflow",)
 
     def start(self, run: TrackedRun) -> None:
         import mlflow
