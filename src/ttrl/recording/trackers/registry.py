@@ -205,7 +205,7 @@ def wanted(report_to: Sequence[str]) -> tuple[str, ...]:
         raise ConfigError(
             f"report_to={list(report_to)}: none and others contradict each other. Leave one out."
         )
-    if "none" in report_to:
+    if not report_to or "none" in report_to:
         return ()
     installed = [name for name in TRACKERS if any(map(_is_package, TRACKERS[name].packages))]
     named = [name for name in TRACKERS if name in report_to]
