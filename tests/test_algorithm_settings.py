@@ -8,10 +8,8 @@ import pytest
 
 from ttrl.algorithm_settings import (
     ALGORITHM_KEYS,
+    ALGORITHM_ROWS,
     ALGORITHM_SETTINGS,
-    NEEDS_REFERENCE,
-    NEEDS_TWO,
-    WHOLE_COMPLETION,
     readers_of,
 )
 from ttrl.config import RunConfig, resolve
@@ -64,7 +62,7 @@ def test_who_compares_within_a_question_says_so_everywhere(make_group):
     ]
     for name in ALGORITHM_SETTINGS:
         within = make_algorithm(RunConfig(algorithm=name)).nothing_to_learn(scored) is not None
-        assert within == (name in NEEDS_TWO)
+        assert within == (name not in {"ppo", "reinforce++"})
         if within:
             with pytest.raises(ConfigError, match="trained_per_question to at least 2"):
                 resolve({"algorithm": name, **config}, environment={})
@@ -75,12 +73,23 @@ def test_who_compares_within_a_question_says_so_everywhere(make_group):
 def test_who_needs_the_base_model_without_a_kl_term():
     for name in ALGORITHM_SETTINGS:
         needs = make_algorithm(RunConfig(algorithm=name)).needs_reference
-        assert needs == (name in NEEDS_REFERENCE)
+        assert needs == (name in {"dpo", "prime"})
 
 
 def test_whose_ratio_is_that_of_a_whole_completion():
-    whole = {n for n, made in ALGORITHMS.items() if getattr(made, "ratio", "token") != "token"}
-    assert whole == WHOLE_COMPLETION
+    whole = {name for name, row in ALGORITHM_ROWS.items() if row.whole_completion}
+    assert whole == {"gspo", "rloo"}
+
+
+def test_every_class_reads_its_own_row():
+    for name, made in ALGORITHMS.items():
+        assert made.row is ALGORITHM_ROWS[name], name
+
+
+def test_a_companion_gets_settings_that_its_algorithm_has():
+    for row in ALGORITHM_ROWS.values():
+        if row.companion is not None:
+            assert set(row.companion.settings.values()) <= row.settings.keys()
 
 
 def test_readers_of_a_key():

@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ttrl.algorithm_settings import (
-    ALGORITHM_KEYS,
-    ALGORITHM_SETTINGS,
-    NEEDS_TWO,
-    WHOLE_COMPLETION,
-    readers_of,
-)
+from ttrl.algorithm_settings import ALGORITHM_KEYS, ALGORITHM_ROWS, readers_of
 from ttrl.errors import ConfigError
 from ttrl.types import SIMILAR_TASKS
 
@@ -57,21 +51,21 @@ def check_together(values: RunConfig, sources: Mapping[str, str]) -> None:
 
 
 def _check_algorithm(values: RunConfig, sources: Mapping[str, str]) -> None:
-    name, row = values.algorithm, ALGORITHM_SETTINGS[values.algorithm]
-    for key in sorted(ALGORITHM_KEYS - row.keys()):
+    name, row = values.algorithm, ALGORITHM_ROWS[values.algorithm]
+    for key in sorted(ALGORITHM_KEYS - row.settings.keys()):
         if getattr(values, key) is not None:
             raise ConfigError(
                 f"{sources[key]}: {key}={getattr(values, key)} is a parameter of "
                 f"{', '.join(readers_of(key))}, and algorithm is {name}, which would not read it. "
                 f"Leave {key} out, or choose one of those."
             )
-    if values.trained_per_question < 2 and name in NEEDS_TWO:
+    if values.trained_per_question < 2 and row.compares == "question":
         raise ConfigError(
             f"trained_per_question={values.trained_per_question} with algorithm={name}: it compares "
             "completions of one question with each other, and one alone has nobody to be compared with. "
             "Set trained_per_question to at least 2, or algorithm to ppo or reinforce++."
         )
-    if name in WHOLE_COMPLETION and values.loss_aggregation != "sequence-mean":
+    if row.whole_completion and values.loss_aggregation != "sequence-mean":
         raise ConfigError(
             f"loss_aggregation={values.loss_aggregation} with algorithm={name}: its ratio is that of a whole "
             "completion, so there is one loss per completion and nothing else to average. Leave "
@@ -79,7 +73,7 @@ def _check_algorithm(values: RunConfig, sources: Mapping[str, str]) -> None:
         )
     # TRL takes the ratio to the trainer's own probabilities, so that there the two cannot differ.
     short = values.engine == "native" and "bfloat16" in (values.dtype, values.sampling_dtype)
-    if name in WHOLE_COMPLETION and short and not values.importance_cap:
+    if row.whole_completion and short and not values.importance_cap:
         raise ConfigError(
             f"algorithm={name} in bfloat16 without importance_cap: over a whole completion, sampler and "
             "trainer differ by more than its clip range, so updates would be clipped for no reason. Set "

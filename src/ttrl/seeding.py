@@ -8,10 +8,10 @@ SeedPart = int | str
 
 
 def derive_seed(*path: SeedPart) -> int:
-    """A seed in [0, 2**63) that depends on every part of the path and on nothing else.
+    """Returns a seed in [0, 2**63) that depends on every part of the path and on nothing else.
 
-    Same on every machine and in every process (unlike `hash()`). Parts are length-prefixed and typed,
-    so ("ab", "c"), ("a", "bc") and (1,), ("1",) differ.
+    It is the same on every machine and in every process (unlike `hash()`). Parts are length-prefixed and
+    typed, so ("ab", "c"), ("a", "bc") and (1,), ("1",) differ.
 
     Example: derive_seed(run_seed, "sample", step, question.id, i)
     """

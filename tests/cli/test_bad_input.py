@@ -474,12 +474,12 @@ def test_a_full_disk_ends_with_4_keeps_the_earlier_checkpoint_and_can_be_resumed
 
 
 def test_a_full_disk_at_the_first_record_ends_with_4(call, tiny, here, monkeypatch):
-    from ttrl.recording import run_directory
+    from ttrl import files
 
     def full(handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(run_directory.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     outcome = call("train", *tiny, "--out", "run")
     assert outcome.code == 4 and "No space left on device" in outcome.err
     assert "config.yaml" in outcome.err

@@ -6,10 +6,9 @@ import pytest
 import torch
 
 from ttrl.engine.adapters import adapt
-from ttrl.engine.critic import Critic
+from ttrl.engine.companions import Critic, twin
 from ttrl.engine.optimizer import MasterAdamW
 from ttrl.engine.token_model import TokenModel
-from ttrl.engine.twin import twin
 from ttrl.types import Completion, TrainingSample
 
 

@@ -12,9 +12,9 @@ from ttrl.engine.fast import kernel
 from ttrl.engine.fast.training import can_train, hidden_states
 from ttrl.engine.learner import make_learner
 from ttrl.errors import NumericsError
-from ttrl.rl.aggregation import token_shares
 from ttrl.rl.algorithms.registry import make_algorithm
 from ttrl.rl.batch import micro_batches
+from ttrl.rl.losses import token_shares
 from ttrl.types import Completion, TrainingSample
 
 SIZES = {

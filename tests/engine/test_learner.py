@@ -12,6 +12,8 @@ from ttrl.engine.adapters import adapt
 from ttrl.engine.learner import make_learner
 from ttrl.engine.optimizer import MasterAdamW
 from ttrl.rl.algorithms import dpo, policy_gradient
+from ttrl.rl.algorithms.grpo import Grpo
+from ttrl.rl.algorithms.ppo import Ppo
 from ttrl.rl.algorithms.registry import ALGORITHMS, make_algorithm
 from ttrl.types import Completion, Consensus, Group, Question, ScoredGroup, TrainingSample
 
@@ -347,3 +349,22 @@ def test_with_adapters_only_adapters_learn_and_the_base_is_there_once(model, nam
         told = learner.reference_logprobs(completions)
         for mine, other in zip(told, plain, strict=True):
             assert mine == pytest.approx(other, abs=1e-5)
+
+
+def test_the_row_of_an_algorithm_and_not_its_class_says_what_is_beside_the_policy(model):
+    class WithCritic(Grpo):
+        __slots__ = ()
+        critic_learning_rate, value_clip = 1e-3, 0.5
+        row = replace(Grpo.row, companion=Ppo.row.companion)
+
+    class WithoutCritic(Ppo):
+        __slots__ = ()
+        row = replace(Ppo.row, companion=None)
+
+    config = RunConfig(algorithm="grpo")
+    settings = {key: getattr(config, key) for key in Grpo.row.settings}
+    with_critic = make_learner(model, WithCritic(**settings), config)
+    assert set(with_critic.state()) == {"optimizer", "critic", "critic-optimizer"}
+    without = make_algorithm(RunConfig(algorithm="ppo"))
+    settings = {key: getattr(without, key) for key in Ppo.row.settings}
+    assert set(make_learner(model, WithoutCritic(**settings), config).state()) == {"optimizer"}

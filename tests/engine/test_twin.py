@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ttrl.engine.adapters import adapt
-from ttrl.engine.twin import load_weights, trained_weights, twin
+from ttrl.engine.companions import load_weights, trained_weights, twin
 
 
 def test_a_twin_has_equal_weights_of_its_own(random_model):

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from ttrl.config import RunConfig
 from ttrl.consensus.vote import vote_on_group
-from ttrl.rl.aggregation import token_shares
 from ttrl.rl.algorithms.interface import Algorithm, Predictions
 from ttrl.rl.algorithms.registry import make_algorithm
 from ttrl.rl.batch import micro_batches
+from ttrl.rl.losses import token_shares
 from ttrl.types import Completion, Group, Metrics, Question, ScoredGroup, TrainingSample
 
 

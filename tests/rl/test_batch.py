@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ttrl.rl.aggregation import token_shares
 from ttrl.rl.batch import micro_batches
+from ttrl.rl.losses import token_shares
 from ttrl.types import Completion, TrainingSample
 
 CPU = torch.device("cpu")

@@ -2,7 +2,7 @@ import pytest
 
 from ttrl.answers.tasks import get_task
 from ttrl.consensus.majority import MajorityReward
-from ttrl.rl.folding import fold
+from ttrl.rl.algorithms.policy_gradient import fold
 
 
 def test_equal_completions_are_one_sample_with_their_number_as_weight(make_group):

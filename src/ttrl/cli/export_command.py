@@ -15,6 +15,7 @@ from ttrl.cli.options import make_parser, parse
 from ttrl.cli.resume import stored_config, stored_inputs
 from ttrl.config import RunConfig
 from ttrl.errors import EXIT_DONE, CheckpointError, ConfigError, ModelError
+from ttrl.files import refuse_taken
 from ttrl.recording.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -31,10 +32,7 @@ def run(arguments: Sequence[str]) -> int:
     """Exports; returns the exit code."""
     given = parse(_parser(), arguments)
     out = Path(given["out"])
-    if os.path.lexists(out):
-        raise ConfigError(
-            f"--out {out} exists already and is never overwritten. Remove it, or name another folder."
-        )
+    refuse_taken(out, kind="folder")
     directory, step_folder = _named(Path(given["run"]))
     config, inputs = stored_config(directory).values, stored_inputs(directory)
     if given.get("adapter", False) and not config.lora:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from ttrl.data.verl_files import write_files
 from ttrl.data.verl_rows import Row, training_row, validation_row
 from ttrl.errors import EXIT_DONE, ConfigError
 from ttrl.evaluate.sets import QuestionSet, build_sets
+from ttrl.files import refuse_taken
 
 SUMMARY = (
     "Write questions as the files that another engine reads: train.parquet without labels; heldout.parquet "
@@ -50,10 +50,7 @@ def run(arguments: Sequence[str]) -> int:
     given = parse(_parser(), arguments)
     out, source = Path(given.pop("out")), given.pop("data_source", DATA_SOURCE)
     given.pop("format")
-    if os.path.lexists(out):
-        raise ConfigError(
-            f"--out {out} exists already and is never overwritten. Remove it, or name another folder."
-        )
+    refuse_taken(out, kind="folder")
     # K is the engine's to say, so that M is checked against the fewest there can be.
     config = settle(read_layers(given), below={"trained_per_question": 2}).values
     if config.votes_per_question > MOST_VOTES:

@@ -112,18 +112,9 @@ class NativeRun:
         return stopped
 
     def _learner(self) -> Learner:
-        from ttrl.engine.learner import make_learner
-        from ttrl.engine.models.load import load_model
+        from ttrl.engine.learner import learner_from
 
-        session, dtype = self.session, self.config.dtype
-        return make_learner(
-            session.model,
-            self.algorithm,
-            self.config,
-            load_base=lambda: (
-                load_model(session.source, dtype=dtype, device=session.model.device).model
-            ),
-        )
+        return learner_from(self.session.source, self.session.model, self.algorithm, self.config)
 
     def _save(self, progress: Progress) -> None:
         from ttrl.engine import checkpoint

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ttrl.algorithm_settings import COMPANIONS
+from ttrl.algorithm_settings import ALGORITHM_ROWS
 from ttrl.cli.room import standing_memory
 from ttrl.config import RunConfig
 from ttrl.errors import DataError, ModelError
@@ -157,9 +157,9 @@ def _beside(model: PreTrainedModel, config: RunConfig) -> str:
 
     adapted = hasattr(model, "peft_config")
     parts = []
-    if companion := COMPANIONS.get(config.algorithm):
+    if companion := ALGORITHM_ROWS[config.algorithm].companion:
         own = "its own adapter on the shared base" if adapted else "its own weights"
-        parts.append(f", {'an' if companion[0] in 'aeiou' else 'a'} {companion} ({own})")
+        parts.append(f", {'an' if companion.kind[0] in 'aeiou' else 'a'} {companion.kind} ({own})")
     if make_algorithm(config).needs_reference:
         kept = "the base under the disabled adapter" if adapted else "a frozen copy"
         parts.append(f", the base as reference ({kept})")
@@ -168,11 +168,12 @@ def _beside(model: PreTrainedModel, config: RunConfig) -> str:
 
 def warnings(config: RunConfig, parameters: int) -> list[str]:
     """Settings that run but rarely work."""
-    found = []
-    for key in ("learning_rate", "critic_learning_rate", "prime_learning_rate"):
-        rate = getattr(config, key) or 0.0
+    found, usual_rates = [], {"learning_rate": "1e-6"}
+    if companion := ALGORITHM_ROWS[config.algorithm].companion:
+        usual_rates[companion.settings["learning_rate"]] = companion.usual_rate
+    for key, usual in usual_rates.items():
+        rate = getattr(config, key)
         if parameters > LARGE_MODEL and rate > LARGE_LEARNING_RATE and not config.lora:
-            usual = "1e-5" if key == "critic_learning_rate" else "1e-6"
             found.append(
                 f"warning     {key} {rate:g} suits the embedded model; at {parameters / 1e6:.0f} M "
                 f"parameters it usually collapses. Try {usual}, or --config paper."

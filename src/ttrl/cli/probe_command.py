@@ -95,8 +95,7 @@ def _count(given: dict[str, Any], key: str, default: int) -> int:
 
 def _probe(session: Session, *, questions: int, votes: int) -> _Found:
     from ttrl.cli.plan import memory_estimate
-    from ttrl.engine.learner import make_learner
-    from ttrl.engine.models.load import load_model
+    from ttrl.engine.learner import learner_from
     from ttrl.probe.advice import advise
     from ttrl.probe.cost import forecast
     from ttrl.probe.draw import choose_questions, draw
@@ -111,13 +110,8 @@ def _probe(session: Session, *, questions: int, votes: int) -> _Found:
     begin = time.perf_counter()
     draws = draw(chosen, sampler=sampler, task=task, config=config, votes=votes)
     signals = measure(draws, task=task, tie_seed=config.seed)
-    algorithm, source = make_algorithm(config), session.source
-    learner = make_learner(
-        session.model,
-        algorithm,
-        config,
-        load_base=lambda: load_model(source, dtype=config.dtype, device=session.model.device).model,
-    )
+    algorithm = make_algorithm(config)
+    learner = learner_from(session.source, session.model, algorithm, config)
     trial = run_trial(
         draws.votes,
         sampler=sampler,

@@ -76,7 +76,7 @@ def _alone(path: Path, out: Path | None) -> Path:
         return path / "report.html"
     from ttrl.evaluate.report.build import render_report, write_report
     from ttrl.evaluate.report.comparison_report import refuse_other_files
-    from ttrl.evaluate.report.page import write_page
+    from ttrl.files import write_whole
 
     _require_run(path)
     if not _has_ended(path):
@@ -84,7 +84,7 @@ def _alone(path: Path, out: Path | None) -> Path:
     if out is None:
         return write_report(path)
     refuse_other_files(out)
-    return write_page(out, render_report(path, beside_figure=False))
+    return write_whole(out, render_report(path, beside_figure=False))
 
 
 def _together(paths: Sequence[Path], out: Path) -> tuple[Path, list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ttrl.algorithm_settings import ALGORITHM_SETTINGS, COMPANIONS, NEEDS_REFERENCE
+from ttrl.algorithm_settings import ALGORITHM_ROWS
 from ttrl.config import RunConfig
 from ttrl.errors import ConfigError
 
@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-ONE_MODEL = ", ".join(
-    name for name in ALGORITHM_SETTINGS if name not in {*COMPANIONS, *NEEDS_REFERENCE}
-)
+ONE_MODEL = ", ".join(name for name, row in ALGORITHM_ROWS.items() if row.one_model)
 """Algorithms that can do without a model beside the policy, for messages."""
 
 
@@ -32,7 +30,7 @@ def standing_memory(model: PreTrainedModel, config: RunConfig) -> dict[str, int]
     trained = [p for p in model.parameters() if p.requires_grad]
     own = sum(p.numel() * p.element_size() for p in trained)
     learning = sum(p.numel() * (12 + (4 if p.element_size() < 4 else 0)) for p in trained)
-    models = 2 if config.algorithm in COMPANIONS else 1
+    models = 2 if ALGORITHM_ROWS[config.algorithm].companion else 1
     copied = make_algorithm(config).needs_reference and not config.lora
     return {
         "weights": weights * (2 if copied else 1) + own * (models - 1),
@@ -53,19 +51,19 @@ def check_room(model: PreTrainedModel, config: RunConfig) -> None:
     needed = sum(standing_memory(model, config).values()) - loaded
     if needed <= free:
         return
-    beside, fixes = ["gradients", "optimizer"], []
-    if config.algorithm in COMPANIONS:
+    beside, fixes, row = ["gradients", "optimizer"], [], ALGORITHM_ROWS[config.algorithm]
+    if row.companion:
         size = "" if config.lora else " (as large as the model)"
-        beside.append(f"the {COMPANIONS[config.algorithm]}{size}")
+        beside.append(f"the {row.companion.kind}{size}")
     if make_algorithm(config).needs_reference and not config.lora:
         beside.append("a frozen copy of the base")
-        if config.algorithm not in NEEDS_REFERENCE:
+        if not row.needs_reference:
             fixes.append("kl_coefficient: 0")
     if not config.lora:
         fixes.append("lora: 16 (adapters share the base's weights)")
     elif config.dtype == "float32":
         fixes.append("dtype: bfloat16 (of the frozen base)")
-    if config.algorithm in {*COMPANIONS, *NEEDS_REFERENCE}:
+    if not row.one_model:
         fixes.append(f"an algorithm with one model ({ONE_MODEL})")
     raise ConfigError(
         f"algorithm={config.algorithm} on {config.model}: {', '.join(beside)} need at least "

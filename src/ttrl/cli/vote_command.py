@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ from ttrl.config import resolve
 from ttrl.consensus.voting import Vote, vote_on, voting_tools
 from ttrl.data.completions import read_groups
 from ttrl.errors import EXIT_DONE, ConfigError, DataError
+from ttrl.files import refuse_taken, whole_file
 
 SUMMARY = (
     "Vote on completions: reads JSON Lines (id, completion; or id, completions) and writes one row per "
@@ -99,26 +99,16 @@ def _output(out: str | None) -> Iterator[Write]:
             raise ConfigError(f"standard output cannot be written ({error}).") from None
         return
     path = Path(out)
-    if path.exists():
-        raise ConfigError(f"--out {out} exists already. Remove it, or name another file.")
+    refuse_taken(path, kind="file")
     if path.suffix not in {".jsonl", ".csv"}:
         raise ConfigError(f"--out {out}: wanted a name that ends in .jsonl or .csv.")
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        # Lone surrogates come in answers, and a file cannot hold them: they are spelled out.
-        with open(
-            unfinished, "w", encoding="utf-8", errors="backslashreplace", newline=""
-        ) as stream:
+        with whole_file(path) as stream:
             yield _csv_writer(stream) if path.suffix == ".csv" else _line_writer(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        unfinished.replace(path)
     except OSError as error:
         raise ConfigError(
             f"--out {out}: cannot be written ({error}). Name a place with room and rights."
         ) from None
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _line_writer(stream: IO[str]) -> Write:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ttrl.data.verl_rows import VOTES_COLUMN, Row
 from ttrl.errors import ConfigError
-from ttrl.folders import appearing
+from ttrl.files import whole_folder
 
 
 def write_files(folder: Path, files: Mapping[str, Sequence[Row]]) -> None:
@@ -24,7 +24,7 @@ def write_files(folder: Path, files: Mapping[str, Sequence[Row]]) -> None:
     from pyarrow import ArrowException
 
     try:
-        with appearing(folder) as beside:
+        with whole_folder(folder) as beside:
             for name, rows in files.items():
                 _write(beside / name, rows)
     except (OSError, ArrowException) as error:

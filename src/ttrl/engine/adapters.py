@@ -16,7 +16,7 @@ from ttrl.seeding import derive_seed
 
 
 def lora_settings(rank: int) -> LoraConfig:
-    """Adapters on all linear layers but the output one; alpha is twice the rank, no dropout."""
+    """Puts adapters on all linear layers but the output one; alpha is twice the rank, no dropout."""
     return LoraConfig(
         r=rank,
         lora_alpha=2 * rank,
@@ -27,9 +27,9 @@ def lora_settings(rank: int) -> LoraConfig:
 
 
 def adapt(model: PreTrainedModel, *, rank: int, seed: int) -> PreTrainedModel:
-    """The model with adapters of one rank.
+    """Returns the model with adapters of one rank on it.
 
-    The first weights are a function of the seed; torch's global generator is left as it was.
+    Their first weights are a function of the seed; torch's global generator is left as it was.
     """
     with torch.random.fork_rng(), _quiet():
         torch.manual_seed(derive_seed(seed, "lora"))
@@ -37,7 +37,7 @@ def adapt(model: PreTrainedModel, *, rank: int, seed: int) -> PreTrainedModel:
 
 
 def load_adapter(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
-    """Adapters of a checkpoint, ready to be trained on.
+    """Returns the model with the adapters of a checkpoint on it, ready to be trained on.
 
     Raises:
         CheckpointError: adapters that do not fit the model.

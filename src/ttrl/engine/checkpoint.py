@@ -7,7 +7,7 @@
         state.json             the loop's progress
         manifest.json          sha256 of every file above
 
-Written beside as a hidden folder, every file synced, then renamed. The last two are kept.
+The last two are kept.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ttrl.engine.models.load import PROMPT_FILE
 from ttrl.errors import CheckpointError
-from ttrl.folders import sync
+from ttrl.files import whole_folder
 
 KEPT = 2
 FOREIGN = "foreign"
@@ -35,7 +35,7 @@ FOREIGN = "foreign"
 
 
 class Stateful(Protocol):
-    """Tensors by the names of their files: a `Learner`."""
+    """What a checkpoint holds beside the weights, by the names of its files: a `Learner`."""
 
     def state(self) -> dict[str, dict[str, Tensor]]: ...
 
@@ -51,12 +51,12 @@ class Checkpoint:
 
     @property
     def weights(self) -> Path:
-        """Folder of the model, or of the LoRA adapter."""
+        """The folder of the model, or of the LoRA adapter."""
         adapter = self.path / "adapter"
         return adapter if adapter.is_dir() else self.path / "model"
 
     def load_learner(self, learner: Stateful) -> None:
-        """Puts back all but the policy's weights.
+        """Puts all of it but the policy's weights back into a learner.
 
         Raises:
             CheckpointError: the checkpoint belongs to another model.
@@ -106,7 +106,7 @@ def save_weights(
     state: Mapping[str, Any],
     prompt_template: str | None,
 ) -> Path:
-    """The same for what another engine has trained and saved: no optimizer, so nothing resumes from it here.
+    """Saves what another engine has trained, without an optimizer, so that nothing resumes from it here.
 
     Args:
         weights: folder of a model or of an adapter, as transformers and peft save them. It is copied.
@@ -133,25 +133,21 @@ def _write(
     prompt_template: str | None,
 ) -> Path:
     target = folder / f"step-{step:06d}"
-    beside = folder / f".{target.name}.tmp"
     if target.exists():
         return target
+    for unfinished in folder.glob(".step-*"):  # of processes that were killed
+        shutil.rmtree(unfinished, ignore_errors=True)
     try:
-        shutil.rmtree(beside, ignore_errors=True)
-        weights = beside / ("adapter" if adapted else "model")
-        weights.mkdir(parents=True)
-        fill(beside, weights)
-        if prompt_template is not None:
-            template = json.dumps({"prompt_template": prompt_template}) + "\n"
-            (weights / PROMPT_FILE).write_text(template, "utf-8")
-        (beside / "state.json").write_text(json.dumps(dict(state)), "utf-8")
-        (beside / "manifest.json").write_text(json.dumps(_hashes(beside), indent=1), "utf-8")
-        for path in [*beside.rglob("*"), beside]:
-            sync(path)
-        beside.rename(target)
-        sync(folder)
+        with whole_folder(target) as beside:
+            weights = beside / ("adapter" if adapted else "model")
+            weights.mkdir()
+            fill(beside, weights)
+            if prompt_template is not None:
+                template = json.dumps({"prompt_template": prompt_template}) + "\n"
+                (weights / PROMPT_FILE).write_text(template, "utf-8")
+            (beside / "state.json").write_text(json.dumps(dict(state)), "utf-8")
+            (beside / "manifest.json").write_text(json.dumps(_hashes(beside), indent=1), "utf-8")
     except (OSError, SafetensorError) as error:
-        shutil.rmtree(beside, ignore_errors=True)
         raise CheckpointError(
             f"checkpoint {target} cannot be written: {error}. Earlier checkpoints are untouched; "
             f"free some space, then: ttrl train --resume {folder.parent}"
@@ -162,7 +158,7 @@ def _write(
 
 
 def latest(folder: Path) -> Checkpoint | None:
-    """The newest checkpoint whose files are all there and unchanged; None where none was made.
+    """Returns the newest checkpoint, whose files must all be there and unchanged; None without any.
 
     Raises:
         CheckpointError: there are checkpoints and the newest is damaged.
@@ -172,7 +168,7 @@ def latest(folder: Path) -> Checkpoint | None:
 
 
 def verified(path: Path) -> Checkpoint:
-    """One checkpoint, each file of which has the sha256 that it was saved with.
+    """Returns a checkpoint after comparing each of its files with the sha256 that it was saved with.
 
     Raises:
         CheckpointError: it is damaged.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ttrl.engine.fast import kernel, native
-from ttrl.rl.temperature import scale_of
+from ttrl.rl.logprobs import scale_of
 from ttrl.types import SamplingParams
 
 _CHUNK_ELEMENTS = 1 << 24

@@ -1,7 +1,4 @@
-"""A checkpoint as a folder that transformers or peft loads without this package.
-
-Written beside as a hidden folder, every file synced, then renamed: it is whole or it is not there.
-"""
+"""A checkpoint as a folder that transformers or peft loads without this package."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from ttrl.engine.adapters import load_adapter
 from ttrl.engine.checkpoint import Checkpoint
 from ttrl.engine.models.load import LoadedModel
 from ttrl.errors import CheckpointError
-from ttrl.folders import appearing
+from ttrl.files import whole_folder
 
 CARD = "README.md"
 """peft writes an empty form of this name beside an adapter; it would only be published by mistake."""
@@ -26,7 +23,7 @@ ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 
 
 def export_weights(checkpoint: Checkpoint, out: Path) -> None:
-    """The checkpoint's model or adapter as it is, byte for byte, with its tokenizer and prompt.
+    """Writes the checkpoint's model or adapter as it is, byte for byte, with its tokenizer and prompt.
 
     Raises:
         CheckpointError: it could not be written; nothing is left of it.
@@ -36,7 +33,7 @@ def export_weights(checkpoint: Checkpoint, out: Path) -> None:
 
 
 def export_merged(checkpoint: Checkpoint, base: LoadedModel, out: Path) -> None:
-    """The base with the checkpoint's adapter added to its weights, and the checkpoint's tokenizer.
+    """Writes the base with the checkpoint's adapter added to its weights, and the checkpoint's tokenizer.
 
     Sums have the base's own type, so in bfloat16 they are rounded to it. The base is used up.
 
@@ -52,7 +49,7 @@ def export_merged(checkpoint: Checkpoint, base: LoadedModel, out: Path) -> None:
 
 
 def stored_parameters(folder: Path) -> int:
-    """Numbers in all of a folder's safetensors; tied weights are stored, and counted, once."""
+    """Counts the numbers in all of a folder's safetensors; tied weights are stored, and counted, once."""
     count = 0
     for path in folder.glob("*.safetensors"):
         with safe_open(path, framework="pt") as file:
@@ -74,9 +71,9 @@ def _copy(folder: Path, into: Path, *, without: Collection[str]) -> None:
 
 @contextmanager
 def _appearing(out: Path) -> Iterator[Path]:
-    """As in `ttrl.folders`; what goes wrong is told."""
+    """Does what `whole_folder` does, and says what went wrong."""
     try:
-        with appearing(out) as folder:
+        with whole_folder(out) as folder:
             yield folder
     except (OSError, SafetensorError) as error:
         raise CheckpointError(

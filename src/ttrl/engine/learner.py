@@ -5,25 +5,24 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from ttrl.config import RunConfig
-from ttrl.engine.critic import Critic
-from ttrl.engine.implicit_reward import ImplicitReward
+from ttrl.engine.companions import Critic, ImplicitReward, twin
+from ttrl.engine.models.load import load_model
+from ttrl.engine.models.source import ModelSource
 from ttrl.engine.optimizer import MasterAdamW
 from ttrl.engine.policy import Policy
 from ttrl.engine.token_model import TokenModel
-from ttrl.engine.twin import twin
 from ttrl.rl.algorithms.interface import Algorithm, PerToken
-from ttrl.rl.algorithms.ppo import Ppo
-from ttrl.rl.algorithms.prime import Prime
 from ttrl.types import Completion, Metrics, TrainingSample
 
 
 class Learner:
-    """What `ttrl.rl.algorithms` calls the models; made by `make_learner`."""
+    """What `ttrl.rl.algorithms` calls the models. `make_learner` makes it."""
 
     def __init__(
         self,
@@ -43,15 +42,15 @@ class Learner:
 
     @property
     def model(self) -> PreTrainedModel:
-        """The policy's weights."""
+        """The model whose weights are the policy's."""
         return self.policy.model
 
     def begin_step(self, rate_share: float) -> None:
-        """All updates until the next call are made at this share of their peak learning rates."""
+        """Sets the share of their peak learning rates at which all updates until the next call are made."""
         self._rate_share = rate_share
 
     def update(self, samples: Sequence[TrainingSample], algorithm: Algorithm) -> Metrics:
-        """One update of the policy, and of the critic where there is one; no metrics if none was made.
+        """Updates the policy once, and the critic where there is one; returns no metrics if nothing moved.
 
         Raises:
             NumericsError: a loss or gradient that is not finite.
@@ -66,33 +65,33 @@ class Learner:
         return {"train/learning_rate": learning_rate, **metrics, **updated}
 
     def logprobs(self, completions: Sequence[Completion]) -> PerToken:
-        """Of the policy now."""
+        """Returns the log-probability of each token under the policy as it is now."""
         return self.policy.logprobs(completions)
 
     def reference_logprobs(self, completions: Sequence[Completion]) -> PerToken:
-        """Of the base model."""
+        """Returns the log-probability of each token under the base model."""
         assert self._reference is not None
         return self._reference.of_each(completions, self._reference.logprobs)
 
     def values(self, completions: Sequence[Completion]) -> PerToken:
-        """Of the critic."""
+        """Returns the critic's value before each token."""
         assert self._critic is not None
         return self._critic.values(completions)
 
     def implicit_rewards(self, samples: Sequence[TrainingSample]) -> tuple[PerToken, Metrics]:
-        """Of the implicit reward model, after an update on the samples."""
+        """Updates the implicit reward model on the samples, then returns each token's implicit reward."""
         assert self._implicit_reward is not None
         return self._implicit_reward.learn(samples, rate_share=self._rate_share)
 
     def state(self) -> dict[str, dict[str, Tensor]]:
-        """All but the policy's weights, by the names of their files in a checkpoint."""
+        """Returns all but the policy's weights, by the names of their files in a checkpoint."""
         state = {"optimizer": self.policy.optimizer.state()}
         for part in self._parts():
             state |= part.state()
         return state
 
     def load_state(self, tensors: dict[str, dict[str, Tensor]]) -> None:
-        """The inverse of `state`.
+        """Puts back what `state` gave.
 
         Raises:
             KeyError: state of another model or algorithm.
@@ -112,7 +111,7 @@ def make_learner(
     *,
     load_base: Callable[[], PreTrainedModel] | None = None,
 ) -> Learner:
-    """The policy on `model`, and whatever the algorithm needs.
+    """Makes the policy on `model`, and whatever models the algorithm needs beside it.
 
     Args:
         load_base: the base model once more, for a reference; `model` as it is now, if left out. Not called
@@ -141,22 +140,14 @@ def make_learner(
         reference = tokens(base, without_adapter=adapted)
         if not adapted:
             base.requires_grad_(False)
-    if isinstance(algorithm, Ppo):
-        critic = Critic(
-            tokens(twin(model)),
-            adamw=adamw,
-            learning_rate=algorithm.critic_learning_rate,
-            value_clip=algorithm.value_clip,
-        )
-    if isinstance(algorithm, Prime):
-        assert reference is not None
-        implicit_reward = ImplicitReward(
-            tokens(twin(model)),
-            reference,
-            adamw=adamw,
-            beta=algorithm.prime_beta,
-            learning_rate=algorithm.prime_learning_rate,
-        )
+    if companion := algorithm.row.companion:
+        beside = tokens(twin(model))
+        keys: dict[str, Any] = {a: getattr(algorithm, key) for a, key in companion.settings.items()}
+        if companion.kind == "critic":
+            critic = Critic(beside, adamw=adamw, **keys)
+        else:
+            assert reference is not None, "its row says that it needs one"
+            implicit_reward = ImplicitReward(beside, reference, adamw=adamw, **keys)
     policy = Policy(
         tokens(model),
         optimizer=adamw(model.named_parameters()),
@@ -170,3 +161,22 @@ def make_learner(
         critic=critic,
         implicit_reward=implicit_reward,
     )
+
+
+def learner_from(
+    source: ModelSource, model: PreTrainedModel, algorithm: Algorithm, config: RunConfig
+) -> Learner:
+    """Makes the learner of a run, whose weights may have been trained already.
+
+    Args:
+        source: where the base model is, which is loaded once more if a reference needs a copy of it.
+        model: the policy.
+
+    Raises:
+        ModelError: the base model cannot be loaded.
+    """
+
+    def load_base() -> PreTrainedModel:
+        return load_model(source, dtype=config.dtype, device=model.device).model
+
+    return make_learner(model, algorithm, config, load_base=load_base)

@@ -19,7 +19,10 @@ def rate_share(
     warmup_steps: int,
     steps: int,
 ) -> float:
-    """Share of the peak rate in step `step` (from 0): linear warm-up to 1, then constant or cosine to 0."""
+    """Returns the share of the peak rate in step `step`, counted from 0.
+
+    It rises linearly to 1 over the warm-up, then stays or falls to 0 along a cosine.
+    """
     if step < warmup_steps:
         return (step + 1) / warmup_steps
     if schedule == "constant":
@@ -53,7 +56,7 @@ class MasterAdamW:
         )
 
     def update(self, loss: float, learning_rate: float) -> float:
-        """Clips the gradients, then one step; returns their norm before.
+        """Clips the gradients, makes one step and returns their norm before clipping.
 
         Raises:
             NumericsError: a loss or gradient that is not finite; the weights are as before.
@@ -69,7 +72,7 @@ class MasterAdamW:
         return norm
 
     def step(self, learning_rate: float) -> None:
-        """One update, then no gradients."""
+        """Makes one update with the gradients as they are, then drops them."""
         for group in self._adamw.param_groups:
             group["lr"] = learning_rate
         short = [n for n, p in self._named.items() if self._masters[n] is not p]
@@ -89,7 +92,7 @@ class MasterAdamW:
             parameter.grad = None
 
     def state(self) -> dict[str, Tensor]:
-        """Moments, counts and masters by name, for safetensors."""
+        """Returns moments, counts and masters by name, for safetensors."""
         tensors: dict[str, Tensor] = {}
         for name, master in self._masters.items():
             for key, value in self._adamw.state[master].items():
@@ -99,7 +102,7 @@ class MasterAdamW:
         return tensors
 
     def load_state(self, tensors: dict[str, Tensor]) -> None:
-        """The inverse of `state`.
+        """Puts back what `state` gave.
 
         Raises:
             KeyError: a tensor of another model.

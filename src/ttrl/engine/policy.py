@@ -10,14 +10,14 @@ from transformers import PreTrainedModel
 
 from ttrl.engine.optimizer import MasterAdamW
 from ttrl.engine.token_model import TokenModel
-from ttrl.rl.aggregation import token_shares
 from ttrl.rl.algorithms.interface import Algorithm, Predictions
 from ttrl.rl.batch import Batch
+from ttrl.rl.losses import token_shares
 from ttrl.types import Completion, Metrics, TrainingSample
 
 
 class Policy:
-    """Shares its weights with the sampler; owns the optimizer.
+    """The model in training, which shares its weights with the sampler and owns the optimizer.
 
     Args:
         tokens: the model's forward pass.
@@ -40,17 +40,17 @@ class Policy:
 
     @property
     def model(self) -> PreTrainedModel:
-        """The weights that are trained."""
+        """The model whose weights are trained."""
         return self._tokens.model
 
     def logprobs(self, completions: Sequence[Completion]) -> list[tuple[float, ...]]:
-        """Under the weights as they are now, without gradient."""
+        """Returns the log-probability of each token under the weights as they are now, without gradient."""
         return self._tokens.of_each(completions, self._tokens.logprobs)
 
     def update(
         self, samples: Sequence[TrainingSample], algorithm: Algorithm, *, learning_rate: float
     ) -> Metrics:
-        """One optimizer update on all the samples; none, and no metrics, if none of them has a gradient.
+        """Makes one update on all the samples; none, and no metrics, if none of them has a gradient.
 
         Raises:
             NumericsError: a loss or gradient that is not finite; the weights are as before.

@@ -34,7 +34,7 @@ def can_recompute(model: PreTrainedModel) -> bool:
 
 
 def recompute_layers(model: PreTrainedModel) -> None:
-    """From here on each layer keeps its input alone for the backward pass, whatever the mode.
+    """Makes each layer keep its input alone for the backward pass, from here on and whatever the mode.
 
     Calls without gradients, and calls that fill a cache of keys and values, are as before.
 
@@ -68,5 +68,5 @@ def _forward(layer: GradientCheckpointingLayer, *args: Any, **kwargs: Any) -> An
 
 
 def _same_attention() -> tuple[AbstractContextManager[object], AbstractContextManager[object]]:
-    """The backward pass stands outside what the caller chose; the second run must choose alike."""
+    """Gives the second run, which the caller's choice does not reach, the same attention as the first."""
     return nullcontext(), sdpa_kernel([kind for kind, enabled in _ATTENTION if enabled()])

@@ -27,6 +27,10 @@ class NativeSampler:
 
     Deterministic: completion i of a question depends on the weights, the parameters and
     derive_seed(seed, question.id, i), and on the rest of the batch only as far as floating point forces.
+
+    Args:
+        dtype: of decoding, where a fast decoder knows the model; the model's own if left out.
+            Log-probabilities are those of what was sampled from, in whatever type.
     """
 
     def __init__(
@@ -38,10 +42,6 @@ class NativeSampler:
         max_rows: int,
         dtype: torch.dtype | None = None,
     ) -> None:
-        """Args: dtype: of decoding, where a fast decoder knows the model; its own if left out.
-
-        Log-probabilities are those of what was sampled from, in whatever type.
-        """
         self._model = model
         self._tokenizer = tokenizer
         self._prompter = prompter
@@ -55,7 +55,7 @@ class NativeSampler:
         self.seconds = 0.0
 
     def load_weights(self, model: object) -> None:
-        """Called after an update. The weights are the policy's own, so only the version moves on."""
+        """Follows an update. The weights are the policy's own, so only the version moves on."""
         assert model is self._model, "the native sampler shares the policy's model"
         self._version += 1
 
@@ -133,7 +133,7 @@ class NativeSampler:
 
 
 def stop_token_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
-    """Tokens that end a completion: the tokenizer's and those of the model's generation config."""
+    """Returns the tokens that end a completion: those of the tokenizer and of the generation config."""
     found: set[int] = set()
     configured = getattr(model.generation_config, "eos_token_id", None)
     for value in (tokenizer.eos_token_id, configured):
@@ -146,7 +146,7 @@ def stop_token_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -
 
 @contextmanager
 def _inference(model: PreTrainedModel) -> Any:
-    """Evaluation mode without autograd, and back."""
+    """Keeps the model in evaluation mode, without autograd, and puts its mode back."""
     training = model.training
     model.eval()  # type: ignore[no-untyped-call]
     try:

@@ -15,8 +15,7 @@ from ttrl.engine.fast.training import can_train, hidden_states
 from ttrl.engine.fast.weights import base_of, is_supported
 from ttrl.engine.recompute import recompute_layers
 from ttrl.rl.batch import Batch, Layout, micro_batches
-from ttrl.rl.logprobs import token_logprobs, token_logprobs_and_entropy
-from ttrl.rl.temperature import scale_of
+from ttrl.rl.logprobs import scale_of, token_logprobs, token_logprobs_and_entropy
 from ttrl.types import Completion, TrainingSample
 
 _LOGIT_ELEMENTS = 1 << 27
@@ -26,7 +25,7 @@ _TREE_FAMILIES = {"llama", "qwen2", "qwen3", "gemma", "gpt2", "gpt_neox", "opt",
 
 
 class TokenModel:
-    """The forward pass over micro-batches.
+    """A model with the forward pass that training makes over micro-batches.
 
     Args:
         temperature: the sampler's; log-probabilities are compared at the same one.
@@ -56,7 +55,11 @@ class TokenModel:
     def batches(
         self, samples: Sequence[TrainingSample], shares: Sequence[float]
     ) -> Iterator[Batch]:
-        """Micro-batches that fit the budget."""
+        """Cuts samples into micro-batches that fit the budget.
+
+        Args:
+            shares: the weight of each token of each sample in the loss.
+        """
         # Evaluation mode: dropout would make the log-probabilities others than the sampler's.
         self.model.eval()  # type: ignore[no-untyped-call]
         return micro_batches(
@@ -68,26 +71,26 @@ class TokenModel:
         )
 
     def logprobs(self, batch: Batch) -> Tensor:
-        """Log-probability of each token of each completion; 0 after its end.   [N, C]"""
+        """Returns the log-probability of each token of each completion; 0 after its end.   [N, C]"""
         return self._predict(batch, with_entropy=False)[0]
 
     def logprobs_and_entropy(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """With the entropy of the distribution over the whole vocabulary, nats.   [N, C], [N, C]"""
+        """Also returns the entropy of the distribution over the vocabulary, nats.   [N, C], [N, C]"""
         logprobs, entropy = self._predict(batch, with_entropy=True)
         assert entropy is not None
         return logprobs, entropy
 
     def hidden(self, batch: Batch) -> Tensor:
-        """Last hidden state at the token before each token of each completion.   [E, H]
+        """Returns the last hidden state before each token of each completion.   [E, H]
 
-        Read it off for completions by `batch.paths`.
+        `batch.paths` reads them off for completions.
         """
         return self._hidden(batch)[batch.edge_node]
 
     def of_each(
         self, completions: Sequence[Completion], read: Callable[[Batch], Tensor]
     ) -> list[tuple[float, ...]]:
-        """`read`'s numbers for the tokens of each completion, without gradient.
+        """Returns the numbers of `read` for the tokens of each completion, without gradient.
 
         Args:
             read: from a batch to [N, C].
@@ -122,7 +125,7 @@ class TokenModel:
         return edges[batch.paths] * batch.mask, entropies
 
     def _hidden(self, batch: Batch) -> Tensor:
-        """Of every place.   [R * T, H]"""
+        """Returns the last hidden state of every place.   [R * T, H]"""
         if batch.chains is not None:
             with self._adapter():
                 return hidden_states(self.model, batch, recompute=self._recompute)
@@ -149,7 +152,7 @@ def _has_plain_head(model: PreTrainedModel) -> bool:
 
 
 def _sound_attention(device: torch.device) -> AbstractContextManager[object]:
-    """On CUDA without cuDNN, whose backward pass of masked attention in bfloat16 may give NaN.
+    """Leaves cuDNN out on CUDA, whose backward pass of masked attention in bfloat16 may give NaN.
 
     Seen with torch 2.11 on an H100: same loss as the other kernels, 114 gradients not finite.
     """
@@ -160,7 +163,7 @@ def _sound_attention(device: torch.device) -> AbstractContextManager[object]:
 
 
 def tokens_at_once(model: PreTrainedModel, budget: int) -> int:
-    """The largest micro-batch: the budget, less where all its logits are made at once."""
+    """Returns the largest micro-batch in tokens: the budget, less where all its logits are made at once."""
     if _has_plain_head(model):
         return budget
     vocabulary = int(model.config.get_text_config().vocab_size)
@@ -168,7 +171,7 @@ def tokens_at_once(model: PreTrainedModel, budget: int) -> int:
 
 
 def layout_for(model: PreTrainedModel) -> Layout:
-    """How the model's micro-batches hold their completions.
+    """Returns how the model's micro-batches hold their completions.
 
     Trees need attention that follows the given mask and positions and nothing else, which is checked
     (tests/engine) for the families named here. Sliding windows, local layers and ALiBi do not qualify.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from types import TracebackType
 
 from rich.console import Console
 from rich.progress import (
@@ -54,22 +53,17 @@ class RunConsole:
         self._progress.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._progress.stop()
 
     def step(self, step: int, metrics: Metrics, *, skipped: str | None) -> None:
-        """One line, kept, and the bar moves on."""
+        """Prints the line of a step, which stays, and moves the bar on."""
         self._console.print(step_line(step, self._steps, metrics, skipped=skipped), markup=False)
         self._progress.update(self._bar, completed=step)
 
 
 def step_line(step: int, steps: int, metrics: Metrics, *, skipped: str | None) -> str:
-    """The metrics of SHOWN that the step has."""
+    """Formats those metrics of SHOWN that the step has."""
     parts = [f"{name} {form.format(metrics[key])}" for name, key, form in SHOWN if key in metrics]
     if skipped:
         parts.append(f"no update: {skipped}")
@@ -78,5 +72,5 @@ def step_line(step: int, steps: int, metrics: Metrics, *, skipped: str | None) -
 
 
 def say(text: str) -> None:
-    """A plain line to the person."""
+    """Prints a plain line on standard error."""
     print(text, file=sys.stderr, flush=True)

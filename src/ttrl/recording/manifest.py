@@ -25,10 +25,10 @@ def make_manifest(
     prompts: Sequence[str],
     true_labels: Mapping[str, str] | None,
 ) -> dict[str, Any]:
-    """Everything that has to be equal for a run to be the same one, and what helps to understand it.
+    """Collects what has to be equal for a run to be the same one, and what helps to understand it.
 
     Args:
-        command: that makes the folder. Only what `train` made can be resumed or exported.
+        command: the one that makes the folder. Only what `train` made can be resumed or exported.
         prompts: the rendered prompts, so that a changed template is noticed too.
         true_labels: the answers a run is rewarded by; None for every run that is TTRL.
     """
@@ -47,7 +47,7 @@ def make_manifest(
 
 
 def surroundings() -> dict[str, Any]:
-    """When, with what and where."""
+    """Collects when, with what and where a command runs."""
     return {
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "versions": {"python": platform.python_version(), **_versions()},
@@ -62,7 +62,7 @@ def surroundings() -> dict[str, Any]:
 
 
 def _asked(question: Question) -> list[object]:
-    """Nothing for a plain question, so that runs of older versions go on."""
+    """Returns nothing for a plain question, so that runs of older versions go on."""
     if question.task is None and not question.options:
         return []
     return [question.task, list(question.options)]
@@ -79,7 +79,7 @@ def _versions() -> dict[str, str]:
 
 
 def _git_commit() -> str | None:
-    """Of the folder the command runs in; None outside a repository."""
+    """Returns the commit of the folder that the command runs in; None outside a repository."""
     try:
         done = subprocess.run(
             ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False

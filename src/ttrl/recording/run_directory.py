@@ -7,19 +7,19 @@ result.json  report.html  figure.svg
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from ttrl.errors import CheckpointError, ConfigError
+from ttrl.files import write_whole
 
 LOCK = ".lock"
 
 
 class RunDirectory:
-    """Paths, appends and atomic writes. `create` and `open` are the ways in."""
+    """A run's folder, with its paths, appends and atomic writes. `create` and `open` are the ways in."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -68,7 +68,7 @@ class RunDirectory:
 
     @classmethod
     def open(cls, path: Path) -> RunDirectory:
-        """An existing run.
+        """Opens the folder of an existing run.
 
         Raises:
             CheckpointError: not a run directory.
@@ -111,13 +111,17 @@ class RunDirectory:
         self._lock = file
 
     def unlock(self) -> None:
-        """Lets others in."""
+        """Lets other processes in."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
     def append(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Adds lines to a .jsonl file."""
+        """Adds a line to a .jsonl file for each row.
+
+        Raises:
+            CheckpointError: it cannot be written.
+        """
         text = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
         try:
             with (self.path / name).open("a", encoding="utf-8", errors="backslashreplace") as file:
@@ -136,11 +140,11 @@ class RunDirectory:
                 self.write_text(name, "".join(kept))
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
-        """Writes a whole file at once."""
+        """Writes an object as a whole file at once."""
         self.write_text(name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
     def read_json(self, name: str) -> dict[str, Any] | None:
-        """The file's object, or None where there is none.
+        """Reads the object of a file; None where there is no such file.
 
         Raises:
             CheckpointError: the file is there and is not JSON.
@@ -161,25 +165,19 @@ class RunDirectory:
         return value
 
     def write_text(self, name: str, text: str) -> None:
-        """Beside, synced, renamed: a reader sees the old file or the new one, never half of one."""
-        target = self.path / name
-        beside = target.with_name(f".{target.name}.tmp")
-        try:
-            with beside.open("w", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(target)
-        except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise CheckpointError(f"{target} cannot be written: {error}.") from None
+        """Writes a whole file at once.
+
+        Raises:
+            CheckpointError: it cannot be written.
+        """
+        write_whole(self.path / name, text)
 
 
 def refuse_existing(path: Path, *, command: str | None = "train") -> None:
     """Raises ConfigError where a new run would land on something.
 
     Args:
-        command: the one that can go on with what is there; None if there is no such.
+        command: the one that can go on with what is there; None if there is none.
     """
     try:
         taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
@@ -193,7 +191,7 @@ def refuse_existing(path: Path, *, command: str | None = "train") -> None:
 
 
 def _step_of(line: str) -> float:
-    """A line cut short by a crash counts as after every step."""
+    """Reads the step of a line; one cut short by a crash counts as after every step."""
     try:
         return float(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError):

@@ -48,7 +48,7 @@ def leave_one_out(
 
 
 def rewards_to_go(rewards: Sequence[float]) -> tuple[float, ...]:
-    """The sum of the rewards of each token and all after it: returns without discount.   [T]"""
+    """Sums the rewards of each token and all after it: returns without discount.   [T]"""
     total, found = 0.0, []
     for reward in reversed(rewards):
         total += reward
@@ -75,7 +75,7 @@ def generalized_advantages(
 def whitened(
     advantages: Sequence[Sequence[float]], weights: Sequence[float], *, eps: float = 1e-8
 ) -> list[tuple[float, ...]]:
-    """Mean 0 and variance 1 over all tokens of all completions, each with its weight.   [N][T]
+    """Scales to mean 0 and variance 1 over all tokens of all completions, each with its weight.   [N][T]
 
     Advantages that are all equal become exactly 0.
     """

@@ -18,10 +18,18 @@ _LEAST_LOGPROB = -200.0
 """Its exp is 0 in float32. Less is cut here for entropies: p log p is then 0, never 0 times infinity."""
 
 
+def scale_of(temperature: float) -> float:
+    """Returns 1 / temperature, by which logits are multiplied in sampling and in training alike.
+
+    Greedy decoding (temperature 0) has its log-probabilities at temperature 1.
+    """
+    return 1.0 if temperature == 0 else 1.0 / temperature
+
+
 def token_logprobs(
     hidden: Tensor, head: Tensor, bias: Tensor | None, row: Tensor, token: Tensor, *, scale: float
 ) -> Tensor:
-    """Of given tokens under softmax(scale (hidden head^T + bias)), in float32.   [E]
+    """Returns log-probabilities of given tokens under softmax(scale (hidden head^T + bias)), float32.   [E]
 
     Args:
         hidden: [N, H]
@@ -39,7 +47,7 @@ def token_logprobs(
 def token_logprobs_and_entropy(
     hidden: Tensor, head: Tensor, bias: Tensor | None, row: Tensor, token: Tensor, *, scale: float
 ) -> tuple[Tensor, Tensor]:
-    """`token_logprobs`, and the entropy of the distribution that each token is of.   [E], [E]
+    """Also returns the entropy of the distribution that each token is drawn from.   [E], [E]
 
     The entropy, -sum_j p_j log p_j over the vocabulary, is in nats and float32; both have gradients.
     Tokens of one row have the same entropy.
@@ -127,7 +135,7 @@ def _logits(hidden: Tensor, head: Tensor, bias: Tensor | None, scale: float) -> 
 
 
 def _chunks(hidden: Tensor, head: Tensor, row: Tensor) -> list[tuple[slice, slice]]:
-    """Rows of `hidden` that are done at once, and the tokens that belong to them."""
+    """Returns the rows of `hidden` that are done at once, with the tokens that belong to them."""
     size = max(1, CHUNK_ELEMENTS // head.shape[0])
     starts = torch.arange(0, hidden.shape[0] + size, size, device=row.device)
     edges = torch.searchsorted(row, starts).tolist()

@@ -1,4 +1,4 @@
-"""Which of the votes are trained on."""
+"""The choice of the votes that are trained on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Choice = Literal["first", "random", "spread"]
 def trained_subset(
     rewards: Sequence[float], config: RunConfig, *, step: int, question_id: str
 ) -> list[int]:
-    """Indices of the completions of one group that are trained on: K of the M votes, ascending."""
+    """Returns the indices of the completions of a group that are trained on: K of the M votes, ascending."""
     return subset(
         rewards,
         config.trained_per_question,
@@ -26,7 +26,7 @@ def trained_subset(
 
 
 def subset(rewards: Sequence[float], count: int, choice: Choice, *, seed: int) -> list[int]:
-    """Indices of `count` completions, or of all if there are no more, ascending.
+    """Returns the indices of `count` completions, or of all if there are no more, ascending.
 
     first: of independent draws, as good as any. random: a function of the seed, for completions whose
     order means something. spread: the subset with the largest variance of rewards; of equal rewards

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ttrl.recording.trackers.interface import TrackedRun
+from ttrl.recording.trackers.registry import TrackedRun
 
 Calls = list[tuple[Any, ...]]
 

@@ -1,9 +1,11 @@
 """What each tracker is told of a run, in its own words."""
 
-from ttrl.recording.trackers.mlflow import MlflowTracker
-from ttrl.recording.trackers.tensorboard import TensorboardTracker
-from ttrl.recording.trackers.trackio import TrackioTracker
-from ttrl.recording.trackers.wandb import WandbTracker
+from ttrl.recording.trackers.registry import (
+    MlflowTracker,
+    TensorboardTracker,
+    TrackioTracker,
+    WandbTracker,
+)
 
 SUMMARY = {"sets/heldout/final/avg@4": 0.5}
 

@@ -7,9 +7,8 @@ import time
 import pytest
 
 from ttrl.recording.run_directory import RunDirectory
-from ttrl.recording.trackers import fan_out, worker
+from ttrl.recording.trackers import fan_out
 from ttrl.recording.trackers.fan_out import Trackers
-from ttrl.recording.trackers.registry import Entry
 
 PATIENCE = 60  # seconds until a thread counts as hanging
 
@@ -50,7 +49,7 @@ def track(monkeypatch, directory):
     """`track(name=fake, ...)`: trackers that are these fakes, started."""
 
     def start(**fakes):
-        entries = {n: Entry(make=lambda f=f: f, packages=(n,)) for n, f in fakes.items()}
+        entries = {name: lambda fake=fake: fake for name, fake in fakes.items()}
         monkeypatch.setattr(fan_out, "TRACKERS", entries)
         trackers = Trackers(tuple(fakes))
         trackers.start(directory, {"steps": 1}, step=0)
@@ -119,7 +118,7 @@ def test_a_tracker_that_hangs_holds_up_neither_the_steps_nor_the_end(track, caps
 
 
 def test_steps_beyond_those_that_may_wait_are_dropped_and_counted(track, capsys, monkeypatch):
-    monkeypatch.setattr(worker, "QUEUED", 2)
+    monkeypatch.setattr(fan_out, "QUEUED", 2)
     released, begun = threading.Event(), threading.Event()
 
     def slow():

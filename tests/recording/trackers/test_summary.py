@@ -1,7 +1,7 @@
 import json
 import math
 
-from ttrl.recording.trackers.summary import flat_summary
+from ttrl.recording.trackers.fan_out import flat_summary
 
 
 def test_numbers_of_sets_are_named_by_their_path_and_texts_are_left_out():

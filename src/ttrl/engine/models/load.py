@@ -40,7 +40,7 @@ class LoadedModel:
 
 
 def pick_device(name: str) -> torch.device:
-    """`auto` is CUDA where there is one.
+    """Returns the device of that name; `auto` is CUDA where there is one.
 
     Raises:
         ConfigError: a device that does not exist here.
@@ -78,7 +78,7 @@ def load_model(source: ModelSource, *, dtype: str, device: torch.device) -> Load
             path,
             dtype=DTYPES[dtype],
             output_loading_info=True,
-            ignore_mismatched_sizes=True,  # told below, by name
+            ignore_mismatched_sizes=True,  # reported below, by name
             **weights,
         )
         model, info = loaded
@@ -104,7 +104,7 @@ def load_model(source: ModelSource, *, dtype: str, device: torch.device) -> Load
 
 
 def load_prompting(source: ModelSource) -> tuple[PreTrainedTokenizerBase, str | None]:
-    """The tokenizer and the prompt template, without any weights.
+    """Loads the tokenizer and the prompt template, without any weights.
 
     Raises:
         ModelError: as `load_model`.
@@ -116,7 +116,7 @@ def load_prompting(source: ModelSource) -> tuple[PreTrainedTokenizerBase, str | 
 
 
 def _from(source: ModelSource) -> tuple[str, dict[str, Any]]:
-    """Path and options of `from_pretrained`."""
+    """Returns the path and the options of `from_pretrained`."""
     options: dict[str, Any] = {"trust_remote_code": False}
     if source.kind == "gguf":
         _check_gguf(source)
@@ -143,7 +143,7 @@ def _prompt_template(source: ModelSource) -> str | None:
 
 
 def _check_gguf(source: ModelSource) -> None:
-    """Unsupported architectures fail deep inside transformers; say it here instead."""
+    """Refuses what would fail deep inside transformers."""
     try:
         from gguf import GGUFReader
     except ImportError:
@@ -159,7 +159,7 @@ def _check_gguf(source: ModelSource) -> None:
 
 
 def _forget_quantization(model: PreTrainedModel) -> None:
-    """A dequantised model is an ordinary one; its leftover mark would forbid saving it."""
+    """Takes the mark off a dequantised model, an ordinary one, which could not be saved with it."""
     for owner, name in (
         (model.config, "quantization_config"),
         (model, "hf_quantizer"),
@@ -171,7 +171,7 @@ def _forget_quantization(model: PreTrainedModel) -> None:
 
 
 def mend_generation_config(model: PreTrainedModel) -> None:
-    """Some models come with a temperature but not do_sample: transformers loads that and won't save it."""
+    """Sets do_sample where a model has a temperature without it, which transformers loads but won't save."""
     config = model.generation_config
     try:
         config.validate(strict=True)
@@ -181,7 +181,7 @@ def mend_generation_config(model: PreTrainedModel) -> None:
 
 @contextmanager
 def _as_model_error(source: ModelSource) -> Iterator[None]:
-    """Transformers raises whatever it met; all of it means that this model cannot be loaded."""
+    """Turns whatever transformers raises into one error: this model cannot be loaded."""
     try:
         yield
     except MemoryError:
@@ -200,7 +200,7 @@ def _as_model_error(source: ModelSource) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Loading bars and notes of transformers stay off the user's terminal; errors still rise."""
+    """Keeps loading bars and notes of transformers off the user's terminal; errors still rise."""
     from transformers.utils import logging as hf_logging
 
     verbosity = hf_logging.get_verbosity()

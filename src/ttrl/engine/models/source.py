@@ -26,7 +26,7 @@ class ModelSource:
     revision: str | None = None
 
     def fingerprint(self) -> str:
-        """sha256 over config, tokenizer and weights; a hub model is told by its id and revision.
+        """Returns a sha256 over config, tokenizer and weights; over id and revision for a hub model.
 
         A run that is resumed must find the same one.
         """

@@ -14,7 +14,7 @@ from ttrl.evaluate.report.curves import curves
 from ttrl.evaluate.report.fates import fates
 from ttrl.evaluate.report.figure import CurveGroup, figure_svg
 from ttrl.evaluate.report.levels import levels
-from ttrl.evaluate.report.page import render_page, write_page
+from ttrl.evaluate.report.page import render_page
 from ttrl.evaluate.report.run_files import (
     RunFiles,
     broken_line_notes,
@@ -23,6 +23,7 @@ from ttrl.evaluate.report.run_files import (
 )
 from ttrl.evaluate.report.verdict import verdict
 from ttrl.evaluate.report.votes import cards_as_json, set_votes
+from ttrl.files import write_whole
 
 SCRIPTS = ("vendor/uPlot.iife.min.js", "charts.js", "questions.js", "figure.js")
 STYLES = ("vendor/uPlot.min.css", "style.css")
@@ -37,8 +38,8 @@ def write_report(run_directory: Path) -> Path:
     run = read_run(run_directory)
     html, figure = _page(run, beside_figure=True), _figure(run)
     try:
-        write_page(run_directory / "figure.svg", figure)
-        return write_page(run_directory / "report.html", html)
+        write_whole(run_directory / "figure.svg", figure)
+        return write_whole(run_directory / "report.html", html)
     except CheckpointError as error:
         raise CheckpointError(f"{error} The run itself is done: see result.json.") from None
 

@@ -16,10 +16,11 @@ from ttrl.evaluate.report.comparison_measures import sets_of
 from ttrl.evaluate.report.comparison_page import render_comparison
 from ttrl.evaluate.report.comparison_pairs import measured_sets
 from ttrl.evaluate.report.comparison_tables import tables
-from ttrl.evaluate.report.page import is_page, write_page
+from ttrl.evaluate.report.page import is_page
 from ttrl.evaluate.report.quantities import number
 from ttrl.evaluate.report.records import by_key
 from ttrl.evaluate.report.run_files import RunFiles, read_run
+from ttrl.files import write_whole
 
 
 def write_comparison_report(
@@ -34,7 +35,7 @@ def write_comparison_report(
     runs = []
     for directory in directories:
         runs.append((directory, read_run(directory), report_address(directory, target.parent)))
-    return write_page(target, render_runs(runs, notes=notes))
+    return write_whole(target, render_runs(runs, notes=notes))
 
 
 def render_runs(runs: Sequence[tuple[Path, RunFiles, str]], *, notes: Sequence[str] = ()) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ttrl.algorithm_settings import ALGORITHM_ROWS
 from ttrl.evaluate.report.quantities import finite, number, percent, plain
 
 MAX_POINTS = 1500
@@ -117,25 +118,16 @@ CHARTS = (
         lines=(("KL", "train/kl"),),
         optional=True,
     ),
-    ChartKind(
-        title="What the critic explains",
-        unit="share of variance",
-        lines=(("explained", "train/critic_explained"),),
-        optional=True,
-    ),
-    ChartKind(
-        title="Preferences that the policy shares with the vote",
-        unit="% of pairs",
-        lines=(("pairs", "train/dpo_accuracy"),),
-        share=True,
-        optional=True,
-    ),
-    ChartKind(
-        title="What the implicit reward model gets right",
-        unit="% of completions",
-        lines=(("right", "train/prime_accuracy"),),
-        share=True,
-        optional=True,
+    *(
+        ChartKind(
+            title=chart.title,
+            unit=chart.unit,
+            lines=((chart.line, chart.metric),),
+            share=chart.share,
+            optional=True,
+        )
+        for row in ALGORITHM_ROWS.values()
+        if (chart := row.chart)
     ),
 )
 

@@ -8,18 +8,14 @@ page's own policy runs no script but those of this package, by their hashes, and
 from __future__ import annotations
 
 import base64
-import contextlib
 import functools
 import hashlib
 import importlib.resources
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-
-from ttrl.errors import CheckpointError
 
 MARK = "<!-- a page of ttrl -->"
 """Ends every page, so that one page may take the place of another and of nothing else."""
@@ -42,24 +38,6 @@ def render_page(
     )
     whole = html.encode("utf-8", "replace").decode("utf-8")  # lone surrogates become '?'
     return f"{whole.rstrip()}\n{MARK}\n"
-
-
-def write_page(target: Path, html: str) -> Path:
-    """Writes a page whole or not at all.
-
-    Raises:
-        CheckpointError: it cannot be written.
-    """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(html, "utf-8", newline="\n")
-        os.replace(temporary, target)
-    except OSError as error:
-        raise CheckpointError(f"{target} cannot be written: {error}.") from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-    return target
 
 
 def is_page(path: Path) -> bool:

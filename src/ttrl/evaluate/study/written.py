@@ -14,8 +14,8 @@ from ttrl.evaluate.report.comparison import Fates, Fold, Role, Table, curve_grou
 from ttrl.evaluate.report.comparison_page import render_comparison
 from ttrl.evaluate.report.estimates import Sentence
 from ttrl.evaluate.report.figure import figure_svg
-from ttrl.evaluate.report.page import write_page
 from ttrl.evaluate.study.arms import Arm
+from ttrl.files import write_whole
 
 FIGURE = "figure.svg"
 
@@ -61,7 +61,7 @@ def write_all(
         figure=Markup(figure),
         figure_link=FIGURE,
     )
-    write_page(folder / f"{command}.json", json.dumps(result, indent=2, ensure_ascii=False) + "\n")
-    write_page(folder / "results.md", markdown)
-    write_page(folder / FIGURE, figure)
-    write_page(folder / "report.html", html)
+    write_whole(folder / f"{command}.json", json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    write_whole(folder / "results.md", markdown)
+    write_whole(folder / FIGURE, figure)
+    write_whole(folder / "report.html", html)

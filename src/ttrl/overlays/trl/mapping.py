@@ -8,12 +8,13 @@ from typing import Any
 
 import yaml
 
+from ttrl.algorithm_settings import ALGORITHM_ROWS
 from ttrl.config import YAML_ERRORS, RunConfig
 from ttrl.errors import ConfigError
 from ttrl.overlays.trl.share import Share, updates_of_step
 from ttrl.types import SIMILAR_TASKS
 
-ALGORITHMS = ("grpo", "dr-grpo", "dapo", "gspo")
+ALGORITHMS = [name for name, row in ALGORITHM_ROWS.items() if row.trl is not None]
 """Those whose loss and advantages GRPOTrainer has."""
 LOSS_TYPES = {"token-mean": "dapo", "sequence-mean": "grpo", "constant": "dr_grpo"}
 """TRL's names of a loss's denominator."""
@@ -108,8 +109,7 @@ def grpo_arguments(
         "adam_beta2": config.adam_beta2,
         "max_grad_norm": config.clip_norm,
         "loss_type": LOSS_TYPES[str(config.loss_aggregation)],
-        "scale_rewards": "none" if config.algorithm == "dr-grpo" else "group",
-        "importance_sampling_level": "sequence" if config.algorithm == "gspo" else "token",
+        **(ALGORITHM_ROWS[config.algorithm].trl or {}),
         "epsilon": config.clip_low,
         "epsilon_high": config.clip_high,
         "delta": config.dual_clip or None,

@@ -1,4 +1,4 @@
-"""All trackers of a run, as one."""
+"""All trackers of a run as one. Each has its own thread: the run neither waits for it nor fails with it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from types import TracebackType
+from functools import partial
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 from ttrl.recording.console import say
 from ttrl.recording.run_directory import RunDirectory
-from ttrl.recording.trackers.interface import TrackedRun
-from ttrl.recording.trackers.registry import TRACKERS
-from ttrl.recording.trackers.summary import flat_summary
-from ttrl.recording.trackers.worker import Worker
+from ttrl.recording.trackers.registry import TRACKERS, TrackedRun, Tracker
 from ttrl.types import Metrics
 
 FINISH_SECONDS = 30.0
-"""That a finished run waits for its trackers, all together."""
+"""How long a finished run waits for its trackers, all together."""
+QUEUED = 1000
+"""Steps that wait for a slow tracker; beyond them, steps are dropped and counted."""
+LONGEST_ERROR = 300
+"""Characters of an error that are shown."""
 
 
 class Trackers:
@@ -36,16 +39,11 @@ class Trackers:
     def __enter__(self) -> Trackers:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.finish(None)
 
     def start(self, directory: RunDirectory, config: Mapping[str, Any], *, step: int) -> None:
-        """Opens them.
+        """Opens all of them.
 
         Args:
             config: plain values by key.
@@ -58,12 +56,12 @@ class Trackers:
             config=config,
             step=step,
         )
-        self._workers = [Worker(name, TRACKERS[name].make()) for name in self._names]
+        self._workers = [Worker(name, TRACKERS[name]()) for name in self._names]
         for worker in self._workers:
             worker.start(run)
 
     def log(self, step: int, metrics: Metrics) -> None:
-        """The metrics of a step, to each."""
+        """Sends the metrics of a step to each of them."""
         for worker in self._workers:
             worker.log(step, metrics)
 
@@ -83,6 +81,79 @@ class Trackers:
             say("interrupted: no longer waiting for trackers.")
 
 
+class Worker:
+    """Passes calls on to one tracker in their order. At the first error it is switched off for good."""
+
+    def __init__(self, name: str, tracker: Tracker) -> None:
+        self._name, self._tracker = name, tracker
+        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._off, self._dropped = False, 0
+        self._thread = Thread(target=self._work, name=f"tracker-{name}", daemon=True)
+
+    def start(self, run: TrackedRun) -> None:
+        """Opens the tracker. Returns at once, as all calls but `wait` do."""
+        self._calls.put(partial(self._tracker.start, run))
+        self._thread.start()
+
+    def log(self, step: int, metrics: Metrics) -> None:
+        """Sends the metrics of a step, or drops them where too many steps wait already."""
+        if self._off:
+            return
+        if self._calls.qsize() < QUEUED:
+            self._calls.put(partial(self._tracker.log, step, dict(metrics)))
+        else:
+            self._dropped += 1
+
+    def finish(self, summary: Metrics | None) -> None:
+        """Closes the tracker: the last call, which is never dropped."""
+        self._calls.put(partial(self._tracker.finish, summary))
+        self._calls.put(None)
+
+    def wait(self, until: float) -> bool:
+        """Waits for the end, to a time of `time.monotonic`, and says what did not get through.
+
+        Returns:
+            Whether it came to an end.
+        """
+        self._thread.join(max(0.0, until - time.monotonic()))
+        ended = not self._thread.is_alive()
+        if not ended:
+            self._off = True
+            say(f"tracker {self._name}: not finished in time; what it has not sent may be lost.")
+        if self._dropped:
+            say(f"tracker {self._name}: too slow for the run; {self._dropped} steps were dropped.")
+        return ended
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            try:
+                call()
+            # Trackers raise whatever their network, disk or login comes upon, and some end the process
+            # themselves. None of it is the run's business: this is the one place for a broad except.
+            except (Exception, SystemExit) as error:
+                if not self._off:
+                    self._off = True
+                    text = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST_ERROR]
+                    say(f"tracker {self._name}: switched off, the run goes on. {text}")
+                return
+
+
+def flat_summary(result: Mapping[str, Any]) -> dict[str, float]:
+    """Returns every number of a result, nested keys joined by "/": sets/heldout/final/avg@64.
+
+    The interval `avg@64_ci` becomes `avg@64_ci/low` and `avg@64_ci/high`. Texts are left out.
+    """
+    found: dict[str, float] = {}
+    for key, value in result.items():
+        if isinstance(value, list) and key.endswith("_ci") and len(value) == 2:
+            value = dict(zip(("low", "high"), value, strict=True))
+        if isinstance(value, Mapping):
+            found |= {f"{key}/{inner}": number for inner, number in flat_summary(value).items()}
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            found[key] = float(value)
+    return found
+
+
 def end_with(code: int) -> None:
     """Makes this process end with that code, although libraries would wait for a stuck tracker.
 
@@ -99,7 +170,7 @@ def _end(code: int) -> None:
 
 
 def _id_of(directory: RunDirectory) -> str:
-    """Of what never changes in a run directory: its name, config and manifest, which tells the time."""
+    """Hashes what never changes in a run directory: its name, config and manifest with its time."""
     found = hashlib.sha256(directory.path.resolve().name.encode("utf-8", "backslashreplace"))
     for name in ("config.yaml", "manifest.json"):
         found.update((directory.path / name).read_bytes())

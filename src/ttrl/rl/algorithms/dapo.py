@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
+from ttrl.algorithm_settings import ALGORITHM_ROWS, AlgorithmRow
 from ttrl.rl.algorithms.grpo import Grpo
 from ttrl.types import ScoredGroup
 
@@ -21,6 +23,8 @@ class Dapo(Grpo):
 
     refill_rounds: int
 
+    row: ClassVar[AlgorithmRow] = ALGORITHM_ROWS["dapo"]
+
     def counts(self, scored: ScoredGroup) -> bool:
-        """Only with two different rewards."""
+        """Whether a group has two different rewards; no other counts."""
         return scored.differs

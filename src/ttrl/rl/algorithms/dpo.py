@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from ttrl.rl.aggregation import Aggregation
+from ttrl.algorithm_settings import ALGORITHM_ROWS, AlgorithmRow
 from ttrl.rl.algorithms.interface import Loss, Models, Predictions
-from ttrl.rl.algorithms.policy_gradient import completions_of, no_group_differs, with_advantage
+from ttrl.rl.algorithms.policy_gradient import (
+    completions_of,
+    fold,
+    no_group_differs,
+    with_advantage,
+)
 from ttrl.rl.batch import Batch
-from ttrl.rl.folding import fold
+from ttrl.rl.losses import Aggregation
 from ttrl.types import Metrics, ScoredGroup, TrainingSample
 
 DpoLoss = Literal["sigmoid", "sigmoid-norm", "ipo"]
@@ -35,34 +40,22 @@ class Dpo:
     dpo_loss: DpoLoss
     dpo_label_smoothing: float
 
-    @property
-    def needs_reference(self) -> bool:
-        """Always."""
-        return True
-
-    @property
-    def loss_aggregation(self) -> Aggregation:
-        """The pairs have weighed the completions already."""
-        return "sum"
-
-    @property
-    def wants_entropy(self) -> bool:
-        """No."""
-        return False
-
-    @property
-    def wants_reference(self) -> bool:
-        """Not in the loss over tokens."""
-        return False
+    row: ClassVar[AlgorithmRow] = ALGORITHM_ROWS["dpo"]
+    needs_reference: ClassVar[bool] = row.needs_reference
+    loss_aggregation: ClassVar[Aggregation] = "sum"
+    """The pairs have weighed the completions already."""
+    wants_entropy: ClassVar[bool] = False
+    wants_reference: ClassVar[bool] = False
+    """The reference enters the scores of the pairs and not the loss over tokens."""
 
     def nothing_to_learn(self, scored: Sequence[ScoredGroup]) -> str | None:
-        """Pairs are of one question."""
+        """Returns a reason unless two completions of one question have different rewards."""
         return no_group_differs(scored)
 
     def training_samples(
         self, scored: Sequence[ScoredGroup], models: Models
     ) -> tuple[list[TrainingSample], Metrics]:
-        """Groups with two different rewards, with the reference's log-probabilities."""
+        """Makes samples of the groups with two different rewards; the reference is their old policy."""
         samples = [sample for group in scored if group.differs for sample in fold(group)]
         references = models.reference_logprobs(completions_of(samples))
         return [
@@ -73,7 +66,7 @@ class Dpo:
     def prepare(
         self, mini_batch: list[TrainingSample], models: Models
     ) -> tuple[list[TrainingSample], Metrics]:
-        """Advantages: minus the derivative of the loss by the completion's log-probability."""
+        """Sets the advantages: minus the derivative of the loss by the completion's log-probability."""
         groups: dict[str, list[int]] = {}
         for place, sample in enumerate(mini_batch):
             groups.setdefault(sample.completion.question_id, []).append(place)
@@ -115,7 +108,7 @@ class Dpo:
     def pair_losses(
         self, won: Tensor, lost: Tensor, won_length: Tensor, lost_length: Tensor
     ) -> Tensor:
-        """Of pairs, from log(pi / pi_ref) of the preferred and the other completion.   [P]
+        """Returns the losses of pairs, from log(pi / pi_ref) of the preferred completion and the other.   [P]
 
         sigmoid: -log sigmoid(beta (won - lost)); sigmoid-norm: each score divided by its length; ipo:
         (won / length - lost / length - 1 / (2 beta))^2 (arXiv:2310.12036, section 5.2, per token as TRL has
@@ -131,5 +124,5 @@ class Dpo:
         return -(1 - smoothing) * logsigmoid(margin) - smoothing * logsigmoid(-margin)
 
     def loss(self, batch: Batch, predictions: Predictions) -> Loss:
-        """Linear in the log-probabilities, with the slope of the pairs' loss."""
+        """Returns a loss that is linear in the log-probabilities, with the slope of the pairs' loss."""
         return Loss(value=-(predictions.logprobs * batch.advantages * batch.token_shares).sum())

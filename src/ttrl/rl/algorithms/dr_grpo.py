@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
+from ttrl.algorithm_settings import ALGORITHM_ROWS, AlgorithmRow
 from ttrl.rl.advantages import group_advantages
 from ttrl.rl.algorithms.policy_gradient import GroupRelative
 
@@ -17,7 +19,8 @@ class DrGrpo(GroupRelative):
     """
 
     __slots__ = ()
+    row: ClassVar[AlgorithmRow] = ALGORITHM_ROWS["dr-grpo"]
 
     def compare(self, rewards: Sequence[float], weights: Sequence[float]) -> tuple[float, ...]:
-        """Centred only."""
+        """Centres the rewards."""
         return group_advantages(rewards, divide_by_std=False, weights=weights)

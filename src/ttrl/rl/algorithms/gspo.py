@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ttrl.algorithm_settings import ALGORITHM_ROWS, AlgorithmRow
 from ttrl.rl.algorithms.grpo import Grpo
-from ttrl.rl.losses import Ratio
 
 
 class Gspo(Grpo):
@@ -17,4 +17,4 @@ class Gspo(Grpo):
     """
 
     __slots__ = ()
-    ratio: ClassVar[Ratio] = "sequence-mean"
+    row: ClassVar[AlgorithmRow] = ALGORITHM_ROWS["gspo"]

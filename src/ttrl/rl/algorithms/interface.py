@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from torch import Tensor
 
-from ttrl.rl.aggregation import Aggregation
+from ttrl.algorithm_settings import AlgorithmRow
 from ttrl.rl.batch import Batch
+from ttrl.rl.losses import Aggregation
 from ttrl.types import Completion, Metrics, ScoredGroup, TrainingSample
 
 PerToken = list[tuple[float, ...]]
@@ -42,24 +43,27 @@ class Models(Protocol):
     """What can be asked about completions before an update. Nothing here has a gradient."""
 
     def logprobs(self, completions: Sequence[Completion]) -> PerToken:
-        """Under the policy as it is now, computed as updates compute them."""
+        """Returns log-probabilities under the policy as it is now, computed as updates compute them."""
         ...
 
     def reference_logprobs(self, completions: Sequence[Completion]) -> PerToken:
-        """Under the base model."""
+        """Returns log-probabilities under the base model."""
         ...
 
     def values(self, completions: Sequence[Completion]) -> PerToken:
-        """The critic's estimate of the reward to come, before each token."""
+        """Returns the critic's estimate of the reward to come, before each token."""
         ...
 
     def implicit_rewards(self, samples: Sequence[TrainingSample]) -> tuple[PerToken, Metrics]:
-        """The implicit reward of each token, after one update of its model on the samples' rewards."""
+        """Returns each token's implicit reward, after one update of its model on the samples' rewards."""
         ...
 
 
 class Algorithm(Protocol):
     """From rewards to a loss. The consensus above does not change with it."""
+
+    row: ClassVar[AlgorithmRow]
+    """What sets it apart, the model that it needs beside the policy among it."""
 
     @property
     def needs_reference(self) -> bool:
@@ -68,7 +72,7 @@ class Algorithm(Protocol):
 
     @property
     def loss_aggregation(self) -> Aggregation:
-        """How the losses of tokens become one."""
+        """How the losses of tokens become the loss of an update."""
         ...
 
     @property
@@ -82,21 +86,21 @@ class Algorithm(Protocol):
         ...
 
     def nothing_to_learn(self, scored: Sequence[ScoredGroup]) -> str | None:
-        """Why these groups can teach it nothing; None where they can."""
+        """Returns why these groups can teach it nothing; None where they can."""
         ...
 
     def training_samples(
         self, scored: Sequence[ScoredGroup], models: Models
     ) -> tuple[list[TrainingSample], Metrics]:
-        """The distinct completions of the groups, in their order, with what the loss needs of them."""
+        """Returns the distinct completions of the groups, in their order, with what the loss needs."""
         ...
 
     def prepare(
         self, mini_batch: list[TrainingSample], models: Models
     ) -> tuple[list[TrainingSample], Metrics]:
-        """Called before each update with its samples, for what depends on the weights of that moment."""
+        """Is called before each update with its samples, for what depends on the weights of that moment."""
         ...
 
     def loss(self, batch: Batch, predictions: Predictions) -> Loss:
-        """The batch's part of the loss."""
+        """Returns the batch's part of the loss."""
         ...

@@ -1,24 +1,23 @@
 """What all algorithms but DPO share: a clipped surrogate over tokens, a KL term, an entropy bonus.
 
-An algorithm is then its advantages, and sometimes another ratio.
+An algorithm is then its advantages and its row of `ttrl.algorithm_settings`.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import torch
 
-from ttrl.rl.aggregation import Aggregation
+from ttrl.algorithm_settings import AlgorithmRow
 from ttrl.rl.algorithms.interface import Loss, Models, Predictions
 from ttrl.rl.batch import Batch
-from ttrl.rl.folding import fold
-from ttrl.rl.kl import Estimator, kl
-from ttrl.rl.losses import Ratio, clipped_surrogate, log_ratios
+from ttrl.rl.losses import Aggregation, Estimator, clipped_surrogate, kl, log_ratios
 from ttrl.types import Completion, Metrics, ScoredGroup, TrainingSample
 
 Groups = list[list[TrainingSample]]
@@ -45,39 +44,43 @@ class PolicyGradient(ABC):
     min(pi_old / pi_sampler, cap), of the token, or of its completion where that has the ratio: truncated
     importance sampling against a sampler that computes otherwise than the trainer."""
 
-    ratio: ClassVar[Ratio] = "token"
+    row: ClassVar[AlgorithmRow]
 
     @property
     def needs_reference(self) -> bool:
-        """For a KL term."""
-        return self.kl_coefficient > 0
+        """Whether a KL term, or the algorithm in any case, asks the base model."""
+        return self.row.needs_reference or self.kl_coefficient > 0
 
     @property
     def wants_entropy(self) -> bool:
-        """For the bonus."""
+        """Whether there is an entropy bonus."""
         return self.entropy_coefficient > 0
 
     @property
     def wants_reference(self) -> bool:
-        """For a KL term in the loss; one in the reward is computed before."""
+        """Whether there is a KL term in the loss; one in the reward is computed before."""
         return self.kl_coefficient > 0 and self.kl_in == "loss"
 
     def nothing_to_learn(self, scored: Sequence[ScoredGroup]) -> str | None:
-        """Completions of a question are compared with each other."""
-        return no_group_differs(scored)
+        """Returns a reason unless two of the completions that are compared have different rewards."""
+        if self.row.compares == "question":
+            return no_group_differs(scored)
+        if len({reward for group in scored if not group.skipped for reward in group.rewards}) > 1:
+            return None
+        return "all rewards of the step are equal"
 
     @abstractmethod
     def credit(self, groups: Groups, models: Models) -> tuple[list[TrainingSample], Metrics]:
-        """The samples with the advantages of their tokens, in the order of the groups."""
+        """Returns the samples with the advantages of their tokens, in the order of the groups."""
 
     def counts(self, scored: ScoredGroup) -> bool:
-        """Whether a group counts in the loss: unless the reward rule has left it out."""
+        """Whether a group counts in the loss: all do but those that the reward rule has left out."""
         return not scored.skipped
 
     def training_samples(
         self, scored: Sequence[ScoredGroup], models: Models
     ) -> tuple[list[TrainingSample], Metrics]:
-        """Advantages, from rewards less KL penalties where the KL term is in the reward; then caps."""
+        """Makes samples of the groups: folds them, takes KL penalties off, gives credit and caps it."""
         groups = [fold(group) for group in scored if self.counts(group)]
         told: Metrics = {}
         if self.kl_coefficient and self.kl_in == "reward":
@@ -92,13 +95,13 @@ class PolicyGradient(ABC):
     def prepare(
         self, mini_batch: list[TrainingSample], models: Models
     ) -> tuple[list[TrainingSample], Metrics]:
-        """Nothing depends on the weights between the updates of a step."""
+        """Returns the samples as they are: nothing in them depends on the weights between updates."""
         return mini_batch, {}
 
     def loss(self, batch: Batch, predictions: Predictions) -> Loss:
-        """The batch's part of the loss, with the sums for clip_fraction, kl and entropy."""
+        """Returns the batch's part of the loss, with the sums for clip_fraction, kl and entropy."""
         log_ratio = log_ratios(
-            predictions.logprobs, batch.old_logprobs, batch.mask, level=self.ratio
+            predictions.logprobs, batch.old_logprobs, batch.mask, level=self.row.ratio
         )
         losses, clipped = clipped_surrogate(
             log_ratio, batch.advantages, low=self.clip_low, high=self.clip_high, dual=self.dual_clip
@@ -138,7 +141,7 @@ class PolicyGradient(ABC):
         found = []
         for sample, old in zip(samples, models.logprobs(completions_of(samples)), strict=True):
             apart = [a - b for a, b in zip(old, sample.completion.logprobs, strict=True)]
-            if self.ratio != "token":  # the completion is one draw of the sampler: one weight
+            if self.row.whole_completion:  # the completion is one draw of the sampler: one weight
                 apart = [math.fsum(apart)] * len(apart)
             weights = tuple(min(math.exp(min(d, 50.0)), self.importance_cap) for d in apart)
             found.append(replace(sample, old_logprobs=old, importance=weights))
@@ -152,10 +155,10 @@ class GroupRelative(PolicyGradient):
 
     @abstractmethod
     def compare(self, rewards: Sequence[float], weights: Sequence[float]) -> tuple[float, ...]:
-        """Advantages of the distinct completions of one question.   [G]"""
+        """Returns the advantages of the distinct completions of one question.   [G]"""
 
     def credit(self, groups: Groups, models: Models) -> tuple[list[TrainingSample], Metrics]:
-        """A KL penalty counts with its sum over the completion."""
+        """Compares rewards less the sum of each completion's KL penalties."""
         found = []
         for group in groups:
             rewards = [s.reward - math.fsum(s.penalties) for s in group]
@@ -165,26 +168,34 @@ class GroupRelative(PolicyGradient):
 
 
 def no_group_differs(scored: Sequence[ScoredGroup]) -> str | None:
-    """A reason, unless some group has two different rewards."""
+    """Returns a reason unless some group has two different rewards."""
     if any(group.differs for group in scored):
         return None
     return "no group has two different rewards"
 
 
-def no_rewards_differ(scored: Sequence[ScoredGroup]) -> str | None:
-    """A reason, unless two rewards of the step differ."""
-    if len({reward for group in scored if not group.skipped for reward in group.rewards}) > 1:
-        return None
-    return "all rewards of the step are equal"
+def fold(scored: ScoredGroup) -> list[TrainingSample]:
+    """Returns the distinct (completion, reward) pairs of a group in the order of their first appearance.
+
+    Equal completions share their log-probabilities, so one of them, weighted by their number, has exactly
+    their summed gradient whatever the probability ratio. Rewards may differ (the random control).
+    """
+    completions = scored.group.completions
+    first = {c.token_ids: c for c in reversed(completions)}
+    counts = Counter(zip((c.token_ids for c in completions), scored.rewards, strict=True))
+    return [
+        TrainingSample(completion=first[ids], reward=reward, weight=float(count))
+        for (ids, reward), count in counts.items()
+    ]
 
 
 def with_advantage(sample: TrainingSample, advantage: float) -> TrainingSample:
-    """The same for all its tokens."""
+    """Returns the sample with one advantage for all its tokens."""
     return replace(sample, advantages=(advantage,) * len(sample.completion.token_ids))
 
 
 def token_rewards(sample: TrainingSample) -> tuple[float, ...]:
-    """The completion's reward on its last token, less the KL penalty of each.   [T]"""
+    """Returns the reward of each token: the completion's on the last one, less each KL penalty.   [T]"""
     penalties = sample.penalties or (0.0,) * len(sample.completion.token_ids)
     rewards = [-penalty for penalty in penalties]
     rewards[-1] += sample.reward
@@ -192,5 +203,5 @@ def token_rewards(sample: TrainingSample) -> tuple[float, ...]:
 
 
 def completions_of(samples: Sequence[TrainingSample]) -> list[Completion]:
-    """Their completions."""
+    """Returns the completion of each sample."""
     return [sample.completion for sample in samples]

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
+from ttrl.algorithm_settings import ALGORITHM_ROWS, AlgorithmRow
 from ttrl.rl.advantages import generalized_advantages, whitened
 from ttrl.rl.algorithms.interface import Models
 from ttrl.rl.algorithms.policy_gradient import (
     Groups,
     PolicyGradient,
     completions_of,
-    no_rewards_differ,
     token_rewards,
 )
-from ttrl.types import Metrics, ScoredGroup, TrainingSample
+from ttrl.types import Metrics, TrainingSample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class Ppo(PolicyGradient):
 
     The reward stands on the last token of each completion; advantages are GAE's with the critic's values,
     whitened over all tokens of the step. The critic learns the returns A + V from the same samples
-    (`ttrl.engine.critic`).
+    (`ttrl.engine.companions`).
     Source: PPO (arXiv:1707.06347), section 3; GAE (arXiv:1506.02438), section 3; discount 1.
     """
 
@@ -31,12 +31,10 @@ class Ppo(PolicyGradient):
     value_clip: float
     critic_learning_rate: float
 
-    def nothing_to_learn(self, scored: Sequence[ScoredGroup]) -> str | None:
-        """Completions of all questions are compared."""
-        return no_rewards_differ(scored)
+    row: ClassVar[AlgorithmRow] = ALGORITHM_ROWS["ppo"]
 
     def credit(self, groups: Groups, models: Models) -> tuple[list[TrainingSample], Metrics]:
-        """GAE, whitened, with the values it came from and the returns to learn."""
+        """Gives each token its whitened GAE, with the value it came from and the return to learn."""
         samples = [sample for group in groups for sample in group]
         values = models.values(completions_of(samples))
         raw = [

@@ -1,11 +1,13 @@
-"""PRIME: a second model, trained on the consensus, tells which tokens earned it."""
+"""PRIME: a second model, trained on the consensus, says which tokens earned the reward."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
+from ttrl.algorithm_settings import ALGORITHM_ROWS, AlgorithmRow
 from ttrl.rl.advantages import leave_one_out, rewards_to_go
 from ttrl.rl.algorithms.interface import Models
 from ttrl.rl.algorithms.policy_gradient import Groups, PolicyGradient
@@ -17,7 +19,7 @@ class Prime(PolicyGradient):
     """Process reinforcement through implicit rewards.
 
     A model phi learns to tell agreeing from disagreeing completions by r_t = beta log(pi_phi / pi_ref), whose
-    sum is the logit of agreement (`ttrl.engine.implicit_reward`). The advantage of a token is the sum of
+    sum is the logit of agreement (`ttrl.engine.companions`). The advantage of a token is the sum of
     two leave-one-out estimates: of the implicit rewards from this token on, each against the mean implicit
     reward per token of the other completions, and of the completion's own reward.
     phi is updated before its rewards are used.
@@ -27,13 +29,10 @@ class Prime(PolicyGradient):
     prime_beta: float
     prime_learning_rate: float
 
-    @property
-    def needs_reference(self) -> bool:
-        """Always."""
-        return True
+    row: ClassVar[AlgorithmRow] = ALGORITHM_ROWS["prime"]
 
     def credit(self, groups: Groups, models: Models) -> tuple[list[TrainingSample], Metrics]:
-        """Process and outcome advantages of the tokens."""
+        """Gives each token the sum of its process and its outcome advantage."""
         everyone, metrics = models.implicit_rewards([s for group in groups for s in group])
         remaining, found = iter(everyone), []
         for group in groups:
@@ -50,9 +49,9 @@ class Prime(PolicyGradient):
 def process_advantages(
     implicit: Sequence[Sequence[float]], weights: Sequence[float]
 ) -> list[tuple[float, ...]]:
-    """Sum over s >= t of (r_s - mean of the other completions' mean r).   [G][T]
+    """Sums r_s less the mean of the other completions' mean r, over all s >= t.   [G][T]
 
-    A completion alone in its group has nothing to be compared with: 0.
+    A completion alone in its group has nothing to be compared with and gets 0.
     """
     means = [math.fsum(rewards) / len(rewards) for rewards in implicit]
     count = math.fsum(weights)

@@ -1,4 +1,4 @@
-"""Algorithms by name."""
+"""The classes of the algorithms, by the names of their rows in `ttrl.algorithm_settings`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ALGORITHMS: Mapping[AlgorithmName, Any] = {
 
 
 def make_algorithm(config: RunConfig) -> Algorithm:
-    """The algorithm that the config names, with its parameters: fields are config keys."""
+    """Makes the algorithm that the config names. The fields of its class are config keys."""
     made = ALGORITHMS[config.algorithm]
     algorithm: Algorithm = made(**{f.name: getattr(config, f.name) for f in fields(made)})
     return algorithm

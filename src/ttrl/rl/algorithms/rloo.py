@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from ttrl.algorithm_settings import ALGORITHM_ROWS, AlgorithmRow
 from ttrl.rl.advantages import leave_one_out
 from ttrl.rl.algorithms.policy_gradient import GroupRelative
-from ttrl.rl.losses import Ratio
 
 
 class Rloo(GroupRelative):
@@ -20,8 +20,8 @@ class Rloo(GroupRelative):
     """
 
     __slots__ = ()
-    ratio: ClassVar[Ratio] = "sequence-sum"
+    row: ClassVar[AlgorithmRow] = ALGORITHM_ROWS["rloo"]
 
     def compare(self, rewards: Sequence[float], weights: Sequence[float]) -> tuple[float, ...]:
-        """Leave-one-out."""
+        """Takes the mean of the other completions off each reward."""
         return leave_one_out(rewards, weights)
