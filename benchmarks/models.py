@@ -16,7 +16,7 @@ from ttrl.config import RunConfig
 from ttrl.data.prompts import Prompter
 from ttrl.engine.models.load import load_model
 from ttrl.engine.models.source import find_model
-from ttrl.evaluate.sets import build_sets
+from ttrl.evaluate.labels import build_sets
 from ttrl.types import Question
 
 
@@ -118,7 +118,7 @@ def embedded_workload(device: torch.device) -> Workload:
     config = RunConfig()
     loaded = load_model(find_model(config.model), dtype="float32", device=device)
     prompter = Prompter(loaded.tokenizer, template=loaded.prompt_template, task=get_task("math"))
-    questions = build_sets(config)[0].questions[: config.questions_per_step]
+    questions = build_sets(config).training.questions[: config.questions_per_step]
     return Workload(model=loaded.model, tokenizer=loaded.tokenizer,
                     prompter=prompter, questions=questions, votes=config.votes_per_question,
                     tokens=config.max_tokens)  # fmt: skip

@@ -38,8 +38,8 @@ from benchmarks.machine import Watch
 from benchmarks.models import LLAMA_3M, save_random
 from benchmarks.pairing import Row, paired, tell
 from benchmarks.workers import Answer, Worker
-from ttrl.cli.session import open_session
 from ttrl.config import RunConfig
+from ttrl.runs.session import open_session
 from ttrl.train.loop import questions_of_step
 
 HERE = Path(__file__).parent
@@ -168,7 +168,7 @@ def trl_worker(case: Case, trl: Path, way: dict[str, Any]) -> Worker:
     """TRL's side, on the same prompts in the same order of steps."""
     config = case.config
     session = open_session(config)
-    asked = session.sets[0].questions
+    asked = session.training.questions
     steps = -(-len(asked) // config.questions_per_step)
     order = [q for n in range(steps) for q in questions_of_step(asked, step=n, config=config)]
     spec = {

@@ -17,12 +17,12 @@ import torch
 
 from benchmarks.machine import peak_bytes
 from ttrl.answers.base import KeyedTask
-from ttrl.cli.session import Session, open_session
 from ttrl.config import RunConfig
 from ttrl.consensus.rules import make_rule
 from ttrl.engine.learner import Learner, make_learner
 from ttrl.rl.algorithms.interface import Algorithm
 from ttrl.rl.algorithms.registry import make_algorithm
+from ttrl.runs.session import Session, open_session
 from ttrl.train.loop import questions_of_step
 from ttrl.train.step import keep, ttrl_step
 from ttrl.types import AnswerKey, Completion, Question, StepResult, Task
@@ -62,7 +62,7 @@ class Steps:
         """The next step."""
         config = self.session.config
         result = ttrl_step(
-            questions_of_step(self.session.sets[0].questions, step=self.done, config=config),
+            questions_of_step(self.session.training.questions, step=self.done, config=config),
             sampler=self.session.sampler,
             learner=self.learner,
             task=self.task,

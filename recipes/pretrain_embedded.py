@@ -24,7 +24,6 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from ttrl.config import resolve
 from ttrl.data.word_problems import Route, WordProblem, chain_problem, solution, split_of
 from ttrl.seeding import derive_seed
 
@@ -158,21 +157,16 @@ def pretrain(
 
 def base_accuracy(folder: Path) -> str:
     """Lines of a table: the base on its unlabeled questions, by vote and alone, at two temperatures."""
-    from ttrl.cli.session import open_session
-    from ttrl.evaluate.evaluator import evaluate_set
+    from ttrl.runs import evaluate
 
     lines = []
     for temperature, top_p in ((0.6, 0.95), (1.0, 1.0)):
-        given = {"model": str(folder), "eval_temperature": temperature, "eval_top_p": top_p}
-        session = open_session(resolve(given, environment={}).values)
-        for each in session.sets:
-            done = evaluate_set(
-                each, when="base", sampler=session.sampler, task=session.task, config=session.config
-            )["metrics"]
-            low, high = done["avg@16_ci"]
+        done = evaluate(model=folder, eval_temperature=temperature, eval_top_p=top_p)
+        for name, each in done.evaluations.items():
+            alone, vote, found = each.metrics.avg[16], each.metrics.maj[64], each.metrics.passes[16]
             lines.append(
-                f"| {each.name} ({done['questions']}) | {temperature} | {done['avg@16']:.3f} "
-                f"[{low:.3f}, {high:.3f}] | {done['maj@64']:.3f} | {done['pass@16']:.3f} |"
+                f"| {name} ({each.metrics.questions}) | {temperature} | {alone.value:.3f} "
+                f"[{alone.low:.3f}, {alone.high:.3f}] | {vote.value:.3f} | {found.value:.3f} |"
             )
     return "\n".join(lines)
 

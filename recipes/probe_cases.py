@@ -20,8 +20,8 @@ from typing import Any
 
 from commands import ttrl
 
+from ttrl.data.sets import EMBEDDED_SEED
 from ttrl.data.word_problems import word_problems
-from ttrl.evaluate.sets import EMBEDDED_SEED
 
 Json = dict[str, Any]
 EXPECTED: Mapping[str, str] = {

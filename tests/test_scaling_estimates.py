@@ -11,10 +11,10 @@ import torch
 from peft import get_peft_model
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from ttrl.cli.room import standing_memory
 from ttrl.config import resolve
 from ttrl.engine.adapters import lora_settings
 from ttrl.rl.logprobs import CHUNK_ELEMENTS
+from ttrl.runs.memory import standing_memory
 
 ROOT = Path(__file__).parent.parent
 

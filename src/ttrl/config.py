@@ -188,6 +188,23 @@ def keys_of_groups(groups: Collection[str]) -> list[str]:
     return [field.alias or name for name, field in fields if group_of(field) in groups]
 
 
+def keys_read_by(reader: Literal["train", "eval"]) -> list[str]:
+    """The keys that a command reads."""
+    if reader == "train":
+        return key_names()
+    groups = ("Model", "Questions", "Consensus", "Sampling", "Evaluation", "Run")
+    return [key for key in keys_of_groups(groups) if key not in _OF_TRAINING]
+
+
+_OF_TRAINING = frozenset(
+    {
+        "reward", "similarity_threshold", "confidence_temperature", "selective_share", "selective_margin",
+        "selective_negative", "selective_entropy", "temperature", "top_p", "top_k", "resume", "report_to",
+        "checkpoint_every", "base_evaluations",
+    }
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedConfig:
     """A valid config and where each of its values came from."""
@@ -282,11 +299,13 @@ def read_layers(
     *,
     environment: Mapping[str, str] | None = None,
     command_keys: Collection[str] = (),
+    source: str = "command line",
 ) -> Layers:
     """YAML files, environment and command line, each file read once: it may be a pipe.
 
     Args:
         command_keys: further keys that the command reads itself, by the same precedence.
+        source: what messages call the place where `command_line` was given.
 
     Raises:
         ConfigError: an unknown key, or a bad file.
@@ -321,7 +340,7 @@ def read_layers(
         for path, values in _read_with_includes(file, ()):
             lay(values, path, preset=_is_preset(path))
     lay(from_environment, "environment")
-    lay(command_line, "command line")
+    lay(command_line, source)
     if files:
         merged["config"] = files
     return Layers(merged=merged, sources=sources, own=frozenset(own), beside=beside)

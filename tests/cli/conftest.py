@@ -327,13 +327,14 @@ def write_rows() -> Callable[..., Path]:
 def problems(tiny: tuple[str, ...]) -> list[dict[str, str]]:
     """Eight embedded questions, as hard as those of `tiny`, as rows of id, question and answer."""
     from ttrl.config import resolve
-    from ttrl.evaluate.sets import build_sets
+    from ttrl.evaluate.labels import build_sets
 
     options = dict(zip(tiny[::2], tiny[1::2], strict=True))
     given = {"limit": 8, "difficulty": options["--difficulty"]}
-    unlabeled = build_sets(resolve(given, environment={}).values)[0]
-    assert unlabeled.answers is not None
+    sets = build_sets(resolve(given, environment={}).values)
+    answers = sets.labels[sets.training.name].answers
+    assert answers is not None
     return [
-        {"id": q.id, "question": q.prompt, "answer": unlabeled.answers.answers[q.id]}
-        for q in unlabeled.questions
+        {"id": q.id, "question": q.prompt, "answer": answers.answers[q.id]}
+        for q in sets.training.questions
     ]

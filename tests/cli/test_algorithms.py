@@ -159,9 +159,9 @@ def test_options_may_be_repeated_beside_resume_from_every_layer(call, refused, s
 def test_a_critic_without_room_is_refused_before_anything_is_written(
     call, small, tmp_path, monkeypatch
 ):
-    from ttrl.cli import room
+    from ttrl.runs import memory
 
-    monkeypatch.setattr(room, "free_bytes", lambda device: 9_000_000)
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 9_000_000)
     assert call("train", *small, "--dry-run").code == 0
     outcome = call("train", *small, "--algorithm", "ppo", "--out", tmp_path / "run")
     assert outcome.code == 2 and "the critic (as large as the model)" in outcome.err

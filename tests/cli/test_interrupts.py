@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from ttrl.cli.interrupts import Interrupts
+from ttrl.runs.interrupts import Interrupts
 
 
 def interrupt():

@@ -103,7 +103,7 @@ def test_an_interrupt_reaches_what_is_running_and_comes_back(tmp_path: Path) -> 
         f"""
         import sys
         from pathlib import Path
-        from ttrl.cli.interrupts import Interrupts
+        from ttrl.runs.interrupts import Interrupts
         from ttrl.cli.side_by_side import Job, run_side_by_side
         folder = Path({str(tmp_path)!r})
         job = Job(

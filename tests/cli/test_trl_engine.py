@@ -10,12 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from ttrl.cli.trl_records import TrlRecords, last_labels
 from ttrl.config import RunConfig
 from ttrl.errors import NumericsError
 from ttrl.overlays.pins import Pin
 from ttrl.overlays.trl.rollout import RolloutStep
 from ttrl.overlays.voting import GroupVoter, completion
+from ttrl.runs.trl import TrlRecords, last_labels
 from ttrl.types import Question
 
 TRL = ("train", "--engine", "trl")
@@ -112,7 +112,7 @@ def test_vllm_that_is_not_installed_is_told_with_the_command_that_installs_it(
     refused_early, monkeypatch
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    monkeypatch.setattr("ttrl.cli.trl_checks.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("ttrl.runs.trl_setup.importlib.util.find_spec", lambda name: None)
     refused_early("--vllm", "colocate", told=["vllm is not installed", "pip install 'trl[vllm]'"])
 
 
@@ -444,7 +444,7 @@ AGREE = (r"\boxed{1}", r"\boxed{1}", r"\boxed{2}")
 
 def test_a_line_joins_the_votes_of_a_step_and_what_was_learned_from_them() -> None:
     frame = Frame()
-    records = TrlRecords(RunConfig(updates_per_step=3, passes_per_step=2), frame, None)
+    records = TrlRecords(RunConfig(updates_per_step=3, passes_per_step=2), frame)
     records.on_step(rollout(6, *DIFFER))
     assert records.on_log(42, {"train/loss": 0.5}) is False
     ((step, metrics, votes),) = frame.rows
@@ -462,7 +462,7 @@ def test_a_line_joins_the_votes_of_a_step_and_what_was_learned_from_them() -> No
 
 @pytest.mark.parametrize("first", [True, False])
 def test_silent_steps_are_counted_by_what_is_trained_on_and_only_in_a_row(first: bool) -> None:
-    records = TrlRecords(RunConfig(stop_after_silent_steps=2), Frame() if first else None, None)
+    records = TrlRecords(RunConfig(stop_after_silent_steps=2), Frame() if first else None)
     ends = []
     for step, texts in enumerate([AGREE, DIFFER, AGREE, AGREE]):
         records.on_step(rollout(step, *texts))
@@ -478,13 +478,13 @@ def test_a_group_that_the_rule_leaves_out_is_silent() -> None:
     texts = [" ".join(f"word{n}" for n in range(60)) + f" {last}" for last in "aab"]
     group = GroupVoter(config).vote(question, [completion(question, t) for t in texts], step=0)
     assert group.scored.skipped is not None
-    records = TrlRecords(RunConfig(stop_after_silent_steps=1), None, None)
+    records = TrlRecords(RunConfig(stop_after_silent_steps=1), None)
     records.on_step(RolloutStep(step=0, groups=(group,), metrics={}, votes=[], stop=False))
     assert records.on_log(1, {}) is True
 
 
 def test_a_stop_that_any_process_was_asked_for_ends_the_training_as_interrupted() -> None:
-    records = TrlRecords(RunConfig(), None, None)
+    records = TrlRecords(RunConfig(), None)
     records.on_step(rollout(0, *DIFFER))
     assert records.on_log(1, {}) is False and not records.interrupted
     records.on_step(rollout(1, *DIFFER, stop=True))

@@ -181,7 +181,7 @@ def test_whole_completions_follow_the_exact_distribution(tokenizer):
 def test_a_prompt_that_leaves_no_room_is_refused(embedded):
     sampler = sampler_of(embedded.model, embedded.tokenizer)
     long = Question(id="long", prompt="many " * 300)
-    with pytest.raises(DataError, match=r"question long: its prompt has \d+ tokens"):
+    with pytest.raises(DataError, match=r"the longest, long, has a prompt of \d+ tokens"):
         sampler.sample([long], n=2, params=SamplingParams(max_tokens=8), seed=0)
 
 

@@ -8,8 +8,8 @@ import pytest
 from ttrl.config import resolve
 from ttrl.data.tables import Table
 from ttrl.errors import ConfigError, DataError
+from ttrl.evaluate.labels import RunSets, build_sets
 from ttrl.evaluate.levels import read_levels
-from ttrl.evaluate.sets import QuestionSet, build_sets
 
 
 def levels(*cells: Any, column: str | None = None, called: str = "level") -> dict[str, str]:
@@ -52,7 +52,7 @@ def test_a_named_column_that_is_not_there_is_refused() -> None:
         levels(1, column="grade")
 
 
-def sets(**given: Any) -> list[QuestionSet]:
+def sets(**given: Any) -> RunSets:
     return build_sets(resolve(given, environment={}).values)
 
 
@@ -68,21 +68,22 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_both_sides_of_a_held_out_share_know_their_levels(file: Path) -> None:
-    train, held = sets(questions=str(file), holdout="0.3")
-    for each in (train, held):
+    found = sets(questions=str(file), holdout="0.3")
+    assert [each.name for each in found.all] == ["unlabeled", "heldout"]
+    for each in found.all:
         for question in each.questions:
-            assert each.levels[question.id] == str(int(question.id[1:]) % 3)
+            assert found.labels[each.name].levels[question.id] == str(int(question.id[1:]) % 3)
 
 
 def test_a_held_out_file_has_levels_of_its_own_or_none(file: Path, tmp_path: Path) -> None:
     own = write_rows(tmp_path / "own.jsonl", {"id": "q0", "question": "Who?", "level": "Level 9"})
     without = write_rows(tmp_path / "without.jsonl", {"question": "Who?"})
     options = {"questions": str(file), "level_column": "level"}
-    assert sets(**options, holdout=str(own))[1].levels == {"q0": "Level 9"}
-    assert sets(**options, holdout=str(without))[1].levels == {}
+    assert sets(**options, holdout=str(own)).labels["heldout"].levels == {"q0": "Level 9"}
+    assert sets(**options, holdout=str(without)).labels["heldout"].levels == {}
 
 
 def test_embedded_questions_have_no_levels() -> None:
-    assert all(not each.levels for each in sets(limit=4))
+    assert not any(known.levels for known in sets(limit=4).labels.values())
     with pytest.raises(ConfigError, match="level_column='level'"):
         sets(level_column="level")

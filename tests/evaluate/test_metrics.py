@@ -71,8 +71,12 @@ SHEET = AnswerSheet(answers={"a": "x", "b": "X"})
 
 
 def measured(*arguments: Any, **options: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    found = evaluate_groups(*arguments, **options)
+    found = written(*arguments, **options)
     return found["metrics"], found["questions"]
+
+
+def written(*arguments: Any, **options: Any) -> dict[str, Any]:
+    return evaluate_groups(*arguments, **options).to_json()
 
 
 def test_accuracies_by_hand_over_labeled_questions() -> None:
@@ -181,7 +185,7 @@ def test_a_tie_counts_as_its_elected_class_does() -> None:
 def test_nobody_answering_is_wrong() -> None:
     metrics, _ = measured(EqualsTask(), [group("a", "none", "none")], SHEET, seed=0)
     assert (metrics["avg@2"], metrics["maj@2"], metrics["pass@2"]) == (0.0, 0.0, 0.0)
-    found = evaluate_groups(EqualsTask(), [group("a", "none", "none")], SHEET, seed=0)
+    found = written(EqualsTask(), [group("a", "none", "none")], SHEET, seed=0)
     assert found["questions"][0]["vote_right"] is False
     assert found["curves"]["maj"] == found["curves"]["pass"] == [0.0, 0.0]
 
@@ -211,7 +215,7 @@ def test_texts_are_measured_by_their_similarity_to_the_true_one() -> None:
     assert metrics["self_similarity"] == pytest.approx(2 * 5 / 6 / 3 / 4)
     assert metrics["labeled"] == 1 and "avg@4" not in metrics
     assert records[0]["correct"] is None and records[0]["vote_right"] is None
-    assert "curves" not in evaluate_groups(get_task("text"), groups, sheet, seed=0)
+    assert "curves" not in written(get_task("text"), groups, sheet, seed=0)
     assert "similarity" not in measured(get_task("text"), groups, None, seed=0)[0]
 
 
@@ -238,8 +242,8 @@ def test_an_answer_that_leaves_the_unit_out_is_right_too() -> None:
 
 
 def test_curves_and_levels_are_absent_where_nothing_is_known() -> None:
-    assert set(evaluate_groups(EqualsTask(), GROUPS, None, seed=0)) == {"metrics", "questions"}
-    found = evaluate_groups(EqualsTask(), GROUPS, None, seed=0, levels={"b": "3"})
+    assert not {"curves", "by_level"} & set(written(EqualsTask(), GROUPS, None, seed=0))
+    found = written(EqualsTask(), GROUPS, None, seed=0, levels={"b": "3"})
     assert found["by_level"] == [
         {"level": "3", "questions": 1, "labeled": 0, "majority_ratio": 2 / 4}
     ]
@@ -247,7 +251,7 @@ def test_curves_and_levels_are_absent_where_nothing_is_known() -> None:
 
 
 def test_curves_are_over_the_labeled_questions() -> None:
-    curves = evaluate_groups(EqualsTask(), GROUPS, SHEET, seed=0)["curves"]
+    curves = written(EqualsTask(), GROUPS, SHEET, seed=0)["curves"]
     assert curves["k"] == [1, 2, 4]
     assert curves["pass"] == pytest.approx([(2 / 4 + 1 / 4) / 2, (5 / 6 + 3 / 6) / 2, 1.0])
     assert curves["pass"][0] == pytest.approx(curves["maj"][0])
@@ -264,7 +268,7 @@ def test_levels_by_hand_in_natural_order() -> None:
     ]
     sheet = AnswerSheet(answers=dict.fromkeys("abde", "x"))
     levels = {"a": "Level 10", "b": "Level 2", "c": "Level 2", "e": "Level 10", "other": "Level 1"}
-    found = evaluate_groups(EqualsTask(), groups, sheet, seed=0, levels=levels)
+    found = written(EqualsTask(), groups, sheet, seed=0, levels=levels)
     assert found["by_level"] == [
         {
             "level": "Level 2",
@@ -295,7 +299,7 @@ def test_levels_of_texts_have_agreement_and_no_accuracy() -> None:
         Group(question=Question(id="q", prompt="?"), completions=tuple(map(completion, texts)))
     ]
     sheet = AnswerSheet(answers={"q": texts[0]})
-    found = evaluate_groups(get_task("text"), groups, sheet, seed=0, levels={"q": "1"})
+    found = written(get_task("text"), groups, sheet, seed=0, levels={"q": "1"})
     assert [set(row) for row in found["by_level"]] == [
         {"level", "questions", "labeled", "majority_ratio"}
     ]

@@ -4,8 +4,8 @@ import pytest
 
 from ttrl.config import resolve
 from ttrl.errors import ConfigError, DataError
+from ttrl.evaluate.labels import build_sets
 from ttrl.evaluate.report.estimates import set_title
-from ttrl.evaluate.sets import build_sets
 
 ROWS = [
     {"question": "Lea had 30 coins and paid 12. How many has she?", "Equation": "30 - 12", "answer": "18"},
@@ -29,17 +29,18 @@ def sets_of(**given):
 
 
 def test_sets_come_in_the_order_trained_held_out_transfer_fresh(file_of):
-    sets = sets_of(
+    found = sets_of(
         limit=6,
         transfer=(file_of("other.jsonl", ROWS),),
         fresh=("perturbed", "generated"),
         fresh_count=5,
     )
-    assert [each.name for each in sets] == [
+    sets, labels = found.all, found.labels
+    assert [each.name for each in sets] == list(labels) == [
         "unlabeled", "heldout", "out_of_prior", "transfer_other", "fresh_perturbed", "fresh_generated",
     ]  # fmt: skip
     assert [len(each.questions) for each in sets] == [6, 6, 6, 3, 5, 5]
-    assert all(each.answers is not None for each in sets)
+    assert all(known.answers is not None for known in labels.values())
     assert sets[4].note == "6 of 6 questions could be copied. 5 of the copies are asked"
     prompts = [question.prompt for each in sets for question in each.questions]
     assert len(set(prompts)) == len(prompts)
@@ -48,7 +49,9 @@ def test_sets_come_in_the_order_trained_held_out_transfer_fresh(file_of):
 def test_asking_for_more_sets_changes_none_of_the_others(file_of):
     plain = sets_of(limit=6)
     more = sets_of(limit=6, transfer=(file_of("o.jsonl", ROWS),), fresh=("generated",))
-    assert more[:3] == plain
+    assert more.all[:3] == plain.all and [more.labels[name] for name in plain.labels] == [
+        *plain.labels.values()
+    ]
 
 
 def test_transfer_answers_are_found_by_name_or_the_set_is_unlabeled(file_of):
@@ -59,7 +62,8 @@ def test_transfer_answers_are_found_by_name_or_the_set_is_unlabeled(file_of):
     sets = sets_of(
         questions=own, answers="result", question_column="question", transfer=tuple(files)
     )
-    assert [each.answers and dict(each.answers.answers) for each in sets[1:]] == [
+    answers = [sets.labels[each.name].answers for each in sets.others]
+    assert [sheet and dict(sheet.answers) for sheet in answers] == [
         {"0": "18", "1": "18", "2": "43"}, None, {"0": "18", "1": "18", "2": "43"},
     ]  # fmt: skip
 
@@ -83,8 +87,9 @@ def test_more_than_five_shared_questions_are_counted_and_five_named(file_of):
 
 def test_copies_of_a_file_are_none_of_its_questions(file_of):
     sets = sets_of(questions=file_of("q.jsonl", ROWS), answers="answer", fresh=("perturbed",))
-    assert [each.name for each in sets] == ["unlabeled", "fresh_perturbed"]
-    assert not {q.prompt for q in sets[0].questions} & {q.prompt for q in sets[1].questions}
+    assert [each.name for each in sets.all] == ["unlabeled", "fresh_perturbed"]
+    (copies,) = sets.others
+    assert not {q.prompt for q in sets.training.questions} & {q.prompt for q in copies.questions}
 
 
 def test_only_the_embedded_questions_have_a_generator(file_of):
@@ -116,7 +121,7 @@ def test_a_held_out_share_never_repeats_a_trained_question(tmp_path):
     rows = [{"question": text} for i in range(10) for text in (f"What is {i}?", f"what  is {i}? ")]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     config = resolve({"questions": str(file), "holdout": "0.3"}, environment={}).values
-    train, held = build_sets(config)
+    train, held = build_sets(config).all
     words = {" ".join(q.prompt.casefold().split()) for q in train.questions}
     assert held.questions
     assert not words & {" ".join(q.prompt.casefold().split()) for q in held.questions}

@@ -1,6 +1,6 @@
 import pytest
 
-from ttrl.evaluate.transfer import set_names
+from ttrl.data.sets import set_names
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from ttrl.answers.tasks import get_task
 from ttrl.config import RunConfig
 from ttrl.consensus.majority import MajorityReward
 from ttrl.rl.algorithms.registry import make_algorithm
-from ttrl.train.loop import Progress, questions_of_step, spare_questions, train
+from ttrl.train.loop import Progress, questions_of_step, reason_to_end, spare_questions, train
 from ttrl.train.step import keep, mini_batches
 from ttrl.types import Question, TrainingSample
 
@@ -59,21 +59,22 @@ def run(make_group, script, *, progress=None, **settings):
     config = RunConfig(
         **{"steps": 3, "votes_per_question": 4, "trained_per_question": 2} | settings
     )
-    sampler, learner, reports = FakeSampler(make_group, script), FakeLearner(), []
-    end = train(
-        questions,
-        config=config,
-        sampler=sampler,
-        learner=learner,
-        algorithm=make_algorithm(config),
-        task=get_task("math"),
-        rule=MajorityReward(tie_seed=0),
-        observers=[],
-        progress=progress or Progress(),
-        on_step=reports.append,
-        uninterrupted=nullcontext(),
+    sampler, learner = FakeSampler(make_group, script), FakeLearner()
+    reports = list(
+        train(
+            questions,
+            config=config,
+            sampler=sampler,
+            learner=learner,
+            algorithm=make_algorithm(config),
+            task=get_task("math"),
+            rule=MajorityReward(tie_seed=0),
+            progress=progress or Progress(),
+            uninterrupted=nullcontext(),
+        )
     )
-    return end, sampler, learner, reports
+    stand = reports[-1].progress
+    return (stand, reason_to_end(stand, config)), sampler, learner, reports
 
 
 def boxed(*answers):
@@ -175,7 +176,7 @@ def test_an_interrupt_after_an_update_waits_until_the_step_is_recorded(make_grou
 
     seen = []
     config = RunConfig(steps=1, votes_per_question=4, trained_per_question=4)
-    train(
+    for _ in train(
         [q for q in QUESTIONS if q.id in "01"],
         config=config,
         sampler=FakeSampler(make_group, {"0": boxed(1, 1, 1, 2), "1": boxed(1, 1, 1, 1)}),
@@ -183,11 +184,10 @@ def test_an_interrupt_after_an_update_waits_until_the_step_is_recorded(make_grou
         algorithm=make_algorithm(config),
         task=get_task("math"),
         rule=MajorityReward(tie_seed=0),
-        observers=[],
         progress=Progress(),
-        on_step=lambda report: seen.append(list(entered)),
         uninterrupted=uninterrupted(),
-    )
+    ):
+        seen.append(list(entered))
     assert seen == [["updating"]] and entered == ["updating", "free"]
 
 
@@ -229,18 +229,18 @@ def test_cut_completions_vote_and_set_the_baseline_but_are_not_trained_on(make_g
     for mask in (False, True):
         config = RunConfig(votes_per_question=4, mask_truncated=mask, **settings)
         learner = FakeLearner()
-        train(
-            QUESTIONS[:1],
-            config=config,
-            sampler=CutSampler(make_group, {}),
-            learner=learner,
-            algorithm=make_algorithm(config),
-            task=get_task("math"),
-            rule=MajorityReward(tie_seed=0),
-            observers=[],
-            progress=Progress(),
-            on_step=lambda report: None,
-            uninterrupted=nullcontext(),
+        list(
+            train(
+                QUESTIONS[:1],
+                config=config,
+                sampler=CutSampler(make_group, {}),
+                learner=learner,
+                algorithm=make_algorithm(config),
+                task=get_task("math"),
+                rule=MajorityReward(tie_seed=0),
+                progress=Progress(),
+                uninterrupted=nullcontext(),
+            )
         )
         ((samples, _),) = learner.updates
         found[mask] = [(s.completion.text, s.advantages[0]) for s in samples]

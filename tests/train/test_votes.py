@@ -118,8 +118,8 @@ def test_equal_answers_are_counted_as_the_task_says_and_silence_decides_nothing(
 
 
 def trained(make_group, script, **settings):
-    learner, reports, settings = FakeLearner(), [], config(**settings)
-    train(
+    learner, settings = FakeLearner(), config(**settings)
+    (report,) = train(
         [Question(id=id, prompt="?") for id in script],
         config=settings,
         sampler=StreamSampler(make_group, script),
@@ -127,12 +127,10 @@ def trained(make_group, script, **settings):
         algorithm=make_algorithm(settings),
         task=get_task("math"),
         rule=MajorityReward(tie_seed=0),
-        observers=[],
         progress=Progress(),
-        on_step=reports.append,
         uninterrupted=nullcontext(),
     )
-    return learner.updates, reports[0]
+    return learner.updates, report
 
 
 def test_a_short_group_is_trained_on_whole_and_a_long_one_on_its_first(make_group):

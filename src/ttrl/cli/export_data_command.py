@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,11 @@ from ttrl.answers.tasks import make_task
 from ttrl.cli.options import make_parser, parse
 from ttrl.config import RunConfig, key_names, read_layers, settle
 from ttrl.data.questions import ANSWER_COLUMNS
+from ttrl.data.sets import QuestionSet
 from ttrl.data.verl_files import write_files
 from ttrl.data.verl_rows import Row, training_row, validation_row
 from ttrl.errors import EXIT_DONE, ConfigError
-from ttrl.evaluate.sets import QuestionSet, build_sets
+from ttrl.evaluate.labels import Labels, RunSets, build_sets
 from ttrl.files import refuse_taken
 
 SUMMARY = (
@@ -60,7 +61,7 @@ def run(arguments: Sequence[str]) -> int:
         )
     # Questions that a run only looks at have no file here, so they are neither read nor made.
     written = config.model_copy(update={"transfer": (), "fresh": ()})
-    sets = {each.name: each for each in build_sets(written)}
+    sets = build_sets(written)
     rows = _rows(sets, config, source)
     write_files(out, rows)
     told = {
@@ -68,7 +69,7 @@ def run(arguments: Sequence[str]) -> int:
         "format": "verl",
         "files": {name: len(written) for name, written in rows.items()},
         "votes_per_question": config.votes_per_question,
-        "labels_left_out": _label_columns(sets["unlabeled"], config),
+        "labels_left_out": _label_columns(sets.training, config),
     }
     print(_lines(told), file=sys.stderr if config.json_output else sys.stdout)
     if config.json_output:
@@ -104,8 +105,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _rows(sets: dict[str, QuestionSet], config: RunConfig, source: str) -> dict[str, list[Row]]:
-    task, unlabeled = make_task(config), sets["unlabeled"]
+def _rows(sets: RunSets, config: RunConfig, source: str) -> dict[str, list[Row]]:
+    task = make_task(config)
     train = [
         training_row(
             question,
@@ -114,20 +115,23 @@ def _rows(sets: dict[str, QuestionSet], config: RunConfig, source: str) -> dict[
             votes=config.votes_per_question,
             data_source=source,
         )
-        for index, question in enumerate(unlabeled.questions)
+        for index, question in enumerate(sets.training.questions)
     ]
     files = {"train.parquet": train}
     if config.answers is not None:
-        files["evaluation.parquet"] = _graded(unlabeled, config, source)
-    if "heldout" in sets:
-        files["heldout.parquet"] = _graded(sets["heldout"], config, source)
+        files["evaluation.parquet"] = _graded(sets.training, sets.labels, config, source)
+    for held in sets.others:
+        if held.name == "heldout":
+            files["heldout.parquet"] = _graded(held, sets.labels, config, source)
     return {name: rows for name, rows in files.items() if rows}
 
 
-def _graded(each: QuestionSet, config: RunConfig, source: str) -> list[Row]:
+def _graded(
+    each: QuestionSet, labels: Mapping[str, Labels], config: RunConfig, source: str
+) -> list[Row]:
     """Rows with answers where the user named some, and then only those that have one."""
-    task, named = make_task(config), config.answers is not None and each.answers is not None
-    answers = [each.answers.get(q.id) if named and each.answers else "" for q in each.questions]
+    task, known = make_task(config), labels[each.name].answers if config.answers else None
+    answers = ["" if known is None else known.get(q.id) for q in each.questions]
     return [
         validation_row(question, index=index, task=task, data_source=source, answer=answer)
         for index, (question, answer) in enumerate(zip(each.questions, answers, strict=True))

@@ -11,17 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ttrl.cli.interrupts import Interrupts
-from ttrl.cli.resume import resolve_resumed
 from ttrl.cli.side_by_side import Failure, Job, run_side_by_side
 from ttrl.cli.study_settings import Settings, read_settings
-from ttrl.cli.summary import set_line
 from ttrl.config import Layers, ResolvedConfig
 from ttrl.errors import EXIT_DONE, EXIT_INTERRUPTED, CheckpointError, ConfigError
 from ttrl.recording.console import say
+from ttrl.recording.evaluations import When
 from ttrl.recording.manifest import surroundings
+from ttrl.recording.results import read_result
 from ttrl.recording.run_directory import RunDirectory
 from ttrl.recording.trackers.registry import wanted
+from ttrl.runs.interrupts import Interrupts
+from ttrl.runs.resume import resolve_resumed
+from ttrl.runs.summary import set_line
 
 PER_RUN = {
     "seed": "the seeds of all runs are named by --seeds",
@@ -204,7 +206,6 @@ def _clear(out: Path, *, begun: bool) -> None:
 
 
 def _told(job: Job) -> str:
-    result = json.loads(job.done.read_text("utf-8"))
-    name, pair = next(iter(result["sets"].items()))
-    when = "final" if "final" in pair else "base"
+    name, pair = next(iter(read_result(job.done.parent).metrics.items()))
+    when: When = "final" if "final" in pair else "base"
     return set_line(when, name, pair[when])

@@ -11,19 +11,19 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ttrl.cli.options import make_parser, parse
-from ttrl.cli.room import check_room
 from ttrl.config import resolve
 from ttrl.consensus.rules import ANSWER_KEY, check_rule, make_rule
 from ttrl.errors import EXIT_DONE, ConfigError
+from ttrl.runs.memory import check_memory, memory_estimate
 
 if TYPE_CHECKING:
-    from ttrl.cli.session import Session
     from ttrl.probe.advice import Advice
     from ttrl.probe.cost import Cost
     from ttrl.probe.draw import Voted
     from ttrl.probe.signals import Signals
     from ttrl.probe.trial import Trial
     from ttrl.probe.verdict import Verdict
+    from ttrl.runs.session import Session
 
 SUMMARY = (
     "Say whether test-time reinforcement learning will work on this model, these questions and these "
@@ -61,12 +61,12 @@ def run(arguments: Sequence[str]) -> int:
             "reward out."
         )
 
-    from ttrl.cli.session import open_session
     from ttrl.recording.console import say
+    from ttrl.runs.session import open_session
 
     session = open_session(config)
-    check_room(session.model, config)
-    asked = min(questions, len(session.sets[0].questions))
+    check_memory(session.model, config)
+    asked = min(questions, len(session.training.questions))
     say(f"probe       {asked} questions x {votes} votes, then two updates that are thrown away")
     found = _probe(session, questions=questions, votes=votes)
     stream = sys.stderr if config.json_output else sys.stdout
@@ -94,7 +94,6 @@ def _count(given: dict[str, Any], key: str, default: int) -> int:
 
 
 def _probe(session: Session, *, questions: int, votes: int) -> _Found:
-    from ttrl.cli.plan import memory_estimate
     from ttrl.engine.learner import learner_from
     from ttrl.probe.advice import advise
     from ttrl.probe.cost import forecast
@@ -105,7 +104,7 @@ def _probe(session: Session, *, questions: int, votes: int) -> _Found:
     from ttrl.rl.algorithms.registry import make_algorithm
 
     config, task, sampler = session.config, session.task, session.voter
-    unlabeled = session.sets[0].questions
+    unlabeled = session.training.questions
     chosen = choose_questions(unlabeled, questions, seed=config.seed)
     begin = time.perf_counter()
     draws = draw(chosen, sampler=sampler, task=task, config=config, votes=votes)
@@ -133,21 +132,20 @@ def _probe(session: Session, *, questions: int, votes: int) -> _Found:
         probe_completions=draws.completions + trial.sampled + UPDATES * trial.completions,
         probe_tokens=sampler.sampled_tokens,
     )
-    longest = max(len(session.prompter.encode(q)) for q in unlabeled)
     return _Found(
         signals=signals,
         trial=trial,
         verdict=judge(signals, trial),
         advice=advise(signals, trial, draws.votes, config),
         cost=cost,
-        memory=memory_estimate(session.model, config, longest),
+        memory=memory_estimate(session.model, config, session.prompt_tokens),
         label_accuracy=_label_accuracy(session, draws.votes),
     )
 
 
 def _label_accuracy(session: Session, votes: Sequence[Voted]) -> float | None:
     """Share of right pseudo-labels among the probe's questions with an exact answer; None without any."""
-    answers = session.sets[0].answers
+    answers = session.labels[session.training.name].answers
     if answers is None:
         return None
     right = []

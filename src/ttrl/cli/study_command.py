@@ -17,7 +17,6 @@ from ttrl.cli.many_runs import (
     start_many,
 )
 from ttrl.cli.options import make_parser, parse
-from ttrl.cli.resume import INPUTS
 from ttrl.cli.side_by_side import Failure, Job
 from ttrl.cli.study_settings import (
     MANY_RUNS_OPTIONS,
@@ -33,6 +32,7 @@ from ttrl.evaluate.study.layout import base_path, equal_tokens_path, run_path
 from ttrl.recording.console import say
 from ttrl.recording.run_directory import RunDirectory
 from ttrl.recording.trackers.registry import wanted
+from ttrl.runs.resume import INPUTS
 from ttrl.types import SIMILAR_TASKS
 
 SUMMARY = (
@@ -76,7 +76,8 @@ def _checked(
     resolved: ResolvedConfig, settings: StudySettings
 ) -> tuple[StudySettings, dict[str, int]]:
     """Raises before minutes go into runs; returns what is left of the arms, and the sizes of the sets."""
-    from ttrl.evaluate.sets import build_sets, evaluated_sets
+    from ttrl.data.sets import evaluated_sets
+    from ttrl.evaluate.labels import build_sets
 
     config = resolved.values
     check_rule(config)
@@ -91,10 +92,10 @@ def _checked(
             "eval_sets: a study needs the unlabeled questions evaluated. Add unlabeled."
         )
     sets = build_sets(config)
-    evaluated_sets(sets, config)
+    evaluated_sets(sets.all, config)
     if "leakage" in settings.arms:
         why = None
-        if sets[0].answers is None:
+        if sets.labels[sets.training.name].answers is None:
             why = "no answers (--answers names them)"
         elif config.task in SIMILAR_TASKS:
             why = f"answers of the task {config.task} are similar and not equal"
@@ -102,7 +103,7 @@ def _checked(
             say(f"{why}: the arm leakage, which trains on true answers, is left out")
             arms = tuple(arm for arm in settings.arms if arm != "leakage")
             settings = settings.model_copy(update={"arms": arms})
-    return settings, {each.name: len(each.questions) for each in sets}
+    return settings, {each.name: len(each.questions) for each in sets.all}
 
 
 def _runs(study: Layout, settings: StudySettings, resolved: ResolvedConfig) -> list[Failure]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ttrl.cli.base_evaluations import EVALUATION_KEYS
 from ttrl.cli.many_runs import (
     PER_RUN,
     Layout,
@@ -26,6 +25,7 @@ from ttrl.consensus.rules import ANSWER_KEY, check_rule
 from ttrl.errors import EXIT_DONE, ConfigError
 from ttrl.evaluate.study.layout import point_base_path, point_path
 from ttrl.recording.trackers.registry import wanted
+from ttrl.runs.base_evaluations import EVALUATION_KEYS
 
 SUMMARY = (
     "How fragile is a setting? One run for each point of a grid (or of a list in a YAML file), over "
@@ -72,7 +72,8 @@ def _resolved(layers: Layers, point: Point) -> ResolvedConfig:
 
 def _checked(layers: Layers, settings: SweepSettings) -> dict[str, ResolvedConfig]:
     """The config of every point, by name: all are checked before the first one runs."""
-    from ttrl.evaluate.sets import build_sets, evaluated_sets
+    from ttrl.data.sets import evaluated_sets
+    from ttrl.evaluate.labels import build_sets
 
     found: dict[str, ResolvedConfig] = {}
     seen = set()
@@ -88,8 +89,9 @@ def _checked(layers: Layers, settings: SweepSettings) -> dict[str, ResolvedConfi
             continue
         seen.add(asked)
         sets = build_sets(config)
-        evaluated_sets(sets, config)
-        if config.reward == ANSWER_KEY and sets[0].answers is None:
+        evaluated_sets(sets.all, config)
+        answers = sets.labels[sets.training.name].answers
+        if config.reward == ANSWER_KEY and answers is None:
             raise ConfigError(f"point {point.name}: reward=answer-key needs --answers.")
     return found
 

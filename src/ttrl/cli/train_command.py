@@ -5,26 +5,16 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
-from ttrl.cli.interrupts import Interrupts
 from ttrl.cli.options import make_parser, parse
-from ttrl.cli.processes import check_processes
-from ttrl.cli.resume import resolve_resumed
-from ttrl.cli.room import check_room
-from ttrl.config import ResolvedConfig, read_layers, settle
-from ttrl.consensus.rules import check_rule
-from ttrl.errors import EXIT_DONE
-from ttrl.recording.run_directory import RunDirectory, refuse_existing
+from ttrl.config import ResolvedConfig, read_layers
+from ttrl.errors import EXIT_DONE, EXIT_INTERRUPTED
 from ttrl.recording.trackers.fan_out import Trackers, end_with
-from ttrl.recording.trackers.registry import wanted
-
-if TYPE_CHECKING:
-    from ttrl.cli.native_run import NativeRun
-    from ttrl.cli.trl_run import TrlRun
+from ttrl.runs.run import StepDone
+from ttrl.runs.start import RunInterrupted, carry_out, place_order
 
 SUMMARY = (
     "Improve a model on questions without labels (test-time reinforcement learning). "
@@ -32,81 +22,81 @@ SUMMARY = (
 )
 
 
+class ConsoleWatcher:
+    """Shows a run on standard error."""
+
+    def say(self, text: str) -> None:
+        """Prints a line."""
+        from ttrl.recording.console import say
+
+        say(text)
+
+    @contextmanager
+    def training(self, *, steps: int, done: int) -> Iterator[None]:
+        """Shows a bar while steps are made."""
+        from ttrl.recording.console import RunConsole
+
+        with RunConsole(steps=steps, done=done) as self._console:
+            yield
+
+    def on_step(self, done: StepDone) -> None:
+        """Prints a line, and moves the bar on."""
+        self._console.step(done.step, done.metrics, skipped=done.skipped)
+
+
 def run(arguments: Sequence[str]) -> int:
     """The whole of a run; returns its exit code."""
     started = time.perf_counter()
-    layers = read_layers(parse(make_parser("train", SUMMARY), arguments))
-    named, run_directory = layers.merged.get("resume"), None
-    if named is not None:
-        run_directory = RunDirectory.open(Path(str(named)))
-        resolved = resolve_resumed(layers, run_directory)
-    else:
-        resolved = settle(layers)
-    first = check_processes(resolved.values)
-    resolved = _with_out(resolved)
-    check_rule(resolved.values)  # before minutes go into loading a model
-    report_to = wanted(resolved.values.report_to) if first else []
-    if named is None and first:
-        refuse_existing(Path(str(resolved.values.out)))
-    as_json = resolved.values.json_output
-    if resolved.values.dry_run:
-        return _dry_run(resolved, as_json=as_json) if first else EXIT_DONE
-    kind = _kind_of_run(resolved)
-    with Interrupts() as interrupts, Trackers(report_to) as trackers:
-        run = kind(resolved, run_directory, interrupts, trackers, started)
+    order = place_order(read_layers(parse(make_parser("train", SUMMARY), arguments)))
+    as_json = order.resolved.values.json_output
+    if order.resolved.values.dry_run:
+        return _dry_run(order.resolved, as_json=as_json) if order.is_first else EXIT_DONE
+    watcher, code = ConsoleWatcher(), EXIT_DONE
+    with Trackers(order.report_to) as trackers:
         try:
-            code = run.go(as_json=as_json)
-        finally:
-            run.close()
+            result = carry_out(order, watcher=watcher, trackers=trackers, started=started)
+        except RunInterrupted as stopped:
+            code, result = EXIT_INTERRUPTED, None
+            if order.is_first:
+                watcher.say(f"\n{stopped}")
+    if result is not None:
+        from ttrl.runs.summary import summary_lines
+
+        print("\n".join(summary_lines(result)), file=sys.stderr if as_json else sys.stdout)
+        if as_json:
+            print(json.dumps(result.to_json()))
     if trackers.stuck:
         end_with(code)
     return code
 
 
-def _kind_of_run(resolved: ResolvedConfig) -> type[NativeRun] | type[TrlRun]:
-    if resolved.values.engine == "trl":
-        from ttrl.cli.trl_run import TrlRun
-
-        return TrlRun
-    from ttrl.cli.native_run import NativeRun
-
-    return NativeRun
-
-
-def _with_out(resolved: ResolvedConfig) -> ResolvedConfig:
-    values = resolved.values
-    if values.out is None:
-        name = Path(values.model.rstrip("/")).name.partition("@")[0]
-        values = values.model_copy(update={"out": f"runs/{name}-{time.strftime('%Y%m%d-%H%M%S')}"})
-    return replace(resolved, values=values)
-
-
 def _dry_run(resolved: ResolvedConfig, *, as_json: bool) -> int:
-    from ttrl.cli.plan import memory_estimate, plan_lines
-    from ttrl.cli.session import open_session
+    from ttrl.runs.memory import check_memory, memory_estimate
+    from ttrl.runs.plan import plan_lines
+    from ttrl.runs.session import open_session
 
     config = resolved.values
-    told: dict[str, Any] = {}
+    shown: dict[str, Any] = {}
     if config.engine == "trl":
-        from ttrl.cli.trl_setup import open_trl
+        from ttrl.runs.trl_setup import open_trl
 
         setup = open_trl(config)
         session = open_session(config, sets=setup.sets)
         lines = plan_lines(session, setup.lines())
-        told["trl"] = dict(setup.arguments)
+        shown["trl"] = dict(setup.arguments)
     else:
         session = open_session(config)
-        check_room(session.model, config)
+        check_memory(session.model, config)
         lines = plan_lines(session)
-        told["memory_bytes"] = memory_estimate(session.model, config, session.prompt_tokens)
+        shown["memory_bytes"] = memory_estimate(session.model, config, session.prompt_tokens)
     if as_json:
-        told |= {
+        shown |= {
             "config": resolved.as_dict(),
             "first_prompt": session.prompts[0],
-            "questions": {s.name: len(s.questions) for s in session.sets},
+            "questions": {each.name: len(each.questions) for each in session.sets},
         }
         print("\n".join(lines), file=sys.stderr)
-        print(json.dumps(told))
+        print(json.dumps(shown))
     else:
         print(resolved.as_yaml())
         print("\n".join(lines))

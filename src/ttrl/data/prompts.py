@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from ttrl.errors import ModelError
@@ -26,7 +27,7 @@ def user_message(question: Question, task: Task) -> str:
 
 
 class Prompter:
-    """Renders and encodes the prompts of one model and task.
+    """Renders and encodes the prompts of one model and task, each question once.
 
     Args:
         template: text with {question} and, if wanted, {instruction}; None takes the tokenizer's chat
@@ -38,6 +39,8 @@ class Prompter:
         self._tokenizer = tokenizer
         self._template = template
         self._task = task
+        self._texts: dict[Question, str] = {}
+        self._encoded: dict[Question, tuple[int, ...]] = {}
 
     def prompt(self, question: Question) -> str | list[dict[str, str]]:
         """As data sets of other engines hold it: a text, or a chat that gets the model's template there."""
@@ -47,6 +50,11 @@ class Prompter:
 
     def render(self, question: Question) -> str:
         """The prompt's text, special tokens included where the chat template writes them."""
+        if question not in self._texts:
+            self._texts[question] = self._render(question)
+        return self._texts[question]
+
+    def _render(self, question: Question) -> str:
         if self._is_chat:
             return self._chat(user_message(question, self._task))
         instruction = self._task.for_question(question).instruction
@@ -77,6 +85,12 @@ class Prompter:
 
     def encode(self, question: Question) -> tuple[int, ...]:
         """Token ids. A chat template writes its own special tokens; other prompts get the tokenizer's."""
-        return tuple(
-            self._tokenizer.encode(self.render(question), add_special_tokens=not self._is_chat)
-        )
+        if question not in self._encoded:
+            text, special = self.render(question), not self._is_chat
+            ids = self._tokenizer.encode(text, add_special_tokens=special)
+            self._encoded[question] = tuple(ids)
+        return self._encoded[question]
+
+    def longest(self, questions: Iterable[Question]) -> int:
+        """Tokens of the longest prompt of these questions."""
+        return max(len(self.encode(question)) for question in questions)

@@ -17,7 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ttrl.data.prompts import Prompter
 from ttrl.engine.decoding import Decoding, Drawing
-from ttrl.errors import DataError
+from ttrl.errors import DataError, ModelError
 from ttrl.seeding import derive_seed
 from ttrl.types import Completion, Group, Question, SamplingParams
 
@@ -72,13 +72,14 @@ class NativeSampler:
 
         Raises:
             DataError: a prompt that leaves no room for max_tokens in the model's context.
-            ModelError: an architecture whose cache cannot be split into rows.
+            ModelError: an architecture whose cache cannot be split into rows, or the tokenizer of another
+                model.
             NumericsError: logits that are not finite.
         """
         if not questions:
             return []
         start = time.perf_counter()
-        prompts = [self._encode(question, params.max_tokens) for question in questions]
+        prompts = self.encode(questions, max_tokens=params.max_tokens)
         groups: dict[int, Group] = {}
         with _inference(self._model):
             decoding = Decoding(
@@ -98,16 +99,44 @@ class NativeSampler:
         self.seconds += time.perf_counter() - start
         return [groups[i] for i in range(len(questions))]
 
-    def _encode(self, question: Question, max_tokens: int) -> tuple[int, ...]:
-        ids = self._prompter.encode(question)
-        context = getattr(self._model.config, "max_position_embeddings", None)
-        if context is not None and len(ids) + max_tokens > context:
-            raise DataError(
-                f"question {question.id}: its prompt has {len(ids)} tokens, which with "
-                f"max_tokens={max_tokens} is more than the model's context of {context}. "
-                "Lower max_tokens or leave the question out."
+    def encode(
+        self, questions: Sequence[Question], *, max_tokens: int, name: str = ""
+    ) -> list[tuple[int, ...]]:
+        """The token ids of each prompt, which the model can read and continue.
+
+        Args:
+            max_tokens: of the longest completion that has to fit into the context after the prompt.
+            name: of the set the questions are of, for messages.
+
+        Raises:
+            DataError: questions that do not fit the model's context, by name.
+            ModelError: a tokenizer of another model.
+        """
+        prompts = [self._prompter.encode(question) for question in questions]
+        text = self._model.config.get_text_config()
+        highest = max(max(ids, default=0) for ids in prompts)
+        if highest >= text.vocab_size:
+            raise ModelError(
+                f"its tokenizer makes token {highest}, but the model knows only "
+                f"{text.vocab_size}. The tokenizer belongs to another model."
             )
-        return ids
+        context = getattr(text, "max_position_embeddings", None)
+        if context is None:
+            return prompts
+        lengths = {question.id: len(ids) for question, ids in zip(questions, prompts, strict=True)}
+        long = {id: n for id, n in lengths.items() if n + max_tokens > context}
+        if long:
+            worst = max(long, key=lambda id: long[id])
+            left = context - long[worst]
+            lower = f"Lower max_tokens to at most {left}, or l" if left > 0 else "L"
+            raise DataError(
+                f"{name} questions: ".lstrip()
+                + f"{len(long)} of {len(lengths)} do not fit the model's context of {context} tokens; the "
+                f"longest, {worst}, has a prompt of {long[worst]} tokens and max_tokens={max_tokens} are to "
+                f"follow. {lower}eave these out: {', '.join(sorted(long)[:5])}"
+                f"{', ...' if len(long) > 5 else ''}."
+            )
+        return prompts
 
     def _group(self, question: Question, prompt: tuple[int, ...], drawing: Drawing) -> Group:
         texts: dict[tuple[int, ...], str] = {}

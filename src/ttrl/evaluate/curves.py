@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ttrl.consensus.vote import tie_order
 from ttrl.evaluate.estimators import maj_at_k, pass_at_k
 from ttrl.evaluate.grading import Graded
-from ttrl.evaluate.statistics import bootstrap_interval, mean
+from ttrl.evaluate.statistics import mean_interval
+from ttrl.recording.evaluations import Curves
 
 
 def curve_sizes(n: int) -> list[int]:
@@ -16,9 +16,7 @@ def curve_sizes(n: int) -> list[int]:
     return [1 << power for power in range((n - 1).bit_length())] + [n]
 
 
-def curves(
-    graded: Sequence[Graded], *, n: int, tie_seed: int, seed: int
-) -> dict[str, list[Any]] | None:
+def curves(graded: Sequence[Graded], *, n: int, tie_seed: int, seed: int) -> Curves | None:
     """pass@k and maj@k, without bias from n completions, with 95 % intervals over questions.
 
     Over the labeled questions with exact answers; None without any. At k = 1 both are avg@n, and at
@@ -35,12 +33,11 @@ def curves(
     ks = curve_sizes(n)
     passes = [[pass_at_k(n, sum(correct), k) for k in ks] for _, correct in exact]
     votes = [_votes(item, ks, tie_seed=tie_seed) for item, _ in exact]
-    found: dict[str, list[Any]] = {"k": ks}
-    for name, rows in (("pass", passes), ("maj", votes)):
-        columns = list(zip(*rows, strict=True))
-        found[name] = [mean(column) for column in columns]
-        found[f"{name}_ci"] = [list(bootstrap_interval(column, seed=seed)) for column in columns]
-    return found
+    series = [
+        tuple(mean_interval(column, seed=seed) for column in zip(*rows, strict=True))
+        for rows in (passes, votes)
+    ]
+    return Curves(ks=tuple(ks), passes=series[0], maj=series[1])
 
 
 def _votes(item: Graded, ks: Sequence[int], *, tie_seed: int) -> list[float]:

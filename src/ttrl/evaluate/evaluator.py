@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 from ttrl.config import RunConfig
+from ttrl.data.sets import QuestionSet
+from ttrl.evaluate.labels import Labels
 from ttrl.evaluate.metrics import evaluate_groups
-from ttrl.evaluate.sets import QuestionSet
+from ttrl.recording.evaluations import Evaluation, When
 from ttrl.seeding import derive_seed
 from ttrl.types import Sampler, SamplingParams, Task
 
@@ -22,9 +24,15 @@ def evaluation_params(config: RunConfig) -> SamplingParams:
 
 
 def evaluate_set(
-    question_set: QuestionSet, *, when: str, sampler: Sampler, task: Task, config: RunConfig
-) -> dict[str, Any]:
-    """Samples and counts. What it returns is what `evaluations/<when>-<set>.json` holds.
+    question_set: QuestionSet,
+    labels: Labels,
+    *,
+    when: When,
+    sampler: Sampler,
+    task: Task,
+    config: RunConfig,
+) -> Evaluation:
+    """Samples and counts; what it cost is for the caller to add.
 
     Before and after use the same seeds, so differences are those of the weights.
     """
@@ -39,22 +47,17 @@ def evaluate_set(
     found = evaluate_groups(
         task,
         groups,
-        question_set.answers,
+        labels.answers,
         seed=derive_seed(config.seed, "statistics"),
-        levels=question_set.levels,
+        levels=labels.levels,
+        name=question_set.name,
+        when=when,
     )
-    found["metrics"] |= {"temperature": params.temperature, "top_p": params.top_p}
-    note = {} if question_set.note is None else {"note": question_set.note}
-    return {
-        "set": question_set.name,
-        "when": when,
-        "labeled": bool(found["metrics"].get("labeled")),
-        "sampling": {
-            "temperature": params.temperature,
-            "top_p": params.top_p,
-            "max_tokens": params.max_tokens,
-            "samples": config.samples,
-        },
-        **found,
-        **note,
-    }
+    return replace(
+        found,
+        metrics=replace(found.metrics, temperature=params.temperature, top_p=params.top_p),
+        temperature=params.temperature,
+        top_p=params.top_p,
+        max_tokens=params.max_tokens,
+        note=question_set.note,
+    )

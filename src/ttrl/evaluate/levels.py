@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
 
 from ttrl.data.questions import find_column, shown
 from ttrl.data.tables import Table
 from ttrl.errors import DataError
 from ttrl.evaluate.grading import Graded
-from ttrl.evaluate.statistics import bootstrap_interval, mean
+from ttrl.evaluate.statistics import mean, mean_interval
+from ttrl.recording.evaluations import LevelMetrics
 
 LEVEL_COLUMNS = ("level", "difficulty")
 MOST_LEVELS = 40
@@ -75,11 +75,11 @@ def read_levels(
 
 def by_level(
     graded: Sequence[Graded], levels: Mapping[str, str], *, k: int, seed: int
-) -> list[dict[str, Any]]:
+) -> tuple[LevelMetrics, ...]:
     """One row per level, in natural order; questions without a level are in none.
 
-    level, questions, labeled, majority_ratio (mean over questions); and where a question with exact
-    answers is labeled, avg@k and maj@n under these very names, with 95 % intervals over questions.
+    Accuracies have 95 % intervals over questions, and are there where a question with exact answers is
+    labeled.
 
     Args:
         k: completions that avg@k counts.
@@ -89,22 +89,20 @@ def by_level(
     for item in graded:
         if (level := levels.get(item.group.question.id)) is not None:
             at.setdefault(level, []).append(item)
-    return [_row(level, at[level], k=k, seed=seed) for level in sorted(at, key=natural_order)]
+    return tuple(_row(level, at[level], k=k, seed=seed) for level in sorted(at, key=natural_order))
 
 
-def _row(level: str, graded: Sequence[Graded], *, k: int, seed: int) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "level": level,
-        "questions": len(graded),
-        "labeled": sum(item.labeled for item in graded),
-    }
+def _row(level: str, graded: Sequence[Graded], *, k: int, seed: int) -> LevelMetrics:
     correct = [item.correct for item in graded if item.correct is not None]
     votes = [float(right) for item in graded if (right := item.vote_right) is not None]
-    if correct:
-        for name, values in (("avg@k", [mean(each[:k]) for each in correct]), ("maj@n", votes)):
-            row[name] = mean(values)
-            row[f"{name}_ci"] = list(bootstrap_interval(values, seed=seed))
-    return row | {"majority_ratio": mean([item.consensus.majority_ratio for item in graded])}
+    return LevelMetrics(
+        level=level,
+        questions=len(graded),
+        labeled=sum(item.labeled for item in graded),
+        avg=mean_interval([mean(each[:k]) for each in correct], seed=seed) if correct else None,
+        maj=mean_interval(votes, seed=seed) if correct else None,
+        majority_ratio=mean([item.consensus.majority_ratio for item in graded]),
+    )
 
 
 def _level(cell: object) -> str | None:

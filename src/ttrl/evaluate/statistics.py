@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ttrl.errors import ConfigError, DataError
+from ttrl.interval import Interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,6 +45,16 @@ def bootstrap_interval(
         raise ConfigError(f"resamples={resamples}: wanted at least 1, such as 2000.")
     means = resampled_means(per_question, seed=seed, resamples=resamples)
     return percentile_interval(means, confidence=confidence)
+
+
+def mean_interval(per_question: Sequence[float], *, seed: int) -> Interval:
+    """The mean over questions with its 95 % bootstrap interval.
+
+    Raises:
+        DataError: no questions.
+    """
+    low, high = bootstrap_interval(per_question, seed=seed)
+    return Interval(value=mean(per_question), low=low, high=high)
 
 
 def resampled_means(

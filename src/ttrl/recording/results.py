@@ -103,6 +103,45 @@ class RunResult:
         directory.write_json("result.json", self.to_json())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvalResult:
+    """What `ttrl eval` measured."""
+
+    model: str
+    seed: int
+    evaluations: Mapping[str, Evaluation]
+    """By question set, in the order in which sets were evaluated."""
+    sampled_tokens: int
+    sampling_seconds: float
+    path: Path | None = None
+    """The folder it was written to, where there is one."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As result.json of such a folder holds it."""
+        sets: dict[str, Any] = {}
+        for name, each in self.evaluations.items():
+            sets[name] = {"base": each.metrics.to_json()}
+            if each.by_level:
+                sets[name]["by_level"] = [row.to_json() for row in each.by_level]
+        return {
+            "model": self.model,
+            "seed": self.seed,
+            "sets": sets,
+            "sampled_tokens": self.sampled_tokens,
+            "sampling_seconds": self.sampling_seconds,
+        }
+
+    def write(self, directory: RunDirectory) -> None:
+        """Writes the evaluations and result.json, which comes last: with it the folder is whole.
+
+        Raises:
+            CheckpointError: a file cannot be written.
+        """
+        for name, each in self.evaluations.items():
+            directory.write_json(f"evaluations/base-{name}.json", each.to_json())
+        directory.write_json("result.json", self.to_json())
+
+
 def read_result(path: Path) -> RunResult:
     """The run in a folder, with every evaluation that can be read.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,7 +16,7 @@ from ttrl.engine.optimizer import rate_share
 from ttrl.rl.algorithms.interface import Algorithm
 from ttrl.seeding import derive_seed
 from ttrl.train.step import ttrl_step
-from ttrl.types import Observer, Question, RewardRule, Sampler, StepResult, Task
+from ttrl.types import Question, RewardRule, Sampler, StepResult, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,22 +82,16 @@ def train(
     algorithm: Algorithm,
     task: Task,
     rule: RewardRule,
-    observers: Sequence[Observer],
     progress: Progress,
-    on_step: Callable[[StepReport], None],
     uninterrupted: AbstractContextManager[object],
-) -> tuple[Progress, str]:
-    """Runs from `progress` to the end; returns where it stands and why it ended.
+) -> Generator[StepReport, None, None]:
+    """Makes the steps from `progress` to the end, each when its report is asked for.
 
-    `on_step` is called after each step, when weights and progress agree: the place to save. From a
-    step's first update until it has returned, `uninterrupted` is entered.
+    Reports only come out: whoever compares a step with true labels does it where they go, and training
+    has no way to them. Between two steps weights and progress agree: that is the place to save. From a
+    step's first update until the next step is asked for, `uninterrupted` is entered.
     """
-    while progress.step < config.steps:
-        if progress.silent_steps >= config.stop_after_silent_steps:
-            return progress, (
-                f"{progress.silent_steps} steps in a row without a gradient, at last because "
-                f"{progress.silence}"
-            )
+    while reason_to_end(progress, config) is None:
         share = rate_share(
             progress.step,
             schedule=config.schedule,
@@ -120,20 +114,27 @@ def train(
                 rate_share=share,
                 before_update=partial(until_recorded.enter_context, uninterrupted),
             )
-            report = report_of(result, progress, task=task, observers=observers)
+            report = report_of(result, progress, task=task)
             progress = report.progress
-            on_step(report)
-    return progress, "all steps done"
+            yield report
 
 
-def report_of(
-    result: StepResult, before: Progress, *, task: Task, observers: Sequence[Observer]
-) -> StepReport:
-    """Metrics, vote records and progress after a step. Observers add metrics and nothing else."""
+def reason_to_end(progress: Progress, config: RunConfig) -> str | None:
+    """Why a run ends where it stands, or None while there is a step to make."""
+    if progress.step >= config.steps:
+        return "all steps done"
+    if progress.silent_steps >= config.stop_after_silent_steps:
+        return (
+            f"{progress.silent_steps} steps in a row without a gradient, at last because "
+            f"{progress.silence}"
+        )
+    return None
+
+
+def report_of(result: StepResult, before: Progress, *, task: Task) -> StepReport:
+    """Metrics, vote records and progress after a step."""
     votes = vote_records(result.scored, step=result.step + 1, task=task, previous=before.labels)
     metrics = {**result.metrics, **flip_rate(votes)}
-    for observer in observers:
-        metrics |= observer.on_step(result)
     after = replace(
         before,
         step=result.step + 1,

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from ttrl.answers.tasks import get_task
+from ttrl.data.sets import texts_of
 from ttrl.errors import ConfigError
 from ttrl.evaluate.fresh import gym
 from ttrl.evaluate.fresh.gym import GYM_TASKS, OPTIONS, gym_questions
-from ttrl.evaluate.fresh.made import texts_of
 from ttrl.types import Completion, Question
 
 

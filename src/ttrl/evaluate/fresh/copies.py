@@ -11,11 +11,12 @@ from fractions import Fraction
 from ttrl.answers.bare_numbers import number_in
 from ttrl.answers.key import answer_key
 from ttrl.data.questions import ANSWER_COLUMNS, find_column, question_ids
+from ttrl.data.sets import same_text, texts_of
 from ttrl.data.tables import Table
 from ttrl.data.word_problems import LARGEST_TOTAL, WordProblem, split_of
 from ttrl.errors import ConfigError
 from ttrl.evaluate.answer_key import AnswerSheet
-from ttrl.evaluate.fresh.made import MadeQuestions, same_text, texts_of
+from ttrl.evaluate.fresh.made import MadeQuestions
 from ttrl.evaluate.fresh.perturb import Copy, perturb, pool_of, spelled
 from ttrl.evaluate.fresh.program import NotAProgram, has_annotations, read_program
 from ttrl.evaluate.fresh.text_numbers import text_numbers

@@ -16,9 +16,10 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from ttrl.data.sets import same_text
 from ttrl.errors import ConfigError
 from ttrl.evaluate.answer_key import AnswerSheet
-from ttrl.evaluate.fresh.made import MadeQuestions, same_text
+from ttrl.evaluate.fresh.made import MadeQuestions
 from ttrl.seeding import derive_seed
 from ttrl.types import Question, TaskName
 

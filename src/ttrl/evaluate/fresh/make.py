@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ttrl.config import RunConfig
+from ttrl.data.sets import texts_of
 from ttrl.data.tables import Table
 from ttrl.data.word_problems import WordProblem
 from ttrl.errors import ConfigError
@@ -16,7 +17,7 @@ from ttrl.evaluate.fresh.copies import (
 )
 from ttrl.evaluate.fresh.generated import new_problems, numbers_of
 from ttrl.evaluate.fresh.gym import gym_questions
-from ttrl.evaluate.fresh.made import MadeQuestions, texts_of
+from ttrl.evaluate.fresh.made import MadeQuestions
 from ttrl.evaluate.fresh.names import GENERATED, GYM, PERTURBED
 from ttrl.types import Question
 

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ttrl.cli.options import EVAL_GROUPS, NOT_FOR_EVAL
-from ttrl.cli.resume import INPUTS, stored_config
-from ttrl.config import INVOCATION_KEYS, ResolvedConfig, keys_of_groups
+from ttrl.config import INVOCATION_KEYS, ResolvedConfig, keys_read_by
+from ttrl.data.sets import QuestionSet
 from ttrl.errors import CheckpointError, ConfigError
+from ttrl.evaluate.labels import Labels
+from ttrl.recording.evaluations import Evaluation, EvaluationCost
 from ttrl.recording.run_directory import RunDirectory
+from ttrl.runs.resume import INPUTS, stored_config
 
-if TYPE_CHECKING:
-    from ttrl.evaluate.sets import QuestionSet
-
-
+NOTHING = EvaluationCost(sampled_tokens=0, sampling_seconds=0, evaluation_seconds=0)
+"""Spent on a borrowed evaluation: the cost is that of whoever made it."""
 EVALUATION_KEYS = tuple(
-    key
-    for key in keys_of_groups(EVAL_GROUPS)
-    if key not in NOT_FOR_EVAL | INVOCATION_KEYS | {"eval_sets"}
+    key for key in keys_read_by("eval") if key not in INVOCATION_KEYS | {"eval_sets"}
 )
 """Settings that the figures of a base depend on."""
 
 
 def borrow_base(
-    spec: str, run: RunDirectory, resolved: ResolvedConfig, sets: Sequence[QuestionSet]
+    spec: str,
+    run: RunDirectory,
+    resolved: ResolvedConfig,
+    sets: Sequence[QuestionSet],
+    labels: Mapping[str, Labels],
 ) -> None:
     """Copies the base's evaluations out of the folder of a `ttrl eval` into that of a new run.
 
@@ -47,11 +50,9 @@ def borrow_base(
                     f"base_evaluations={spec}: it has no whole {name}. Evaluate that set too, or leave "
                     "the option out."
                 )
-            _check_answers(found, each, spec)
-            spent = dict.fromkeys(
-                found["cost"], 0
-            )  # by the evaluation, and not once more by this run
-            run.write_json(name, {**found, "cost": spent})
+            borrowed = replace(Evaluation.from_json(found), cost=NOTHING)
+            _check_answers(borrowed, labels[each.name], spec)
+            run.write_json(name, borrowed.to_json())
     except (ConfigError, CheckpointError):
         shutil.rmtree(run.path)
         raise
@@ -80,12 +81,12 @@ def _check(source: RunDirectory, run: RunDirectory, resolved: ResolvedConfig) ->
             )
 
 
-def _check_answers(found: dict[str, Any], each: QuestionSet, spec: str) -> None:
+def _check_answers(found: Evaluation, labels: Labels, spec: str) -> None:
     """The figures hold for the answers they were made with."""
-    for record in found.get("questions", ()):
-        now = None if each.answers is None else each.answers.get(record["id"])
-        if record.get("answer") != now:
+    for record in found.questions:
+        now = None if labels.answers is None else labels.answers.get(record.id)
+        if record.answer != now:
             raise ConfigError(
-                f"base_evaluations={spec}: the answer of question {record['id']} was "
-                f"{record.get('answer')!r} there and is {now!r} here. Evaluate the base again."
+                f"base_evaluations={spec}: the answer of question {record.id} was "
+                f"{record.answer!r} there and is {now!r} here. Evaluate the base again."
             )

@@ -1,4 +1,4 @@
-"""Whether the models of a run, with their gradients and optimizers, fit into memory at all."""
+"""How much memory a run needs, and whether its models with their gradients and optimizers fit at all."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def standing_memory(model: PreTrainedModel, config: RunConfig) -> dict[str, int]
     }
 
 
-def check_room(model: PreTrainedModel, config: RunConfig) -> None:
+def check_memory(model: PreTrainedModel, config: RunConfig) -> None:
     """Called with the policy loaded and nothing else.
 
     Raises:
@@ -70,6 +70,47 @@ def check_room(model: PreTrainedModel, config: RunConfig) -> None:
         f"{needed / 2**30:.1f} GiB beside the loaded model, and {free / 2**30:.1f} GiB are free on "
         f"{model.device}. What helps: {'; '.join([*fixes, 'a smaller model'])}."
     )
+
+
+def memory_estimate(
+    model: PreTrainedModel, config: RunConfig, prompt_tokens: int
+) -> dict[str, int]:
+    """Bytes, from above: every row of the sampler distinct, every micro-batch full.
+
+    Activations are counted as 34 values per token, layer and hidden unit, plus attention scores and
+    float32 logits (three copies), which is what a plain Llama layer keeps for its backward pass. With
+    gradient_checkpointing all layers keep their input alone, as float32, and one at a time all of it.
+    """
+    from ttrl.engine.token_model import tokens_at_once
+    from ttrl.rl.logprobs import CHUNK_ELEMENTS
+
+    text = model.config.get_text_config()
+    size = model.dtype.itemsize
+    heads = text.num_attention_heads
+    kv_heads = getattr(text, "num_key_value_heads", None) or heads
+    head_size = getattr(text, "head_dim", None) or text.hidden_size // heads
+    rows = max(config.votes_per_question, min(
+        config.sampler_rows, config.questions_per_step * config.votes_per_question
+    ))  # fmt: skip
+    length = prompt_tokens + config.max_tokens
+    cache = 2 * text.num_hidden_layers * rows * kv_heads * head_size * length * size
+    budget = tokens_at_once(model, config.micro_batch_tokens)
+    tokens = max(length, min(budget, rows * length))
+    logits = tokens * text.vocab_size
+    if budget == config.micro_batch_tokens:  # nothing is cut, since logits are made in chunks
+        logits = min(logits, max(CHUNK_ELEMENTS, text.vocab_size))
+    layers, layer = text.num_hidden_layers, (34 * text.hidden_size + 2 * heads * length) * size
+    kept = (
+        layers * text.hidden_size * 4 + layer if config.gradient_checkpointing else layers * layer
+    )
+    activations = tokens * kept + 3 * 4 * logits
+    standing = standing_memory(model, config)
+    return {
+        **standing,
+        "sampling_cache": cache,
+        "training_activations": activations,
+        "total": sum(standing.values()) + max(cache, activations),
+    }
 
 
 def free_bytes(device: torch.device) -> int:

@@ -1,18 +1,19 @@
-"""What `train` and `eval` have in common: config and files into a model, a sampler and question sets."""
+"""What training and evaluation have in common: config and files into a model, samplers and question sets."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ttrl.answers.tasks import make_task
-from ttrl.cli.plan import check_context, rendered
 from ttrl.config import RunConfig
+from ttrl.data.sets import QuestionSet, evaluated_sets
 from ttrl.errors import ConfigError, ModelError
-from ttrl.evaluate.sets import QuestionSet, build_sets, evaluated_sets
+from ttrl.evaluate.labels import Labels, RunSets, build_sets
+from ttrl.recording.evaluations import Evaluation, EvaluationCost, When
 from ttrl.train.votes import check_votes
 from ttrl.types import Task
 
@@ -29,9 +30,14 @@ class Session:
     """Everything loaded and checked, nothing started."""
 
     config: RunConfig
+    training: QuestionSet
+    """The questions that are trained on."""
     sets: Sequence[QuestionSet]
+    """All question sets, that of training among them."""
     evaluated: Sequence[QuestionSet]
     """Those of `sets` that are evaluated."""
+    labels: Mapping[str, Labels]
+    """True labels by the name of the set, for evaluation only."""
     task: Task
     source: ModelSource
     model: PreTrainedModel
@@ -39,23 +45,17 @@ class Session:
     prompter: Prompter
     prompt_template: str | None
     prompts: Sequence[str]
-    """Rendered prompts of the first set."""
+    """Rendered prompts of the questions that are trained on."""
+    prompt_tokens: int
+    """Tokens of the longest of them."""
     sampler: NativeSampler
     """For evaluation, in the model's own type."""
     voter: NativeSampler
     """For votes, in `sampling_dtype`."""
 
-    @property
-    def prompt_tokens(self) -> int:
-        """Of the longest prompt of the first set."""
-        return max(len(self.prompter.encode(question)) for question in self.sets[0].questions)
-
 
 def open_session(
-    config: RunConfig,
-    *,
-    weights: Path | None = None,
-    sets: Sequence[QuestionSet] | None = None,
+    config: RunConfig, *, weights: Path | None = None, sets: RunSets | None = None
 ) -> Session:
     """Reads the questions, then the model, then checks that they fit together.
 
@@ -68,8 +68,9 @@ def open_session(
     """
     if sets is None:
         sets = build_sets(config)  # before torch is imported: a broken file is told at once
-    evaluated = evaluated_sets(sets, config)
-    check_votes(sets[0].questions, config)
+    training = sets.training
+    evaluated = evaluated_sets(sets.all, config)
+    check_votes(training.questions, config)
 
     from ttrl.data.prompts import Prompter
     from ttrl.engine.adapters import adapt, load_adapter
@@ -97,15 +98,25 @@ def open_session(
             f"sampling_dtype={config.sampling_dtype}: {decoder_note(model)}, and it samples in the model's "
             "own type. Leave sampling_dtype out, or set dtype."
         )
+    sampler, voter = (
+        NativeSampler(model, loaded.tokenizer, prompter, max_rows=config.sampler_rows, dtype=dtype)
+        for dtype in (
+            None,
+            None if config.sampling_dtype == "model" else DTYPES[config.sampling_dtype],
+        )
+    )
     try:
-        check_context(sets, prompter, config, model)
-        prompts = rendered(sets[0].questions, prompter)
+        for each in sets.all:
+            sampler.encode(each.questions, max_tokens=config.max_tokens, name=each.name)
+        prompts = [prompter.render(question) for question in training.questions]
     except ModelError as error:
         raise ModelError(f"model {config.model}: {error}") from None
     return Session(
         config=config,
-        sets=sets,
+        training=training,
+        sets=sets.all,
         evaluated=evaluated,
+        labels=sets.labels,
         task=task,
         source=source,
         model=model,
@@ -113,32 +124,29 @@ def open_session(
         prompter=prompter,
         prompt_template=template,
         prompts=prompts,
-        sampler=NativeSampler(model, loaded.tokenizer, prompter, max_rows=config.sampler_rows),
-        voter=NativeSampler(
-            model,
-            loaded.tokenizer,
-            prompter,
-            max_rows=config.sampler_rows,
-            dtype=None if config.sampling_dtype == "model" else DTYPES[config.sampling_dtype],
-        ),
+        prompt_tokens=prompter.longest(training.questions),
+        sampler=sampler,
+        voter=voter,
     )
 
 
-def evaluate(session: Session, question_set: QuestionSet, *, when: str) -> dict[str, Any]:
-    """Evaluates a set with the weights as they are; also what it took.
-
-    What it returns is what `evaluations/<when>-<set>.json` holds.
-    """
+def evaluate_one(session: Session, question_set: QuestionSet, *, when: When) -> Evaluation:
+    """Evaluates a set with the weights as they are; also what it took."""
     from ttrl.evaluate.evaluator import evaluate_set
 
     sampler, begin = session.sampler, time.perf_counter()
     tokens, seconds = sampler.sampled_tokens, sampler.seconds
     done = evaluate_set(
-        question_set, when=when, sampler=sampler, task=session.task, config=session.config
+        question_set,
+        session.labels[question_set.name],
+        when=when,
+        sampler=sampler,
+        task=session.task,
+        config=session.config,
     )
-    done["cost"] = {
-        "sampled_tokens": sampler.sampled_tokens - tokens,
-        "sampling_seconds": sampler.seconds - seconds,
-        "evaluation_seconds": time.perf_counter() - begin,
-    }
-    return done
+    cost = EvaluationCost(
+        sampled_tokens=sampler.sampled_tokens - tokens,
+        sampling_seconds=sampler.seconds - seconds,
+        evaluation_seconds=time.perf_counter() - begin,
+    )
+    return replace(done, cost=cost)

@@ -1,20 +1,25 @@
-"""A run under TRL before it starts: questions, prompts and TRL's arguments, without any weights."""
+"""A run under TRL before it starts: questions, prompts and TRL's arguments, without any weights.
+
+What would stop the run later is found here, before a model is loaded.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import importlib.util
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ttrl.answers.tasks import make_task
-from ttrl.cli.processes import rank_and_processes
-from ttrl.cli.trl_checks import check_reference, check_trl
 from ttrl.config import RunConfig
-from ttrl.evaluate.sets import QuestionSet
+from ttrl.errors import ConfigError
+from ttrl.evaluate.labels import RunSets, build_sets
 from ttrl.overlays.pins import TRL
-from ttrl.overlays.trl.mapping import differences, grpo_arguments
-from ttrl.overlays.trl.share import Share
+from ttrl.overlays.trl.mapping import check_mapping, differences, grpo_arguments
+from ttrl.overlays.trl.share import Share, share_of
+from ttrl.runs.processes import rank_and_processes
+from ttrl.train.votes import check_votes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -31,7 +36,7 @@ class TrlSetup:
     config: RunConfig
     rank: int
     processes: int
-    sets: Sequence[QuestionSet]
+    sets: RunSets
     share: Share
     source: ModelSource
     tokenizer: PreTrainedTokenizerBase
@@ -44,11 +49,6 @@ class TrlSetup:
     """TRL's own checkpoints, in the run directory."""
     arguments: Mapping[str, Any]
     """Of GRPOConfig."""
-
-    @property
-    def questions(self) -> Sequence[Question]:
-        """Those that are trained on."""
-        return self.sets[0].questions
 
     def lines(self) -> list[str]:
         """What the plan of a run says about its engine."""
@@ -72,10 +72,19 @@ def open_trl(config: RunConfig) -> TrlSetup:
     """Reads the questions and the tokenizer.
 
     Raises:
-        TtrlError: anything that would stop the run later is found here.
+        ConfigError: TRL is missing or of another version, cannot do what the config asks for, or would split
+            groups; vLLM without a GPU or not installed; several GPUs for one process.
+        TtrlError: questions or a model that cannot be read.
     """
     rank, processes = rank_and_processes()
-    sets, share = check_trl(config, processes)
+    TRL.check()
+    check_mapping(config)
+    _check_vllm(config)
+    _check_gpus(config, processes)
+    sets = build_sets(config)
+    questions = sets.training.questions
+    check_votes(questions, config)
+    share = share_of(config, questions=len(questions), processes=processes)
 
     from ttrl.data.prompts import Prompter
     from ttrl.engine.models.load import load_prompting
@@ -85,7 +94,7 @@ def open_trl(config: RunConfig) -> TrlSetup:
 
     check_options(config.trl)
     source = find_model(config.model)
-    check_reference(config, source)
+    _check_reference(config, source)
     tokenizer, template = load_prompting(source)
     template = config.prompt_template or template
     prompter = Prompter(tokenizer, template=template, task=make_task(config))
@@ -99,13 +108,51 @@ def open_trl(config: RunConfig) -> TrlSetup:
         source=source,
         tokenizer=tokenizer,
         prompter=prompter,
-        asked=by_prompt(sets[0].questions, [prompter.prompt(q) for q in sets[0].questions]),
+        asked=by_prompt(questions, [prompter.prompt(q) for q in questions]),
         template=template,
         folder=folder,
         arguments=grpo_arguments(
             config,
             share,
-            prompt_tokens=max(len(prompter.encode(q)) for q in sets[0].questions),
+            prompt_tokens=prompter.longest(questions),
             output_dir=str(folder),
         ),
     )
+
+
+def _check_reference(config: RunConfig, source: ModelSource) -> None:
+    """Raises ConfigError for a reference that TRL would look for beside a GGUF file, and not in it."""
+    if source.kind == "gguf" and config.kl_coefficient and not config.lora:
+        raise ConfigError(
+            f"kl_coefficient={config.kl_coefficient} with the GGUF file {source.spec} under engine=trl: TRL "
+            "reads the reference of the KL term from a folder or the hub. Set kl_coefficient: 0, train "
+            "adapters (--lora 16), whose base is the reference, or name the model as a folder."
+        )
+
+
+def _check_gpus(config: RunConfig, count: int) -> None:
+    if count > 1 or config.device == "cpu":
+        return
+    import torch
+
+    if (visible := torch.cuda.device_count()) > 1:
+        raise ConfigError(
+            f"engine=trl in one process, and {visible} GPUs are visible: TRL takes one for each process. "
+            f"Start torchrun --nproc_per_node {visible} -m ttrl train ..., or set CUDA_VISIBLE_DEVICES=0."
+        )
+
+
+def _check_vllm(config: RunConfig) -> None:
+    if config.vllm == "off":
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        raise ConfigError(
+            f"vllm={config.vllm}: no GPU is visible here, and vLLM needs one, as does sending weights to its "
+            "server. Leave vllm out, and transformers samples; or look at nvidia-smi, CUDA_VISIBLE_DEVICES."
+        )
+    if importlib.util.find_spec("vllm") is None:
+        raise ConfigError(
+            f"vllm={config.vllm}: the package vllm is not installed. Install it: pip install 'trl[vllm]'."
+        )

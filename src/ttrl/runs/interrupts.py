@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import signal
+import threading
 from types import FrameType, TracebackType
 from typing import Any
 
 
 class Interrupts:
-    """While active, these signals raise KeyboardInterrupt, but never inside `deferred`."""
+    """While active, these signals raise KeyboardInterrupt, but never inside `deferred`.
+
+    Signals reach the main thread alone; in any other one nothing changes.
+    """
 
     def __init__(self) -> None:
         self._depth = 0
@@ -16,6 +20,8 @@ class Interrupts:
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupts:
+        if threading.current_thread() is not threading.main_thread():
+            return self
         numbers = [signal.SIGINT, signal.SIGTERM]
         # Under nohup a closed terminal is to end nothing; Windows has no such signal.
         if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:

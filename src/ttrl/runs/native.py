@@ -1,0 +1,141 @@
+"""Training by the native engine: one process, one device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from ttrl.config import RunConfig
+from ttrl.errors import NumericsError
+from ttrl.recording.evaluations import When
+from ttrl.recording.run_directory import RunDirectory
+from ttrl.runs.interrupts import Interrupts
+from ttrl.runs.memory import check_memory
+from ttrl.runs.run import Run, Spent
+from ttrl.runs.session import Session, open_session
+
+if TYPE_CHECKING:
+    from ttrl.engine.checkpoint import Checkpoint
+    from ttrl.engine.learner import Learner
+    from ttrl.rl.algorithms.interface import Algorithm
+
+
+class NativeTraining:
+    """One run's training, wherever it starts. See `ttrl.runs.run.Training`.
+
+    Args:
+        directory: of a run that goes on from its last checkpoint, locked; None for a new one.
+    """
+
+    is_first = True
+
+    def __init__(
+        self, config: RunConfig, directory: RunDirectory | None, interrupts: Interrupts
+    ) -> None:
+        self._config, self._interrupts = config, interrupts
+        self._found = _latest(directory)
+        self._session = open_session(config, weights=self._found.weights if self._found else None)
+        check_memory(self._session.model, config)
+        from ttrl.train.loop import Progress
+
+        self._progress = Progress(**self._found.state["progress"]) if self._found else Progress()
+        self._algorithm: Algorithm
+        self._learner: Learner
+
+    @property
+    def steps(self) -> int:
+        """Steps that are done, in all sittings."""
+        return self._progress.step
+
+    @property
+    def base_is_gone(self) -> bool:
+        """The policy's weights are the only ones."""
+        return self._progress.step > 0
+
+    def plan_lines(self) -> Sequence[str]:
+        """Nothing beside what the plan says itself."""
+        return ()
+
+    def session(self, when: When) -> Session:
+        """The session whose model is trained: its weights are those of now."""
+        return self._session
+
+    def begin(self, run: Run) -> None:
+        """Makes the learner, and puts back what the checkpoint has of it."""
+        from ttrl.engine.learner import learner_from
+        from ttrl.rl.algorithms.registry import make_algorithm
+
+        session = self._session
+        self._algorithm = make_algorithm(self._config)
+        self._learner = learner_from(session.source, session.model, self._algorithm, self._config)
+        if self._found is not None:
+            self._found.load_learner(self._learner)
+            run.spent = Spent(**self._found.state["spent"])
+
+    def train(self, run: Run | None) -> str:
+        """Makes the steps that are left, keeps the weights, and returns why the run ended."""
+        from ttrl.train.loop import reason_to_end, train
+
+        assert run is not None  # there is one process
+        config, session, observers = self._config, self._session, run.observers()
+        # No callback goes in, so that nothing that is handed over leads to a true answer.
+        steps = train(
+            session.training.questions,
+            config=config,
+            sampler=session.voter,
+            learner=self._learner,
+            algorithm=self._algorithm,
+            task=session.task,
+            rule=run.rule,
+            progress=self._progress,
+            uninterrupted=self._interrupts.deferred(),
+        )
+        with run.watcher.training(steps=config.steps, done=self.steps), closing(steps):
+            for report in steps:
+                with self._interrupts.deferred():
+                    self._progress, result = report.progress, report.result
+                    metrics = report.metrics
+                    for observer in observers:
+                        metrics |= observer.on_step(result)
+                    run.record(self.steps, metrics, report.votes, result.skipped)
+                    if self.steps % config.checkpoint_every == 0:
+                        self._save(run)
+        self._save(run)
+        return str(reason_to_end(self._progress, config))
+
+    def interrupt(self, run: Run) -> None:
+        """Saves the steps that are done."""
+        if self.steps:
+            self._save(run)
+
+    def failed(self, error: NumericsError, run: Run) -> str:
+        """What a run that ends with this error says."""
+        return (
+            f"step {self.steps + 1}: {error} The last checkpoint is {run.last_checkpoint()}; "
+            "start a new run from it or from the base."
+        )
+
+    def _save(self, run: Run) -> None:
+        from ttrl.engine import checkpoint
+
+        run.clock()
+        checkpoint.save(
+            run.directory.checkpoints,
+            step=self.steps,
+            model=self._session.model,
+            tokenizer=self._session.tokenizer,
+            learner=self._learner,
+            state={"progress": asdict(self._progress), "spent": dict(vars(run.spent))},
+            prompt_template=self._session.prompt_template,
+        )
+
+
+def _latest(directory: RunDirectory | None) -> Checkpoint | None:
+    """The checkpoint to go on from. A new run has none, and needs no torch to know it."""
+    if directory is None:
+        return None
+    from ttrl.engine.checkpoint import latest
+
+    return latest(directory.checkpoints)
