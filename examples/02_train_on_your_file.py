@@ -1,6 +1,6 @@
-"""Train on a file of your own with the `ttrl train` command, then read its result.
+"""Train on a file of your own, then look at the result.
 
-Run: python examples/02_train_on_your_file.py [OPTION ...] (the options of ttrl train)
+Run: python examples/02_train_on_your_file.py [KEY=VALUE ...] (the options of ttrl train, such as steps=40)
 
 The answers in the file are for evaluation only: without --answers the same weights come out.
 """
@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ttrl.cli.main import main as ttrl
+from ttrl.runs import train
 
 ROWS = (
     ("Ida has 4 eggs. She buys 7, uses 3, finds 6, drops 5, gets 8 and sells 9.", "eggs", 8),
@@ -24,29 +24,25 @@ ROWS = (
 )
 
 
-def main() -> int:
+def main(settings: dict[str, str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        questions, run = Path(folder) / "questions.jsonl", Path(folder) / "run"
+        questions = Path(folder) / "questions.jsonl"
         with questions.open("w", encoding="utf-8") as file:
             for story, things, answer in ROWS:
                 pronoun = story.split(". ")[1].split()[0].lower()
                 question = f"{story} How many {things} does {pronoun} have now?"
                 file.write(json.dumps({"question": question, "answer": answer}) + "\n")
 
-        arguments = ["train", "--questions", str(questions), "--answers", "answer"]
-        arguments += ["--out", str(run), "--steps", "20", "--questions-per-step", "8"]
-        code = ttrl(arguments + sys.argv[1:])
-        if code != 0:
-            return code
+        given = {"steps": 20, "questions_per_step": 8, "out": Path(folder) / "run"} | settings
+        run = train(questions=questions, answers="answer", on_message=print, **given)
 
-        result = json.loads((run / "result.json").read_text("utf-8"))
         print("\nset          metric            base   final")
-        for name, pair in result["sets"].items():
-            for metric, before in pair["base"].items():
+        for name, pair in run.metrics.items():
+            final = pair["final"].to_json()
+            for metric, before in pair["base"].to_json().items():
                 if isinstance(before, float):
-                    print(f"{name:<12} {metric:<15} {before:>6.3f}  {pair['final'][metric]:>6.3f}")
-    return 0
+                    print(f"{name:<12} {metric:<15} {before:>6.3f}  {final[metric]:>6.3f}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(dict(part.split("=", 1) for part in sys.argv[1:]))

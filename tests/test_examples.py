@@ -36,12 +36,20 @@ def test_a_vote_joins_spellings_and_needs_no_torch() -> None:
 def test_training_on_a_file_prints_the_result(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for key, value in {"VOTES_PER_QUESTION": "8", "TRAINED_PER_QUESTION": "4"}.items():
-        monkeypatch.setenv(f"TTRL_{key}", value)
-    options = ("--steps", "1", "--samples", "2", "--device", "cpu")
+    votes = ("votes_per_question=8", "trained_per_question=4")
+    options = ("steps=1", "samples=2", "device=cpu", *votes)
     run_example("02_train_on_your_file.py", *options, monkeypatch=monkeypatch)
     table = capsys.readouterr().out.partition("metric")[2]
     assert "avg@2" in table and "maj@2" in table
+
+
+def test_a_run_an_evaluation_and_a_report_are_had_from_python(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_example("06_train_from_python.py", monkeypatch=monkeypatch)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines[:4]] == ["step 1", "step 2", "before", "again"]
+    assert lines[4].endswith("report.html is written.")
 
 
 def test_an_own_loop_prints_the_majority_ratio_of_each_step(

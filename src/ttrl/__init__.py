@@ -1,7 +1,11 @@
 """Test-time reinforcement learning: a language model improves on questions without labels.
 
-What stands here needs no torch. The engine is `ttrl.engine`, the algorithm `ttrl.train.step`.
+Importing this needs no torch, and neither do votes. The engine is `ttrl.engine`, the algorithm
+`ttrl.train.step`, a whole run `ttrl.runs`.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from ttrl.answers.extract import extract_answer
 from ttrl.answers.key import answer_key
@@ -13,12 +17,18 @@ from ttrl.rl.advantages import group_advantages
 from ttrl.seeding import derive_seed
 from ttrl.types import Completion, Consensus, Group, Question, SamplingParams, ScoredGroup
 
+if TYPE_CHECKING:
+    from ttrl.recording.results import EvalResult, RunResult, read_result
+    from ttrl.runs.start import report
+
 __all__ = [
     "Completion",
     "Consensus",
+    "EvalResult",
     "Group",
     "MajorityReward",
     "Question",
+    "RunResult",
     "SamplingParams",
     "ScoredGroup",
     "TtrlError",
@@ -29,5 +39,24 @@ __all__ = [
     "extract_answer",
     "get_task",
     "group_advantages",
+    "read_result",
+    "report",
     "vote",
 ]
+
+_LATER = {
+    "ttrl.recording.results": ("EvalResult", "RunResult", "read_result"),
+    "ttrl.runs.start": ("report",),
+}
+"""Names that need more than a vote does, by their modules: imported when they are first asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _LATER.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

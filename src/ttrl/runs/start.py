@@ -163,7 +163,7 @@ def carry_out(
                 directory.lock()  # before its checkpoint is read
             training = _training(order, interrupts)
             if not training.is_first:
-                _help(training)
+                _train_along(training)
                 return None
             run = Run(
                 order.resolved,
@@ -201,7 +201,7 @@ def _follow(run: Run, training: Training) -> RunResult:
     return run.finish(base, final, steps=training.steps, stopped=stopped)
 
 
-def _help(training: Training) -> None:
+def _train_along(training: Training) -> None:
     """Trains with the first process, which has the last word on everything."""
     try:
         training.train(None)
