@@ -78,7 +78,7 @@ KINDS = {
 MEASURED_ENDINGS = ("seconds",)
 MEASURED = frozenset({"peak_rss_bytes", "energy_joules"})
 SURROUNDINGS = frozenset(
-    {"ttrl_version", "weights", "versions", "machine", "git", "started", "out"}
+    {"ttrl_version", "version", "weights", "versions", "machine", "git", "started", "out"}
 )
 
 
