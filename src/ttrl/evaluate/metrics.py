@@ -7,16 +7,13 @@ from typing import Any
 
 from ttrl.errors import DataError
 from ttrl.evaluate.answer_key import AnswerSheet
-from ttrl.evaluate.curves import curves
-from ttrl.evaluate.estimators import pass_at_k
+from ttrl.evaluate.estimators import LARGEST_K, curves, pass_at_k
 from ttrl.evaluate.grading import Graded, grade
 from ttrl.evaluate.levels import by_level
 from ttrl.evaluate.statistics import bootstrap_interval, mean
 from ttrl.seeding import derive_seed
 from ttrl.types import Group, Task
 
-LARGEST_K = 16
-"""k of avg@k and pass@k, as published; fewer completions lower it."""
 RECORDED_CLASSES = 12
 RECORDED_CHARACTERS = 4000
 
@@ -31,7 +28,7 @@ def evaluate_groups(
 ) -> dict[str, Any]:
     """What can be said of groups with n completions each: "metrics", and "questions", one record each.
 
-    Also "curves" (`evaluate.curves`) where an exact question is labeled, and "by_level"
+    Also "curves" (`evaluate.estimators`) where an exact question is labeled, and "by_level"
     (`evaluate.levels`) where a level is known. In the metrics, with k = min(16, n):
 
     Means over labeled questions, absent without any, with 95 % intervals over questions (`_ci`):

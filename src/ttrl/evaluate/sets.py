@@ -12,16 +12,21 @@ from ttrl.data.questions import (
     find_column,
     question_ids,
     read_questions,
+    same_text,
     split_holdout,
+    texts_of,
 )
 from ttrl.data.tables import Table, read_rows
 from ttrl.data.word_problems import Kind, Split, WordProblem, word_problems
 from ttrl.errors import ConfigError, DataError
 from ttrl.evaluate.answer_key import AnswerSheet, resolve_answers
+from ttrl.evaluate.fresh.catalogue import (
+    check_names,
+    fresh_of_problems,
+    fresh_of_table,
+    set_name,
+)
 from ttrl.evaluate.fresh.generated import answers_of
-from ttrl.evaluate.fresh.made import same_text, texts_of
-from ttrl.evaluate.fresh.make import fresh_of_problems, fresh_of_table
-from ttrl.evaluate.fresh.names import check_names, set_name
 from ttrl.evaluate.levels import read_levels
 from ttrl.evaluate.transfer import refuse_overlap, transfer_files
 from ttrl.seeding import derive_seed

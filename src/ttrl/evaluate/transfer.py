@@ -7,11 +7,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ttrl.config import RunConfig
-from ttrl.data.questions import ANSWER_COLUMNS, find_column, question_ids, read_questions
+from ttrl.data.questions import (
+    ANSWER_COLUMNS,
+    find_column,
+    question_ids,
+    read_questions,
+    same_text,
+    texts_of,
+)
 from ttrl.data.tables import HUB_PREFIX, Table, read_rows
 from ttrl.errors import DataError
 from ttrl.evaluate.answer_key import AnswerSheet, resolve_answers
-from ttrl.evaluate.fresh.made import same_text, texts_of
 from ttrl.evaluate.levels import read_levels
 from ttrl.types import Question
 
@@ -21,9 +27,9 @@ LONGEST_NAME = 60
 def transfer_files(
     config: RunConfig, trained: Sequence[Question]
 ) -> dict[str, tuple[tuple[Question, ...], AnswerSheet | None, dict[str, str]]]:
-    """The questions of each file of `transfer`, their answers and levels, by the name of the set.
+    """Reads the questions of each file of `transfer`, their answers and levels, by the name of the set.
 
-    Columns are those that the config names, where the file has them; else they are found by their names.
+    Columns that the config names are used if the file has them; otherwise they are found by their names.
 
     Raises:
         DataError: a file that cannot be read, or that holds a question that is trained on.
@@ -49,7 +55,7 @@ def transfer_files(
 
 
 def set_names(files: Iterable[str]) -> list[str]:
-    """A name for each file that is safe as a part of a file name, no two alike.
+    """Gives each file a distinct name that is safe as a part of a file name.
 
     "data/AIME 24.json" gives transfer_AIME_24, and "hub:org/name/subset:test" transfer_name_subset_test.
     """
@@ -69,7 +75,7 @@ def set_names(files: Iterable[str]) -> list[str]:
 def refuse_overlap(
     trained: Sequence[Question], others: Sequence[Question], file: str, *, what: str
 ) -> None:
-    """Refuses questions that are trained on, also where only case or white space was edited.
+    """Refuses questions that are trained on, even if case or white space differs.
 
     Raises:
         DataError: there are some; the first five are named.
