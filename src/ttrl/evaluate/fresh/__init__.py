@@ -10,7 +10,7 @@ from ttrl.types import Question
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreshQuestions:
-    """Questions that were made for this run, with their answers."""
+    """The questions of one fresh set, their answers, and a note on how many there are."""
 
     questions: tuple[Question, ...]
     answers: AnswerSheet
