@@ -2,10 +2,11 @@
 
     python recipes/pretrain_embedded.py --seed 0 --out runs/bases/seed-0
 
-Everything it sees is correct. Four in five problems are easier than the questions that TTRL gets, the
-rest is as hard, with other numbers (see `CURRICULUM` and `draw`). The loss covers the solution and the
-end token; the question is context. The result is a function of the seed on one machine with one number
-of threads.
+Everything it sees is correct. A solution goes through the days in one of several orders: different routes
+make the errors of a weak model less alike, which is what lets a majority vote help. Four in five problems
+are easier than the questions that TTRL gets, the rest is as hard, with other numbers (see `CURRICULUM` and
+`draw`). The loss covers the solution and the end token; the question is context. The result is a function
+of the seed on one machine with one number of threads.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import os
 import random
 import time
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
+from typing import Literal
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -24,8 +27,10 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from ttrl.data.word_problems import Route, WordProblem, chain_problem, solution, split_of
+from ttrl.data.word_problems import DAYS, WordProblem, chain_problem, split_of
 from ttrl.seeding import derive_seed
+
+Route = Literal["in order", "gains first", "backwards"]
 
 # (days, share of the pretraining problems); TTRL's questions have 4 days
 CURRICULUM = ((1, 0.2), (2, 0.3), (3, 0.3), (4, 0.2))
@@ -51,6 +56,25 @@ def draw(rng: random.Random) -> WordProblem:
         problem = chain_problem(rng, events=events)
         if events < 3 or split_of(problem) == "pretrain":
             return problem
+
+
+def solution(problem: WordProblem, route: Route) -> str:
+    """Writes a correct solution: one equation per day, then the boxed answer.
+
+    "backwards" keeps the order of the text where it would pass below zero.
+    """
+    days = tuple(zip(DAYS, problem.changes, strict=False))
+    if route == "gains first":
+        days = tuple(sorted(days, key=lambda day: day[1] < 0))
+    elif route == "backwards":
+        totals = accumulate(reversed(problem.changes), initial=problem.start)
+        days = days[::-1] if min(totals) >= 0 else days
+    total, lines = problem.start, []
+    for day, change in days:
+        sign = "+" if change > 0 else "-"
+        lines.append(f"{day}: {total} {sign} {abs(change)} = {total + change}.")
+        total += change
+    return " ".join(lines) + f" \\boxed{{{total}}}"
 
 
 def text_of(problem: WordProblem, rng: random.Random) -> tuple[str, str]:

@@ -20,6 +20,10 @@ FinishReason = Literal["stop", "length"]
 TaskName = Literal["math", "number", "choice", "label", "text", "code"]
 SIMILAR_TASKS: frozenset[str] = frozenset({"text", "code"})
 """Whose answers are more or less similar: their consensus is the most central one, not the most frequent."""
+NUMERIC_TASKS: frozenset[str] = frozenset({"math", "number"})
+"""Tasks whose answers follow from the numbers of the question: other numbers make another question."""
+LISTED_TASKS: frozenset[str] = frozenset({"choice"})
+"""Tasks whose options a model has to read: a question that does not list them gets them listed."""
 TextMeasure = Literal["rouge-l", "rouge-1", "rouge-2"]
 Metrics = Mapping[str, float]
 

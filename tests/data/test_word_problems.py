@@ -1,33 +1,12 @@
-import random
 import re
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ttrl.answers.extract import extract_boxed
-from ttrl.data.word_problems import DAYS, chain_problem, solution, word_problems
-
-ROUTES = ("in order", "gains first", "backwards")
+from ttrl.data.word_problems import word_problems
 
 
 def make(kind="chain", split="unlabeled", count=60, seed=0, difficulty=5):
     return word_problems(kind=kind, split=split, count=count, seed=seed, difficulty=difficulty)
-
-
-@given(st.integers(0, 10**9), st.integers(1, 7), st.sampled_from(ROUTES))
-def test_every_solution_is_correct_line_by_line(seed, events, route):
-    problem = chain_problem(random.Random(seed), events=events)
-    text = solution(problem, route)
-    equations = re.findall(r"(\d+) ([+-]) (\d+) = (\d+)\.", text)
-    days = re.findall(r"(\w+):", text)
-    assert len(equations) == events and sorted(days) == sorted(DAYS[:events])
-    total = problem.start
-    for left, sign, right, result in equations:
-        assert int(left) == total
-        total = total + int(right) if sign == "+" else total - int(right)
-        assert 0 <= int(result) == total <= 99
-    assert extract_boxed(text) == str(problem.answer) == str(total)
 
 
 def test_the_numbers_of_the_text_are_those_of_the_problem():
@@ -40,13 +19,6 @@ def test_splits_share_no_numbers_whatever_the_seeds():
     unlabeled = {(p.start, p.changes) for s in (0, 1) for p in make(seed=s)}
     heldout = {(p.start, p.changes) for s in (0, 2) for p in make(split="heldout", seed=s)}
     assert not unlabeled & heldout
-
-
-def test_each_day_of_a_solution_is_the_day_of_the_question():
-    problem = make()[0]
-    told = dict(zip(DAYS, problem.changes, strict=False))
-    for day, sign, change in re.findall(r"(\w+): \d+ ([+-]) (\d+)", solution(problem, "backwards")):
-        assert int(sign + change) == told[day]
 
 
 def test_questions_are_a_function_of_their_seed_and_distinct():

@@ -11,7 +11,7 @@ from ttrl.answers.tasks import get_task
 from ttrl.consensus.vote import tie_order, vote_on_group
 from ttrl.errors import ConfigError
 from ttrl.evaluate.answer_key import AnswerSheet
-from ttrl.evaluate.estimators import maj_at_k, pass_at_k
+from ttrl.evaluate.estimators import curve_sizes, maj_at_k, pass_at_k
 from ttrl.evaluate.metrics import evaluate_groups
 from ttrl.types import Completion, Group, Question
 
@@ -175,3 +175,10 @@ def test_ties_are_won_in_the_order_told() -> None:
         consensus = vote_on_group(task, group("12345"), tie_seed=seed)
         order = tie_order(consensus.keys, question_id="q", tie_seed=seed)
         assert consensus.tied and order == (0, 1, 2, 3, 4)
+
+
+def test_curves_double_and_end_at_all_completions() -> None:
+    assert curve_sizes(1) == [1]
+    assert curve_sizes(2) == [1, 2]
+    assert curve_sizes(6) == [1, 2, 4, 6]
+    assert curve_sizes(64) == [1, 2, 4, 8, 16, 32, 64]

@@ -2,9 +2,18 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from ttrl.errors import ConfigError, DataError
-from ttrl.evaluate.statistics import bootstrap_interval, difference_interval, mean
+from ttrl.evaluate.statistics import (
+    Contingency,
+    bootstrap_interval,
+    clustered_mcnemar_p,
+    difference_interval,
+    fate,
+    mcnemar_p,
+    mean,
+)
 
 
 def test_the_interval_agrees_with_all_possible_resamples() -> None:
@@ -16,7 +25,6 @@ def test_the_interval_agrees_with_all_possible_resamples() -> None:
 
 
 def test_the_interval_agrees_with_scipy() -> None:
-    stats = pytest.importorskip("scipy.stats")
     values = np.random.default_rng(0).random(40)
     for confidence in (0.8, 0.95):
         oracle = stats.bootstrap(
@@ -33,7 +41,6 @@ def test_the_interval_agrees_with_scipy() -> None:
 
 def test_the_interval_is_that_of_scipy_where_both_draw_the_same_questions() -> None:
     """scipy draws indices by the same call, [resamples, questions] from one generator."""
-    stats = pytest.importorskip("scipy.stats")
     values = np.random.default_rng(3).random(50)
     oracle = stats.bootstrap(
         (values,),
@@ -48,7 +55,6 @@ def test_the_interval_is_that_of_scipy_where_both_draw_the_same_questions() -> N
 
 def test_a_bias_correction_would_change_little() -> None:
     """BCa moves an interval of a skewed mean by a small part of its width."""
-    stats = pytest.importorskip("scipy.stats")
     values = np.random.default_rng(4).beta(0.3, 0.9, size=128)
     low, high = bootstrap_interval(list(values), seed=1)
     oracle = stats.bootstrap(
@@ -135,3 +141,65 @@ def test_bad_arguments_are_refused() -> None:
             bootstrap_interval([1.0], seed=0, confidence=confidence)
     with pytest.raises(ConfigError, match="resamples"):
         bootstrap_interval([1.0], seed=0, resamples=0)
+
+
+def test_a_question_has_one_of_four_fates() -> None:
+    assert [fate(before, after) for before in (False, True) for after in (False, True)] == [
+        "never", "gained", "lost", "kept",
+    ]  # fmt: skip
+
+
+def test_fates_are_counted() -> None:
+    before = [False, False, False, True, True, False, True]
+    after = [True, True, False, True, False, True, True]
+    assert Contingency.of(before, after) == Contingency(gained=3, kept=2, lost=1, never=1)
+    with pytest.raises(DataError, match="same questions"):
+        Contingency.of([True], [])
+
+
+def test_mcnemar_by_hand() -> None:
+    assert mcnemar_p(0, 0) == 1.0
+    assert mcnemar_p(5, 5) == 1.0
+    assert mcnemar_p(5, 0) == mcnemar_p(0, 5) == pytest.approx(2 / 2**5)
+    assert mcnemar_p(7, 1) == pytest.approx(2 * (1 + 8) / 2**8)
+
+
+def test_one_seed_gives_mcnemar_without_correction() -> None:
+    differences = [1] * 12 + [-1] * 5 + [0] * 30
+    expected = stats.chi2.sf((12 - 5) ** 2 / (12 + 5), df=1)
+    assert clustered_mcnemar_p([differences]) == pytest.approx(expected)
+
+
+def test_seeds_that_repeat_each_other_add_no_evidence() -> None:
+    row = [1] * 12 + [-1] * 5 + [0] * 30
+    assert clustered_mcnemar_p([row] * 4) == pytest.approx(clustered_mcnemar_p([row]))
+
+
+def test_clusters_by_hand() -> None:
+    # per question 2, 1, -1, 0: (2)^2 / (4 + 1 + 1)
+    expected = stats.chi2.sf(4 / 6, df=1)
+    assert clustered_mcnemar_p([[1, 1, 0, 1], [1, 0, -1, -1]]) == pytest.approx(expected)
+    assert clustered_mcnemar_p([[1, 0], [-1, 0]]) == 1.0
+
+
+def test_without_a_change_only_five_percent_are_significant() -> None:
+    """Votes of one question agree between seeds, as they do; pooled counts would be far off."""
+    rng = np.random.default_rng(0)
+    trials, seeds, questions = 1500, 4, 120
+    ability = rng.beta(0.4, 0.4, size=(trials, 2, 1, questions))  # other before than after
+    before, after = (
+        (rng.random((trials, seeds, questions)) < ability[:, i]).astype(float) for i in (0, 1)
+    )
+    change = after - before
+    clustered = np.array([clustered_mcnemar_p(each) for each in change]) < 0.05
+    assert 0.035 <= clustered.mean() <= 0.065
+    pooled = [
+        mcnemar_p(int((each > 0).sum()), int((each < 0).sum())) < 0.05 for each in change[:200]
+    ]
+    assert np.mean(pooled) > 0.12
+
+
+@pytest.mark.parametrize("differences", [[], [[]], [1, 0], [[1, 0], [1]]])
+def test_what_is_no_table_is_refused(differences: list) -> None:
+    with pytest.raises(DataError, match="one row of differences per seed"):
+        clustered_mcnemar_p(differences)

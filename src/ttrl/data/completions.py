@@ -1,4 +1,4 @@
-"""Completions from a file: JSON Lines, one row per completion or one per question, read as a stream."""
+"""Reads completions from JSON Lines, one row per completion or one per question, as a stream."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ttrl.errors import DataError
 from ttrl.types import Completion, FinishReason, Group, Question
 
 LARGEST = 1e9
-"""Of a log-probability or entropy, in nats."""
+"""The largest size of a log-probability or entropy, in nats."""
 WANTED = (
     'Wanted one JSON object in each line: {"id": ..., "completion": text}, rows of one id after each other, '
     'or {"id": ..., "completions": [text, ...]}.'
@@ -20,16 +20,16 @@ WANTED = (
 
 
 def read_groups(lines: Iterable[bytes], *, name: str, unsorted: bool = False) -> Iterator[Group]:
-    """One group per question, each as soon as its last row is read.
+    """Yields one group per question, each as soon as its last row is read.
 
-    Beside `id` and `completion` or `completions` a row may hold `question` or `prompt`, `task`, `options`,
-    and per completion `finish_reason` ("stop" or "length"), `logprobs` and `entropy`; items of `completions`
-    are texts or objects with these keys. What belongs to the question is read from its first row.
+    Besides `id` and `completion` or `completions`, a row may hold `question` or `prompt`, `task`, `options`,
+    and for each completion `finish_reason` ("stop" or "length"), `logprobs` and `entropy`; items of
+    `completions` are texts or objects with these keys. The question is read from its first row.
 
     Args:
-        lines: of a .jsonl file, as bytes.
-        name: of the file, for messages.
-        unsorted: rows of one id may be anywhere; everything is held in memory.
+        lines: the lines of a .jsonl file, as bytes.
+        name: the name of the file, for messages.
+        unsorted: whether rows of one id may be anywhere; then everything is held in memory.
 
     Raises:
         DataError: broken JSON, a row without id or completion, or an id that comes back after others.
@@ -61,10 +61,10 @@ def read_groups(lines: Iterable[bytes], *, name: str, unsorted: bool = False) ->
 
 
 def read_completion(value: str | Mapping[str, Any], *, id: str, place: str) -> Completion:
-    """One completion from its text, or from an object that holds it under `completion`.
+    """Reads one completion from its text, or from an object that holds it under `completion`.
 
     Raises:
-        DataError: neither, or a part of the wrong kind.
+        DataError: the value is neither, or a part of it is of the wrong kind.
     """
     if isinstance(value, str):
         value = {"completion": value}
@@ -103,7 +103,7 @@ def _refuse_return(id: str, closed: set[bytes], place: str) -> None:
 
 
 def _digest(id: str) -> bytes:
-    """Eight bytes, since a file may hold millions of ids."""
+    """Eight bytes that stand for an id, since a file may hold millions of them."""
     return hashlib.blake2b(id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
@@ -177,7 +177,7 @@ def _numbers(row: Mapping[str, Any], key: str, place: str) -> tuple[float, ...]:
 
 
 def _is_number(value: object) -> bool:
-    """Finite, and small enough that sums over a completion stay finite."""
+    """Whether a value is a finite number so small that sums over a completion stay finite."""
     return (
         isinstance(value, int | float)
         and not isinstance(value, bool)

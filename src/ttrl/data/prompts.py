@@ -1,4 +1,4 @@
-"""Questions become prompts: the model's chat template, its own template, or a plain one."""
+"""Turns questions into prompts, by the model's chat template, a template of the user, or a plain one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PLAIN_TEMPLATE = "Question: {question}\n{instruction}\nAnswer:"
 
 
 class Tokenizer(Protocol):
-    """What is needed of a Hugging Face tokenizer."""
+    """The part of a Hugging Face tokenizer that prompts need."""
 
     chat_template: Any
 
@@ -22,7 +22,7 @@ class Tokenizer(Protocol):
 
 
 def user_message(question: Question, task: Task) -> str:
-    """What the user of a chat says: the question, then how its answer is wanted."""
+    """Returns the user's message in a chat: the question, then how to answer it."""
     return f"{question.prompt}\n{task.for_question(question).instruction}"
 
 
@@ -30,9 +30,10 @@ class Prompter:
     """Renders and encodes the prompts of one model and task, each question once.
 
     Args:
-        template: text with {question} and, if wanted, {instruction}; None takes the tokenizer's chat
-            template with the question and the instruction as the user's message, or a plain form.
-        task: says how it wants its answers.
+        template: a text with {question} and optionally {instruction}; None means the tokenizer's chat
+            template with the question and the instruction as the user's message, or `PLAIN_TEMPLATE` if
+            there is none.
+        task: its instruction says how to answer.
     """
 
     def __init__(self, tokenizer: Tokenizer, *, template: str | None, task: Task) -> None:
@@ -43,13 +44,13 @@ class Prompter:
         self._encoded: dict[Question, tuple[int, ...]] = {}
 
     def prompt(self, question: Question) -> str | list[dict[str, str]]:
-        """As data sets of other engines hold it: a text, or a chat that gets the model's template there."""
+        """Returns a text, or a chat that the engine renders itself, for the data sets of other engines."""
         if self._is_chat:
             return [{"role": "user", "content": user_message(question, self._task)}]
         return self.render(question)
 
     def render(self, question: Question) -> str:
-        """The prompt's text, special tokens included where the chat template writes them."""
+        """Returns the text of the prompt, including special tokens that the chat template writes."""
         if question not in self._texts:
             self._texts[question] = self._render(question)
         return self._texts[question]
@@ -84,7 +85,7 @@ class Prompter:
             ) from None
 
     def encode(self, question: Question) -> tuple[int, ...]:
-        """Token ids. A chat template writes its own special tokens; other prompts get the tokenizer's."""
+        """Returns token ids. Only prompts without a chat template get the tokenizer's special tokens."""
         if question not in self._encoded:
             text, special = self.render(question), not self._is_chat
             ids = self._tokenizer.encode(text, add_special_tokens=special)
@@ -92,5 +93,5 @@ class Prompter:
         return self._encoded[question]
 
     def longest(self, questions: Iterable[Question]) -> int:
-        """Tokens of the longest prompt of these questions."""
+        """Returns how many tokens the longest prompt of these questions has."""
         return max(len(self.encode(question)) for question in questions)

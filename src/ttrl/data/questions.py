@@ -1,6 +1,6 @@
-"""Questions from the rows of a table. Labels are never read here: see the label wall.
+"""Reads questions from the rows of a table. Labels are never read here: see the label wall.
 
-What identifies a question is decided here once, so that answers find theirs by the same rule.
+What identifies a question is decided only here, so that answers find their questions by the same rule.
 """
 
 from __future__ import annotations
@@ -8,20 +8,20 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import get_args
 
 from ttrl.answers.choice import find_options
 from ttrl.data.tables import Table
 from ttrl.errors import ConfigError, DataError
 from ttrl.seeding import derive_seed
-from ttrl.types import Question, TaskName
+from ttrl.types import LISTED_TASKS, Question, TaskName
 
 QUESTION_COLUMNS = ("question", "problem", "prompt", "query", "input")
 ID_COLUMNS = ("id", "question_id", "task_id", "unique_id")
 ANSWER_COLUMNS = ("answer", "final_answer", "solution", "label", "target", "reward_model")
-"""Where data sets keep true answers, a short answer before a worked solution. Their names are known here, so
-that they can be left out; what they hold is read by `ttrl.evaluate` alone."""
+"""Where data sets keep true answers; a short answer comes before a worked solution. Only the names are known
+here, so that these columns can be left out; only `ttrl.evaluate` reads what they hold."""
 _SENTENCE_ENDS = (".", "!", "?", ":", ";", ",", "…")
 _CLOSERS = "\"')]}”"
 
@@ -35,17 +35,17 @@ def read_questions(
     task_column: str | None = None,
     options_column: str | None = None,
 ) -> list[Question]:
-    """One question per row, in the order of the rows; the first `limit` of them.
+    """Reads one question per row, in the order of the rows, and stops after `limit` of them.
 
-    The text stays as it is written. A cell that holds a list of chat messages (as in data sets of
-    TRL and verl) gives the content of its last user message.
+    The text stays as it is written. A cell that holds a list of chat messages (as in data sets for
+    TRL and verl) yields the content of its last user message.
 
     Args:
         column: the column with the question; None finds it by its name.
-        task: that of the run.
-        task_column: the column with the name of each question's task; an empty cell takes the run's.
+        task: the task of the run.
+        task_column: the column with the name of each question's task; an empty cell means the run's task.
         options_column: the column with a list of options of a multiple-choice question, or of labels.
-            Options of a choice that the question does not list itself are listed below it.
+            Options of a multiple-choice question that its text does not list are listed below it.
 
     Raises:
         DataError: no such column, a row without text, an id that occurs twice, or a cell of the wrong kind.
@@ -78,14 +78,14 @@ def read_questions(
         own_task = task_of_cell(row.get(task_column or ""), place=place)
         options = options_of_cell(row.get(options_column or ""), place=place)
         prompt = _prompt(table, index, found)
-        if (own_task or task) == "choice":
+        if (own_task or task) in LISTED_TASKS:
             prompt = with_options(prompt, options)
         questions.append(Question(id=ids[index], prompt=prompt, task=own_task, options=options))
     return questions
 
 
 def task_of_cell(cell: object, *, place: str) -> str | None:
-    """The task a row names, or None.
+    """Returns the task that a row names, or None.
 
     Raises:
         DataError: it names none that exists.
@@ -101,13 +101,13 @@ def task_of_cell(cell: object, *, place: str) -> str | None:
 
 
 def options_of_cell(cell: object, *, place: str) -> tuple[str, ...]:
-    """The options a row lists, () for none.
+    """Returns the options that a row lists, () for none.
 
-    A list of texts or numbers, an object {"A": text, ...}, or {"text": [...], "label": [...]} as some data
-    sets of the hub have it.
+    A cell may be a list of texts or numbers, an object {"A": text, ...}, or {"text": [...], "label": [...]}
+    as in some data sets of the hub.
 
     Raises:
-        DataError: something else, or more than 26 options.
+        DataError: something else, more than 26 options, or two that are equal.
     """
     if isinstance(cell, str) and cell.strip().startswith(("[", "{")):  # .csv has only text
         with contextlib.suppress(ValueError):
@@ -136,7 +136,7 @@ def options_of_cell(cell: object, *, place: str) -> tuple[str, ...]:
 
 
 def with_options(prompt: str, options: Sequence[str]) -> str:
-    """The question with its options listed below it, unless its text holds them all already."""
+    """Lists the options below the question, unless its text holds them all already."""
     if not options or find_options(prompt) == tuple(options):
         return prompt
     lines = [f"({chr(ord('A') + place)}) {option}" for place, option in enumerate(options)]
@@ -144,9 +144,9 @@ def with_options(prompt: str, options: Sequence[str]) -> str:
 
 
 def find_question_column(columns: Sequence[str]) -> tuple[str, ...] | None:
-    """The column with the question, or the two to be joined: Body and Question of SVAMP.
+    """Finds the column with the question, or the two to be joined: Body and Question of SVAMP.
 
-    The pair comes first: there, Question alone is not solvable. Case does not matter.
+    The pair is looked for first, since Question alone is not solvable there. Case does not matter.
     """
     body, question = find_column(columns, ("body",)), find_column(columns, ("question",))
     if body is not None and question is not None:
@@ -156,7 +156,7 @@ def find_question_column(columns: Sequence[str]) -> tuple[str, ...] | None:
 
 
 def find_column(columns: Sequence[str], names: Sequence[str]) -> str | None:
-    """The first column that has the first of `names` that any column has; case does not matter."""
+    """Finds a column by the first of `names` that any column has; case does not matter."""
     for name in names:
         for column in columns:
             if column.lower() == name.lower():
@@ -165,7 +165,7 @@ def find_column(columns: Sequence[str], names: Sequence[str]) -> str | None:
 
 
 def question_ids(table: Table) -> tuple[str, ...]:
-    """The id of each row: its id column, or without one its number from 0.
+    """Returns the id of each row: the cell of its id column, or without one its number from 0.
 
     Numbers and their spellings are the same id, so 7 in one file is "7" in another.
 
@@ -192,6 +192,16 @@ def question_ids(table: Table) -> tuple[str, ...]:
             )
         seen[id] = index
     return tuple(seen)
+
+
+def same_text(prompt: str) -> str:
+    """Returns what prompts that differ only in case and white space have in common."""
+    return " ".join(prompt.casefold().split())
+
+
+def texts_of(questions: Iterable[Question]) -> set[str]:
+    """Returns `same_text` of every prompt, to find questions that were edited only trivially."""
+    return {same_text(question.prompt) for question in questions}
 
 
 def split_holdout(
@@ -252,7 +262,7 @@ def _cell_text(table: Table, index: int, column: str) -> str:
 
 
 def last_user_message(messages: list[object]) -> object:
-    """Content of the last message of the user, None without one, or the list if it is no chat."""
+    """Returns the content of the user's last message, None without one, or the list if it is no chat."""
     if not all(isinstance(message, dict) and "role" in message for message in messages):
         return messages
     for message in reversed(messages):
@@ -276,6 +286,6 @@ def _listed(columns: Sequence[str]) -> str:
 
 
 def shown(value: object) -> str:
-    """A cell for a message, cut at 60 characters."""
+    """Returns a cell as an error message shows it, cut at 60 characters."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ttrl.config import RunConfig
-from ttrl.data.questions import read_questions, split_holdout
+from ttrl.data.questions import read_questions, same_text, split_holdout, texts_of
 from ttrl.data.tables import HUB_PREFIX, Table, read_rows
 from ttrl.data.word_problems import Kind, Split, WordProblem, word_problems
 from ttrl.errors import ConfigError, DataError
@@ -103,9 +103,9 @@ def _file_sets(config: RunConfig) -> list[tuple[QuestionSet, Origin]]:
 def _transfer_sets(
     config: RunConfig, trained: Sequence[Question]
 ) -> list[tuple[QuestionSet, Origin]]:
-    """Other files of questions, evaluated before and after training and never trained on.
+    """Reads other files of questions, evaluated before and after training and never trained on.
 
-    Columns are those that the config names, where the file has them; else they are found by their names.
+    Columns that the config names are used if the file has them; otherwise they are found by their names.
     """
     found = []
     for file, name in zip(config.transfer, set_names(config.transfer), strict=True):
@@ -215,7 +215,7 @@ def _share(text: str) -> float | None:
 
 
 def set_names(files: Iterable[str]) -> list[str]:
-    """A name for each file of `transfer` that is safe as a part of a file name, no two alike.
+    """Gives each file of `transfer` a distinct name that is safe as a part of a file name.
 
     "data/AIME 24.json" gives transfer_AIME_24, and "hub:org/name/subset:test" transfer_name_subset_test.
     """
@@ -235,7 +235,7 @@ def set_names(files: Iterable[str]) -> list[str]:
 def refuse_overlap(
     trained: Sequence[Question], others: Sequence[Question], file: str, *, what: str
 ) -> None:
-    """Refuses questions that are trained on, also where only case or white space was edited.
+    """Refuses questions that are trained on, even if case or white space differs.
 
     Raises:
         DataError: there are some; the first five are named.
@@ -248,13 +248,3 @@ def refuse_overlap(
             f"and white space (ids {', '.join(shared[:5])}{', ...' if len(shared) > 5 else ''}). "
             "Take them out of one file."
         )
-
-
-def same_text(prompt: str) -> str:
-    """What prompts have in common that differ only in case and white space."""
-    return " ".join(prompt.casefold().split())
-
-
-def texts_of(questions: Iterable[Question]) -> set[str]:
-    """The `same_text` of each question."""
-    return {same_text(question.prompt) for question in questions}

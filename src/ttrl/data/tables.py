@@ -1,4 +1,4 @@
-"""Rows of a file or of a data set on the hub, as plain dicts that remember where they came from.
+"""Reads the rows of a file or of a data set on the hub as plain dicts, and knows where each came from.
 
 Nothing here knows about questions or answers. Cells keep the type that the format gives them; those
 of .csv and .tsv stay text, so that an answer of 025 is not read as the number 25.
@@ -36,18 +36,18 @@ _HALF_PAIR = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows with the names and places that messages need."""
+    """Rows, with the names and places that error messages need."""
 
     name: str
-    """Name of the file without its folder, or the hub spec."""
+    """The name of the file without its folder, or the hub spec."""
     rows: list[Row]
     columns: tuple[str, ...]
     """Every column of any row, in the order of first appearance."""
     lines: tuple[int, ...] | None = None
-    """Line of each row, counted from 1, where a row is a line of the file."""
+    """The line of each row, counted from 1, in formats where a row is a line."""
 
     def where(self, index: int) -> str:
-        """The place of row `index` (from 0) for messages: its line, or its number from 1."""
+        """Returns the place of row `index` (from 0) for messages: its line, or its number from 1."""
         if self.lines is not None:
             return f"{self.name} line {self.lines[index]}"
         return f"{self.name} row {index + 1}"
@@ -255,7 +255,7 @@ def _read_hub(spec: str) -> Table:
 
 
 def _import(module: str, remedy: str, purpose: str) -> Any:
-    """The module, untyped: neither pyarrow nor datasets has types."""
+    """Imports a module as Any, since neither pyarrow nor datasets has types."""
     try:
         return importlib.import_module(module)
     except ImportError:

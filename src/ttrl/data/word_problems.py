@@ -1,10 +1,7 @@
-"""The embedded questions: word problems in plain English, generated, with worked solutions.
+"""The embedded questions: generated word problems in plain English.
 
     Tom has 8 apples. He buys 15 on Monday, loses 3 on Tuesday and finds 12 on Wednesday.
     How many apples does he have now?
-
-A solution goes through the days in one of several orders, all correct. Several routes make the errors
-of a weak model less alike, which is what lets a majority vote help.
 
 The difficulty is the number of days. Questions are a pure function of (seed, kind, difficulty, index).
 """
@@ -21,7 +18,6 @@ from ttrl.seeding import derive_seed
 from ttrl.types import Question
 
 Kind = Literal["chain", "boxes"]
-Route = Literal["in order", "gains first", "backwards"]
 Split = Literal["unlabeled", "heldout", "pretrain"]
 
 NAMES = (
@@ -40,20 +36,22 @@ LARGEST, LARGEST_TOTAL = 20, 99
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordProblem:
-    """A question with what is needed to solve it. Only tests, recipes and answer keys look inside."""
+    """A question and what solves it. Only tests, recipes and the evaluation look inside."""
 
     question: Question
     start: int
     changes: tuple[int, ...]
-    """Signed, in the order told."""
+    """Signed, in the order of the text."""
     answer: int
 
 
 def chain_problem(rng: random.Random, *, events: int, id: str = "") -> WordProblem:
-    """A gain or a loss of 1 to 20 a day; the total stays within 0..99 whatever the order of gains.
+    """Draws a story with a gain or a loss of 1 to 20 a day.
+
+    The total never falls below 0, and the start and all gains together are at most 99.
 
     Args:
-        events: days, 1 to 7.
+        events: the number of days, 1 to 7.
     """
     while True:
         start = rng.randint(1, LARGEST)
@@ -63,11 +61,11 @@ def chain_problem(rng: random.Random, *, events: int, id: str = "") -> WordProbl
             break
     name, pronoun = rng.choice(NAMES)
     thing = rng.choice(THINGS)
-    told = [
+    deeds = [
         f"{rng.choice(GAINS if change > 0 else LOSSES)} {abs(change)} on {day}"
         for day, change in zip(DAYS, changes, strict=False)
     ]
-    story = told[0] if events == 1 else ", ".join(told[:-1]) + " and " + told[-1]
+    story = deeds[0] if events == 1 else ", ".join(deeds[:-1]) + " and " + deeds[-1]
     prompt = (
         f"{name} has {start} {thing}. {pronoun} {story}. "
         f"How many {thing} does {pronoun.lower()} have now?"
@@ -78,7 +76,7 @@ def chain_problem(rng: random.Random, *, events: int, id: str = "") -> WordProbl
 
 
 def boxes_problem(rng: random.Random, *, id: str = "") -> WordProblem:
-    """A multiplication story: a kind that the embedded model has never seen solved."""
+    """Draws a multiplication story, a kind that the embedded model has never seen solved."""
     while True:
         boxes, each, lost = rng.randint(3, 9), rng.randint(3, 9), rng.randint(1, 9)
         answer = boxes * each - lost
@@ -95,32 +93,16 @@ def boxes_problem(rng: random.Random, *, id: str = "") -> WordProblem:
     )
 
 
-def solution(problem: WordProblem, route: Route) -> str:
-    """A correct worked solution: one equation per day, then the boxed answer.
-
-    "backwards" is told in order where it would pass below zero.
-    """
-    days = tuple(zip(DAYS, problem.changes, strict=False))
-    if route == "gains first":
-        days = tuple(sorted(days, key=lambda day: day[1] < 0))
-    elif route == "backwards":
-        totals = accumulate(reversed(problem.changes), initial=problem.start)
-        days = days[::-1] if min(totals) >= 0 else days
-    total, lines = problem.start, []
-    for day, change in days:
-        sign = "+" if change > 0 else "-"
-        lines.append(f"{day}: {total} {sign} {abs(change)} = {total + change}.")
-        total += change
-    return " ".join(lines) + f" \\boxed{{{total}}}"
-
-
 def word_problems(
-    *, kind: Kind, split: Split, count: int, seed: int, difficulty: int = 1, largest: int = 9
+    *, kind: Kind, split: Split, count: int, seed: int, difficulty: int = 1
 ) -> list[WordProblem]:
-    """`count` distinct problems. Splits never share a question, nor even the numbers of one.
+    """Makes `count` distinct problems. Splits never share a question, nor even the numbers of one.
 
     Args:
-        difficulty: number of events; "boxes" has one difficulty only and ignores it.
+        difficulty: the number of days; "boxes" has one difficulty only and ignores it.
+
+    Raises:
+        DataError: there seem to be fewer.
     """
     found: dict[str, WordProblem] = {}
     index = newest = 0
@@ -143,6 +125,6 @@ def word_problems(
 
 
 def split_of(problem: WordProblem) -> Split:
-    """The split a problem belongs to: a hash of its numbers alone, whatever the seed and the words."""
+    """Returns the split of a problem, by a hash of its numbers alone, whatever the seed and the words."""
     numbers = derive_seed("split", problem.start, *problem.changes)
     return ("unlabeled", "unlabeled", "heldout", "pretrain")[numbers % 4]

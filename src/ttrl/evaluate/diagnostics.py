@@ -11,11 +11,11 @@ from ttrl.types import StepResult, Task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelDiagnostics:
-    """The published diagnostics of TTRL over the labeled questions of a step.
+    """Computes the published diagnostics of TTRL over the labeled questions of a step.
 
-    It looks at a step that is over and returns numbers, so it cannot change the run. The true label
-    is compared by its own key; the published code extracts an answer from the label once more and
-    so reports right pseudo-labels as wrong (on a third of MATH-500).
+    It reads a step that is over and returns numbers, so it cannot change the run. The true label is
+    compared by its own key; the published code extracts an answer from the label once more and so
+    reports right pseudo-labels as wrong (on a third of MATH-500).
     Source: TTRL (arXiv:2504.16084).
     """
 
@@ -23,7 +23,7 @@ class LabelDiagnostics:
     answers: AnswerSheet
 
     def on_step(self, result: StepResult) -> dict[str, float]:
-        """Empty if no question with exact answers is labeled in the step, else:
+        """Returns nothing if no question with exact answers is labeled in the step, else:
 
         labels/label_accuracy: share of questions whose pseudo-label is right; none at all is wrong.
         labels/reward_accuracy: share of completions that are rewarded exactly if correct, where

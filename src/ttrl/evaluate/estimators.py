@@ -1,7 +1,8 @@
-"""What k completions would score, without bias, from the n >= k of a question that were drawn.
+"""What k completions would score, estimated without bias from the n >= k that were drawn.
 
 Both estimators are U-statistics: the exact mean over all C(n, k) ways to draw k of the n without
-replacement. At k = n nothing is left to chance, and at k = 1 both are the share of correct ones.
+replacement. At k = n nothing is left to chance, and at k = 1 both are the share of correct ones. As curves
+over k they show what one more answer, or one more vote, is worth.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ttrl.consensus.vote import tie_order
 from ttrl.errors import ConfigError
+from ttrl.evaluate.grading import Graded
+from ttrl.evaluate.statistics import mean_interval
+from ttrl.recording.evaluations import Curves
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,14 +27,16 @@ if TYPE_CHECKING:
     Polynomial = NDArray[np.float64]
     """Coefficient i stands for i completions drawn."""
 
+LARGEST_K = 16
+"""k of avg@k and pass@k, as published; fewer completions lower it."""
 _NEGLIGIBLE = 1e-17
-"""Probability of a vote count that no sum in float64 would show."""
+"""A probability too small to change a sum in float64."""
 
 
 def pass_at_k(n: int, correct: int, k: int) -> float:
-    """Probability that at least one of k completions is correct, without bias, from n >= k of them.
+    """Estimates the probability that at least one of k completions is correct, from n >= k of them.
 
-    1 - C(n - c, k) / C(n, k), in exact integers. The plug-in estimate 1 - (1 - c/n)^k is too low.
+    It is 1 - C(n - c, k) / C(n, k), in exact integers, and has no bias; 1 - (1 - c/n)^k would be too low.
     Source: Chen et al. 2021 (arXiv:2107.03374), section 2.1.
 
     Raises:
@@ -46,7 +53,7 @@ def pass_at_k(n: int, correct: int, k: int) -> float:
 def maj_at_k(
     counts: Sequence[int], right: Collection[int], abstained: int, ks: Sequence[int]
 ) -> list[float]:
-    """Probability that the vote of k completions elects a right class, without bias, for each k.
+    """Estimates without bias, for each k, the probability that a vote of k completions elects a right class.
 
     Class c wins a draw with v votes if every class before it in `counts` has at most v - 1 and every
     class after it at most v. Given v, the other k - v completions are drawn from the rest, so the
@@ -78,6 +85,45 @@ def maj_at_k(
             chances = [_wins(counts, c, abstained, k, n) for c in sorted(right) if counts[c]]
             found.append(min(1.0, math.fsum(chances)))
     return found
+
+
+def curve_sizes(n: int) -> list[int]:
+    """Returns 1, 2, 4, ... below n, and n."""
+    return [1 << power for power in range((n - 1).bit_length())] + [n]
+
+
+def curves(graded: Sequence[Graded], *, n: int, tie_seed: int, seed: int) -> Curves | None:
+    """Returns pass@k and maj@k over k, estimated from n completions, with 95 % intervals over questions.
+
+    Only labeled questions with exact answers count; None if there are none. At k = 1 both are avg@n, and
+    at k = n maj@k is the one of the metrics.
+
+    Args:
+        n: the number of completions of each question.
+        tie_seed: the seed that the vote breaks ties by.
+        seed: the seed of the intervals.
+    """
+    exact = [(item, item.correct) for item in graded if item.correct is not None]
+    if not exact:
+        return None
+    ks = curve_sizes(n)
+    passes = [[pass_at_k(n, sum(correct), k) for k in ks] for _, correct in exact]
+    votes = [_votes(item, ks, tie_seed=tie_seed) for item, _ in exact]
+    series = [
+        tuple(mean_interval(column, seed=seed) for column in zip(*rows, strict=True))
+        for rows in (passes, votes)
+    ]
+    return Curves(ks=tuple(ks), passes=series[0], maj=series[1])
+
+
+def _votes(item: Graded, ks: Sequence[int], *, tie_seed: int) -> list[float]:
+    consensus = item.consensus
+    if not item.right:
+        return [0.0] * len(ks)
+    order = tie_order(consensus.keys, question_id=item.group.question.id, tie_seed=tie_seed)
+    counts = [consensus.counts[place] for place in order]
+    right = [rank for rank, place in enumerate(order) if place in item.right]
+    return maj_at_k(counts, right, consensus.abstained, ks)
 
 
 def _wins(counts: Sequence[int], c: int, abstained: int, k: int, n: int) -> float:
@@ -120,7 +166,7 @@ def _wins(counts: Sequence[int], c: int, abstained: int, k: int, n: int) -> floa
 
 
 def _coefficient(factors: Sequence[Polynomial], degree: int) -> float:
-    """Coefficient of a degree in a product; of the two largest factors only that one is made."""
+    """Computes one coefficient of a product, and no other of its last and largest multiplication."""
     ranked = sorted(factors, key=len)
     last, product = ranked.pop(), np.ones(1)
     for factor in ranked:
@@ -131,7 +177,7 @@ def _coefficient(factors: Sequence[Polynomial], degree: int) -> float:
 
 
 def _power(polynomial: Polynomial, times: int, degree: int) -> Polynomial:
-    """The power of a polynomial up to a degree, by squaring: a long tail holds many classes of one size."""
+    """The power of a polynomial up to a degree, by squaring, since many classes may share one size."""
     if times == 1:
         return polynomial
     half = _power(polynomial, times // 2, degree)

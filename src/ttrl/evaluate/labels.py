@@ -10,9 +10,13 @@ from ttrl.data.questions import ANSWER_COLUMNS, find_column, question_ids
 from ttrl.data.sets import Origin, QuestionSet, read_sets
 from ttrl.data.tables import Table
 from ttrl.evaluate.answer_key import AnswerSheet, resolve_answers
+from ttrl.evaluate.fresh.catalogue import (
+    check_names,
+    fresh_of_problems,
+    fresh_of_table,
+    set_name,
+)
 from ttrl.evaluate.fresh.generated import answers_of
-from ttrl.evaluate.fresh.make import fresh_of_problems, fresh_of_table
-from ttrl.evaluate.fresh.names import check_names, set_name
 from ttrl.evaluate.levels import read_levels
 
 

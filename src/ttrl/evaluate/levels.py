@@ -15,28 +15,28 @@ from ttrl.recording.evaluations import LevelMetrics
 
 LEVEL_COLUMNS = ("level", "difficulty")
 MOST_LEVELS = 40
-"""A column with more different cells measures something else."""
+"""A column with more different cells is taken to measure something else."""
 _LARGEST_NUMBER = 10**9
 LONGEST_LEVEL = 40
-"""Characters."""
+"""The most characters of a level."""
 
 
 def read_levels(
     table: Table, column: str | None, *, ids: Sequence[str], required: bool = False
 ) -> dict[str, str]:
-    """Level by question id; questions whose cell is empty have none.
+    """Reads the level of each question, by id; a question whose cell is empty has none.
 
     A level is a number or a short text: 3 and "Level 3" are both fine.
 
     Args:
         column: the column with the level; None finds it by its name.
         ids: the question of each row of `table`.
-        required: a table without the column that is named is refused. Otherwise it is as if none was
-            named, as for a second file.
+        required: whether to refuse a table without the column that is named. Otherwise, as for a second
+            file, such a table is read as if no column had been named.
 
     Raises:
         DataError: no such column, or one that is named and holds something else. A column that was
-            only found by its name is left alone then.
+            only found by its name is ignored in that case.
     """
     named = column is not None and (required or column in table.columns)
     if named and column not in table.columns:
@@ -76,14 +76,14 @@ def read_levels(
 def by_level(
     graded: Sequence[Graded], levels: Mapping[str, str], *, k: int, seed: int
 ) -> tuple[LevelMetrics, ...]:
-    """One row per level, in natural order; questions without a level are in none.
+    """Measures each level in a row of its own, in natural order; questions without a level are left out.
 
-    Accuracies have 95 % intervals over questions, and are there where a question with exact answers is
+    Accuracies have 95 % intervals over questions, and are measured if a question with exact answers is
     labeled.
 
     Args:
-        k: completions that avg@k counts.
-        seed: of the intervals.
+        k: how many completions avg@k counts.
+        seed: the seed of the intervals.
     """
     at: dict[str, list[Graded]] = {}
     for item in graded:
@@ -106,7 +106,7 @@ def _row(level: str, graded: Sequence[Graded], *, k: int, seed: int) -> LevelMet
 
 
 def _level(cell: object) -> str | None:
-    """As text, or None if it cannot be a level. Whole numbers have no point: 3.0 is 3."""
+    """Returns a cell as text, or None if it cannot be a level. Whole numbers lose their point: 3.0 is 3."""
     if isinstance(cell, bool) or not isinstance(cell, str | int | float | Decimal):
         return None
     if isinstance(cell, int | float | Decimal):
@@ -118,7 +118,7 @@ def _level(cell: object) -> str | None:
 
 
 def natural_order(level: str) -> list[tuple[bool, Decimal, str]]:
-    """Level 2 before Level 10: numbers in a text count as numbers, and come before letters."""
+    """Sort key that puts Level 2 before Level 10: numbers sort by value, and before letters."""
     pieces = re.split(r"([0-9]+(?:\.[0-9]+)?)", level.casefold())
     return [
         (False, Decimal(piece), "") if place % 2 else (True, Decimal(0), piece)

@@ -1,7 +1,7 @@
-"""Whether a gain on the trained questions is a gain on others too, as a sentence.
+"""Says in a sentence whether a gain on the trained questions is also a gain on others.
 
-It only words what is already computed, so it serves one run (intervals over questions) and several
-(intervals over seeds) alike.
+It only words what is already computed, so it serves both one run (intervals over questions) and several
+(intervals over seeds).
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ class Gain:
 
     @property
     def is_clear(self) -> bool:
-        """It is above 0, and so is its whole interval."""
+        """Whether it is above 0 with its whole interval."""
         return self.low > 0
 
     def __str__(self) -> str:
-        """In percentage points: '+20.5 points (95 % interval 17.9 to 23.1)'."""
-        return f"{self._told} ({self._interval})"
+        """Returns percentage points: '+20.5 points (95 % interval 17.9 to 23.1)'."""
+        return f"{self._signed} ({self._interval})"
 
     @property
     def bracketed(self) -> str:
-        """As the text, to stand in brackets: '+20.5 points, 95 % interval 17.9 to 23.1'."""
-        return f"{self._told}, {self._interval}"
+        """The same text in a form for use within brackets: '+20.5 points, 95 % interval 17.9 to 23.1'."""
+        return f"{self._signed}, {self._interval}"
 
     @property
-    def _told(self) -> str:
+    def _signed(self) -> str:
         value = _points(self.value)
         return f"{'+' if self.value > 0 and float(value) > 0 else ''}{value} points"
 
@@ -49,14 +49,14 @@ class Gain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memorisation:
-    """The gain on the trained questions against that on others, which training never saw."""
+    """Compares the gain on the trained questions with that on others, which training never saw."""
 
     trained: Gain
     other: Gain
     difference: Gain
     """Gain on the trained questions minus that on the others."""
     metric: str
-    """What gained: 'avg@16'."""
+    """The metric of the gains: 'avg@16'."""
     other_questions: str
     """What the others are called, in the plural: 'held-out questions'."""
     over: str
@@ -82,7 +82,7 @@ class Memorisation:
 
     @property
     def short_sentence(self) -> str:
-        """As `sentence`, where both gains are told elsewhere."""
+        """The verdict without both gains, for a text that states them elsewhere."""
         claim = self._claim().removesuffix(".")
         return f"{claim} (difference of the gains {self.difference.bracketed})."
 

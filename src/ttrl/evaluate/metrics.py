@@ -7,8 +7,7 @@ from typing import Any
 
 from ttrl.errors import DataError
 from ttrl.evaluate.answer_key import AnswerSheet
-from ttrl.evaluate.curves import curves
-from ttrl.evaluate.estimators import pass_at_k
+from ttrl.evaluate.estimators import LARGEST_K, curves, pass_at_k
 from ttrl.evaluate.grading import Graded, grade
 from ttrl.evaluate.levels import by_level
 from ttrl.evaluate.statistics import mean, mean_interval
@@ -18,8 +17,6 @@ from ttrl.recording.question_record import QuestionRecord
 from ttrl.seeding import derive_seed
 from ttrl.types import Group, Task
 
-LARGEST_K = 16
-"""k of avg@k and pass@k, as published; fewer completions lower it."""
 RECORDED_CLASSES = 12
 RECORDED_CHARACTERS = 4000
 
@@ -36,7 +33,7 @@ def evaluate_groups(
 ) -> Evaluation:
     """Measures groups of n completions each. How they were sampled is for the caller to add.
 
-    Curves (`evaluate.curves`) are there where an exact question is labeled, and rows by level
+    Curves (`evaluate.estimators`) are there where an exact question is labeled, and rows by level
     (`evaluate.levels`) where a level is known. In the metrics, with k = min(16, n):
 
     Means over labeled questions, absent without any, with 95 % intervals over questions:

@@ -1,10 +1,11 @@
-"""Means and their uncertainty. The unit of resampling is the question, not the completion."""
+"""Means, their uncertainty, and what became of each vote. The unit is the question, not the completion."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -15,22 +16,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CELLS_AT_A_TIME = 2_000_000
-"""Bounds the memory of a bootstrap over very many questions."""
+"""Resampled values that are drawn at once, which bounds the memory of a bootstrap."""
 
 
 def mean(values: Sequence[float]) -> float:
-    """Sum / count, with a sum that does not depend on the order."""
+    """The sum over the count, with a sum that does not depend on the order."""
     return math.fsum(values) / len(values)
 
 
 def bootstrap_interval(
     per_question: Sequence[float], *, seed: int, confidence: float = 0.95, resamples: int = 2000
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean over questions.
+    """Returns the percentile bootstrap interval of the mean over questions.
 
-    Questions are drawn with replacement; quantiles interpolate linearly. It says how much the mean
-    would move with other questions of the same kind. One question, or questions that all agree,
-    give a width of 0 all the same: read it together with the number of questions.
+    Questions are drawn with replacement; quantiles interpolate linearly. The interval says how much the
+    mean would move with other questions of the same kind. One question, or questions that all agree,
+    give a width of 0: read it together with the number of questions.
 
     Args:
         seed: equal seeds draw the same questions, so intervals of one evaluation are comparable.
@@ -60,7 +61,7 @@ def mean_interval(per_question: Sequence[float], *, seed: int) -> Interval:
 def resampled_means(
     per_question: Sequence[float] | NDArray[np.float64], *, seed: int, resamples: int = 2000
 ) -> NDArray[np.float64]:
-    """Means over questions that are drawn with replacement, as many as there are.   [resamples]
+    """Draws as many questions as there are, with replacement, and returns their means.   [resamples]
 
     Raises:
         DataError: no questions.
@@ -84,7 +85,7 @@ def resampled_means(
 def percentile_interval(
     means: NDArray[np.float64], *, confidence: float = 0.95
 ) -> tuple[float, float]:
-    """The middle of resampled values; quantiles interpolate linearly."""
+    """Returns the bounds of the middle part of resampled values; quantiles interpolate linearly."""
     tail = (1 - confidence) / 2
     low, high = np.quantile(means, (tail, 1 - tail))
     return float(low), float(high)
@@ -98,7 +99,7 @@ def difference_interval(
     confidence: float = 0.95,
     resamples: int = 2000,
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of mean(after) - mean(before), paired by question.
+    """Returns the percentile bootstrap interval of mean(after) - mean(before), paired by question.
 
     Both are values of the same questions in the same order. Pairing takes out how hard each
     question is, so this is narrower than what two separate intervals suggest.
@@ -113,3 +114,93 @@ def difference_interval(
         )
     differences = [late - early for early, late in zip(before, after, strict=True)]
     return bootstrap_interval(differences, seed=seed, confidence=confidence, resamples=resamples)
+
+
+Fate = Literal["gained", "kept", "lost", "never"]
+"""A vote was wrong then right (gained), right twice (kept), right then wrong (lost) or wrong twice."""
+
+
+def fate(before: bool, after: bool) -> Fate:
+    """Names what became of a question whose vote was right or wrong before and after."""
+    if after:
+        return "kept" if before else "gained"
+    return "lost" if before else "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contingency:
+    """How many questions had each fate."""
+
+    gained: int
+    kept: int
+    lost: int
+    never: int
+
+    @classmethod
+    def of(cls, before: Sequence[bool], after: Sequence[bool]) -> Contingency:
+        """Counts the fates of the same questions in the same order.
+
+        Raises:
+            DataError: not the same number of questions.
+        """
+        if len(before) != len(after):
+            raise DataError(
+                f"contingency: got {len(before)} questions before and {len(after)} after, wanted the "
+                "same questions. Evaluate both on one set."
+            )
+        fates = [fate(early, late) for early, late in zip(before, after, strict=True)]
+        return cls(
+            gained=fates.count("gained"),
+            kept=fates.count("kept"),
+            lost=fates.count("lost"),
+            never=fates.count("never"),
+        )
+
+
+def mcnemar_p(gained: int, lost: int) -> float:
+    """Tests "a question that changed was as likely gained as lost"; the exact two-sided p, 1 if none changed.
+
+    This is the binomial test of gained out of gained + lost at 1/2. It holds for one pair of evaluations
+    of distinct questions: for several seeds see `clustered_mcnemar_p`.
+    Source: McNemar 1947 (Psychometrika 12, 153-157), in its exact form.
+    """
+    if gained + lost == 0:
+        return 1.0
+    from scipy.stats import binomtest
+
+    return float(binomtest(gained, gained + lost).pvalue)
+
+
+def clustered_mcnemar_p(differences: Sequence[Sequence[float]]) -> float:
+    """Tests "no change on average" where each question was voted on under several seeds; two-sided p.
+
+    It compares (sum_q d_q)^2 / sum_q d_q^2 with chi-square with 1 degree of freedom; d_q is the sum over
+    seeds of after - before, and p is 1 if all d_q are 0. Answers to one question under several seeds are
+    not independent, so pooling their counts in `mcnemar_p` would count one question several times. With
+    one seed it is McNemar's test without continuity correction. The questions are a sample here and the
+    seeds are not, so it does not say what other seeds would do. The chi-square distribution is a good
+    approximation if about 20 questions or more change.
+    Source: Obuchowski 1998 (Statistics in Medicine 17, 1495-1507).
+
+    Args:
+        differences: after - before of the votes, each of which is 1 or 0; rows are seeds.   [S, Q]
+
+    Raises:
+        DataError: not one row per seed, equally long, with at least one question.
+    """
+    try:
+        values = np.asarray(differences, dtype=np.float64)
+    except ValueError:
+        values = np.empty(0)
+    if values.ndim != 2 or values.size == 0:
+        raise DataError(
+            "clustered McNemar: wanted one row of differences per seed over the same questions, at "
+            f"least one of each, got {len(differences)} rows. Evaluate every seed on one set."
+        )
+    per_question = values.sum(axis=0)
+    squares = float((per_question**2).sum())
+    if squares == 0:
+        return 1.0
+    from scipy.special import chdtrc
+
+    return float(chdtrc(1, float(per_question.sum()) ** 2 / squares))

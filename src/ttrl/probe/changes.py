@@ -11,10 +11,8 @@ import re
 from dataclasses import replace
 
 from ttrl.seeding import derive_seed
-from ttrl.types import Question, Task
+from ttrl.types import NUMERIC_TASKS, Question, Task
 
-NUMERIC_TASKS = frozenset({"math", "number"})
-"""Whose answers follow from the numbers of the question. Options and labels would change with them."""
 _NUMBER = re.compile(r"(?<![\w.,:])(?!0\d)\d{1,9}(?![\w:]|[.,]\d)", re.ASCII)
 """No part of a decimal, a time or a ratio, and not 007, which names something."""
 _NEAREST = 5

@@ -95,3 +95,45 @@ def trees():
 def test_random_trees_come_to_what_their_making_says(tree):
     text, value = tree
     assert result(text) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+3", "2 - +3", "* 1", "2(3)", "(2)(3)", "(1, 2)", "1_0", "1j", "~1", "1 @ 2", "1 % 2", "2 * * 3",
+        "8 / / 2", "1 < 2 < 3", "(x := 2)", "1 # one", "'1' '2'", "1 if 2", "not 1", "1\x00", "lambda: 1",
+        "\x00", "1..", "1.5.", "1 .5",
+    ],
+)  # fmt: skip
+def test_what_only_python_would_read_is_no_program(text):
+    with pytest.raises(NotAProgram):
+        read_program(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("007 + 00", 7),
+        ("0.1 + 0.2", Fraction(3, 10)),
+        ("123456789012 * 123456789012", 123456789012**2),
+        ("2---3", -1),
+        ("-2 * -(3 - 1) / -4", -1),
+        (" 1 \u3000+\t2 \u00a0", 3),
+    ],
+)
+def test_numbers_signs_and_spaces_keep_rules_of_their_own(text, value):
+    assert result(text) == value
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"), [("(", ")"), ("-", ""), ("1 + (", ")"), ("-(", ")")]
+)
+def test_twenty_levels_are_read_and_no_more(opening, closing):
+    levels = 20 // sum(opening.count(sign) for sign in "(-")
+    read_program(opening * levels + "1" + closing * levels)
+    with pytest.raises(NotAProgram):
+        read_program(opening * (levels + 1) + "1" + closing * (levels + 1))
+
+
+def test_levels_that_follow_each_other_are_not_added_up():
+    assert result(" + ".join(["-(--1)"] * 30)) == -30

@@ -15,9 +15,9 @@ from ttrl.evaluate.fresh.ties import (
 )
 
 
-def sources(text, program, *, told=False):
+def sources(text, program, *, in_text_order=False):
     """The spelling of a number of the text, the index of a step as "#0", or the constant."""
-    tied = tie(read_program(program), text, text_numbers(text), told=told)
+    tied = tie(read_program(program), text, text_numbers(text), in_text_order=in_text_order)
     return [
         s.spelling if isinstance(s, TextNumber) else f"#{s}" if isinstance(s, int) else s
         for s in tied.sources
@@ -36,7 +36,7 @@ def test_numbers_in_another_order_are_tied_by_their_values():
 
 def test_a_number_that_occurs_twice_is_a_doubt_unless_the_order_is_known():
     assert doubt("4 red, 4 blue, 2 sold.", "4 + 4 - 2") == AMBIGUOUS
-    assert sources("4 red, 4 blue, 2 sold.", "4 + 4 - 2", told=True) == ["4", "4", "2"]
+    assert sources("4 red, 4 blue, 2 sold.", "4 + 4 - 2", in_text_order=True) == ["4", "4", "2"]
 
 
 def test_later_steps_refer_to_results_of_earlier_ones():
@@ -72,7 +72,7 @@ def test_numbers_in_the_order_of_the_text_are_held_against_its_words_too():
     text = "Ann has 2 dogs and 5 cats. Bob has twice as many cats as she."
     assert doubt(text, "2*5") == AMBIGUOUS
     assert doubt("7 shelves and 5 rows, dusted for a week. How often?", "7*5") == AMBIGUOUS
-    assert sources("Ann has 2 dogs, 5 cats and 3 days off.", "2 + 5 + 3", told=True) == [
+    assert sources("Ann has 2 dogs, 5 cats and 3 days off.", "2 + 5 + 3", in_text_order=True) == [
         "2",
         "5",
         "3",

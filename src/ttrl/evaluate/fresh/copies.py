@@ -1,4 +1,4 @@
-"""Perturbed copies of a whole question set, and an account of what could not be copied."""
+"""Copies a whole question set with other numbers and accounts for what could not be copied."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from fractions import Fraction
 
 from ttrl.answers.bare_numbers import number_in
 from ttrl.answers.key import answer_key
-from ttrl.data.questions import ANSWER_COLUMNS, find_column, question_ids
-from ttrl.data.sets import same_text, texts_of
+from ttrl.data.questions import ANSWER_COLUMNS, find_column, question_ids, same_text, texts_of
 from ttrl.data.tables import Table
 from ttrl.data.word_problems import LARGEST_TOTAL, WordProblem, split_of
 from ttrl.errors import ConfigError
 from ttrl.evaluate.answer_key import AnswerSheet
-from ttrl.evaluate.fresh.made import MadeQuestions
+from ttrl.evaluate.fresh import FreshQuestions
 from ttrl.evaluate.fresh.perturb import Copy, perturb, pool_of, spelled
 from ttrl.evaluate.fresh.program import NotAProgram, has_annotations, read_program
 from ttrl.evaluate.fresh.text_numbers import text_numbers
@@ -29,23 +28,22 @@ from ttrl.evaluate.fresh.ties import (
     Doubt,
 )
 from ttrl.seeding import derive_seed
-from ttrl.types import Question
+from ttrl.types import NUMERIC_TASKS, Question
 
 EQUATION_COLUMNS = ("equation", "formula")
-COPIED_TASKS = frozenset({"math", "number"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Original:
-    """A question with what is needed to copy it."""
+    """A question and what is needed to copy it."""
 
     question: Question
     program: str | None
     answer: str | None
     accept: Callable[[Copy], bool] = lambda copy: True
-    """Refuses copies for reasons of its own."""
-    told: bool = False
-    """As in `ties.tie`."""
+    """Called with each copy; False refuses it."""
+    in_text_order: bool = False
+    """Whether the program is known to use its numbers in the order of the text: see `ties.tie`."""
 
 
 def originals_of_table(
@@ -56,7 +54,7 @@ def originals_of_table(
     equation_column: str | None,
     answer_column: str | None,
 ) -> list[Original]:
-    """The questions of a file with their programs, from a column of equations or worked solutions.
+    """Pairs the questions of a file with their programs, from a column of equations or worked solutions.
 
     Raises:
         ConfigError: the file has neither, the column named does not exist, or there are no answers.
@@ -90,14 +88,17 @@ def originals_of_table(
 
 
 def originals_of_problems(problems: Sequence[WordProblem]) -> list[Original]:
-    """Embedded problems: their structure is their program. No copy has numbers of the pre-training split."""
+    """Turns embedded problems into originals: their start and changes are the program.
+
+    Copies whose numbers belong to the pre-training split are refused.
+    """
     return [
         Original(
             question=problem.question,
             program=" ".join([str(problem.start), *(f"{c:+d}" for c in problem.changes)]),
             answer=str(problem.answer),
             accept=_outside_pretraining(problem),
-            told=True,
+            in_text_order=True,
         )
         for problem in problems
     ]
@@ -105,13 +106,13 @@ def originals_of_problems(problems: Sequence[WordProblem]) -> list[Original]:
 
 def perturbed_copies(
     originals: Sequence[Original], *, count: int, task: str, seed: int, known: Collection[Question]
-) -> MadeQuestions:
-    """One copy of each question that can be copied, at most `count`, chosen by a hash of their texts.
+) -> FreshQuestions:
+    """Copies each question that can be copied and keeps at most `count`, chosen by a hash of their texts.
 
-    No copy is the text of a question that is `known`, or another copy, up to case and white space.
+    No copy repeats a `known` question or another copy, up to case and white space.
 
     Args:
-        task: that of the run; only questions of the tasks math and number are copied.
+        task: the task of the run; only questions of the tasks math and number are copied.
 
     Raises:
         ConfigError: not one can be copied.
@@ -128,7 +129,7 @@ def perturbed_copies(
             return same_text(copy.prompt) not in taken and original.accept(copy)
 
         try:
-            if (question.task or task) not in COPIED_TASKS:
+            if (question.task or task) not in NUMERIC_TASKS:
                 raise Doubt(OTHER_TASK)
             if original.program is None:
                 raise Doubt(NO_PROGRAM)
@@ -140,7 +141,7 @@ def perturbed_copies(
                 pool=pool,
                 rng=random.Random(derive_seed("fresh", seed, "perturbed", question.prompt)),
                 accept=accept,
-                told=original.told,
+                in_text_order=original.in_text_order,
             )
         except NotAProgram:
             left_out[NOT_UNDERSTOOD] += 1
@@ -157,7 +158,7 @@ def perturbed_copies(
     chosen = [made[index] for index in sorted(ranked[:count])]
     if len(made) > count:
         note += f". {count} of the copies are asked"
-    return MadeQuestions(
+    return FreshQuestions(
         questions=tuple(question for question, _ in chosen),
         answers=AnswerSheet(answers={q.id: spelled(answer) for q, answer in chosen}),
         note=note,
@@ -167,8 +168,8 @@ def perturbed_copies(
 def _account(copied: int, total: int, left_out: Counter[str]) -> str:
     if not left_out:
         return f"{copied} of {total} questions could be copied"
-    told = ", ".join(f"{left_out[reason]} {reason}" for reason in REASONS if left_out[reason])
-    return f"{copied} of {total} questions could be copied; of the others, {told}"
+    reasons = ", ".join(f"{left_out[reason]} {reason}" for reason in REASONS if left_out[reason])
+    return f"{copied} of {total} questions could be copied; of the others, {reasons}"
 
 
 def _is_annotated(table: Table, column: str | None) -> bool:
@@ -177,7 +178,7 @@ def _is_annotated(table: Table, column: str | None) -> bool:
 
 
 def _text(cell: object) -> str | None:
-    """The program of a cell; a worked solution without annotations is none."""
+    """Returns the program of a cell, or None; a worked solution without annotations is no program."""
     if not isinstance(cell, str) or not cell.strip():
         return None
     return None if "####" in cell and not has_annotations(cell) else cell
@@ -191,7 +192,7 @@ def _number(answer: str | None) -> Fraction:
 
 
 def _outside_pretraining(problem: WordProblem) -> Callable[[Copy], bool]:
-    """Accepts copies that the generator could have made, but not for pre-training."""
+    """Accepts only copies that the generator could have made, and not for pre-training."""
     numbers = text_numbers(problem.question.prompt)
     signs = [1, *(1 if change > 0 else -1 for change in problem.changes)]
 

@@ -8,27 +8,27 @@ from collections.abc import Collection, Sequence
 from ttrl.data.word_problems import WordProblem, chain_problem, split_of
 from ttrl.errors import ConfigError
 from ttrl.evaluate.answer_key import AnswerSheet
-from ttrl.evaluate.fresh.made import MadeQuestions
+from ttrl.evaluate.fresh import FreshQuestions
 from ttrl.seeding import derive_seed
 
 PATIENCE = 5_000
-"""Draws in a row without a new problem after which there are taken to be no more."""
+"""After so many draws in a row without a new problem, there are taken to be no more."""
 
 Numbers = tuple[int, ...]
-"""Start and signed changes: what makes a problem another one, whatever its words."""
+"""Start and signed changes. Two problems are the same if these are, whatever their words."""
 
 
 def numbers_of(problem: WordProblem) -> Numbers:
-    """The start, then the changes."""
+    """Returns the start, then the changes."""
     return (problem.start, *problem.changes)
 
 
 def new_problems(
     *, count: int, difficulty: int, seed: int, known: Collection[Numbers]
-) -> MadeQuestions:
-    """`count` problems whose numbers are not `known`, nor in the pre-training split, nor twice.
+) -> FreshQuestions:
+    """Makes `count` distinct problems whose numbers are neither `known` nor in the pre-training split.
 
-    Fewer, with a note, where there are no more.
+    If there are no more, it makes fewer and says so in the note.
 
     Raises:
         ConfigError: there is not one.
@@ -49,7 +49,7 @@ def new_problems(
             f"fresh=generated: there are no more problems of difficulty {difficulty} than those that are "
             "used already. Raise the difficulty, or lower limit."
         )
-    return MadeQuestions(
+    return FreshQuestions(
         questions=tuple(problem.question for problem in found),
         answers=answers_of(found),
         note=None if len(found) == count else f"{len(found)} of {count}: there are no more",
@@ -57,5 +57,5 @@ def new_problems(
 
 
 def answers_of(problems: Sequence[WordProblem]) -> AnswerSheet:
-    """What the problems come to."""
+    """Collects the answers of problems."""
     return AnswerSheet(answers={p.question.id: str(p.answer) for p in problems})

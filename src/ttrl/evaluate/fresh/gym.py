@@ -3,6 +3,9 @@
 Its own scorers pay for parts of an answer, some for any text, and are not used. A task is on the list if
 it asks for one short answer, has no second right one, says the same under every hash seed, and no constant
 is right on a third of its items. docs/fresh.md names those left out, and why.
+
+Run as a script, this file prints the items of one task as JSON: reasoning_gym is slow to import, changes
+with PYTHONHASHSEED in some tasks and never ends in others, so only such a process imports it.
 """
 
 from __future__ import annotations
@@ -13,18 +16,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
-from ttrl.data.sets import same_text
+from ttrl.data.questions import same_text
 from ttrl.errors import ConfigError
 from ttrl.evaluate.answer_key import AnswerSheet
-from ttrl.evaluate.fresh.made import MadeQuestions
+from ttrl.evaluate.fresh import FreshQuestions
 from ttrl.seeding import derive_seed
 from ttrl.types import Question, TaskName
 
 VERSION = "0.1.25"
-"""Items of another version may be others, or wrong in other ways."""
+"""Another version may make other items, or items that are wrong in other ways."""
 SECONDS = 60.0
 LONGEST_PROMPT = 10_000
 LONGEST_ANSWER = 100
@@ -60,18 +62,18 @@ OPTIONS: dict[str, dict[str, list[Any]]] = {
         ]
     },
 }  # fmt: skip
-"""Of tasks of which a part has wrong or open answers: the colleagues, divisions, and years that may be leap
-years are left out."""
+"""Options that leave out the parts of a task with wrong or open answers: colleagues, divisions, and years
+that may be leap years."""
 
 
 def gym_questions(
     name: str, *, count: int, seed: int, known: Collection[str] = ()
-) -> MadeQuestions:
-    """At most `count` items, no two with the same text.
+) -> FreshQuestions:
+    """Makes at most `count` items, no two with the same text.
 
     Args:
         name: one of `GYM_TASKS`.
-        known: texts (`same_text`) that are not to be asked.
+        known: texts (`data.questions.same_text`) that must not be asked.
 
     Raises:
         ConfigError: the package is missing or of another version, or it makes no items in time.
@@ -94,7 +96,7 @@ def gym_questions(
         answers[question.id] = answer
     if not questions:
         raise ConfigError(f"fresh=gym:{name}: it made no usable question. Leave it out.")
-    return MadeQuestions(
+    return FreshQuestions(
         questions=tuple(questions),
         answers=AnswerSheet(answers=answers),
         note=None if len(questions) == count else f"{len(questions)} of {count}: others repeat",
@@ -118,13 +120,12 @@ def _check_installed(name: str) -> None:
 
 
 def _items(name: str, *, size: int, seed: int) -> list[tuple[str, str]]:
-    """Made in a process of its own, under one hash seed, that is killed when its time is up."""
-    worker = Path(__file__).with_name("gym_worker.py")
+    """Makes items in a process of its own, under one hash seed, that is killed when its time is up."""
     order = [name, {"size": size, "seed": seed % 2**31, **OPTIONS.get(name, {})}]
     path = os.pathsep.join(entry for entry in sys.path if entry)
     try:
         done = subprocess.run(
-            [sys.executable, "-P", str(worker), json.dumps(order)],
+            [sys.executable, "-P", __file__, json.dumps(order)],
             env=os.environ | {"PYTHONHASHSEED": "0", "PYTHONPATH": path},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -155,3 +156,16 @@ def _items(name: str, *, size: int, seed: int) -> list[tuple[str, str]]:
         and len(prompt) <= LONGEST_PROMPT
         and 0 < len(answer.strip()) <= LONGEST_ANSWER
     ]
+
+
+def print_items(name: str, options: dict[str, Any]) -> None:
+    """Prints [[question, answer], ...] as JSON."""
+    import reasoning_gym
+
+    items = reasoning_gym.create_dataset(name, **options)
+    made = [[items[index]["question"], items[index]["answer"]] for index in range(options["size"])]
+    sys.stdout.write(json.dumps(made))
+
+
+if __name__ == "__main__":
+    print_items(*json.loads(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""Copies of a question with other numbers, and the answer recomputed by its program."""
+"""Copies a question with other numbers and recomputes its answer by its program."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ttrl.evaluate.fresh.ties import NO_NUMBERS, OTHER_ANSWER, Doubt, TiedProgra
 TRIES = 300
 
 Pool = Mapping[tuple[int, int], Sequence[str]]
-"""Shape of a number -> spellings without separators, each once, sorted."""
+"""Maps the shape of a number to spellings without separators, each once, sorted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Copy:
 
 
 def pool_of(texts: Sequence[Sequence[TextNumber]]) -> Pool:
-    """The free numbers of all questions by shape."""
+    """Collects the free numbers of all questions by shape."""
     pool: dict[tuple[int, int], set[str]] = {}
     for numbers in texts:
         for number in numbers:
@@ -46,18 +46,18 @@ def perturb(
     pool: Pool,
     rng: random.Random,
     accept: Callable[[Copy], bool],
-    told: bool = False,
+    in_text_order: bool = False,
 ) -> Copy:
-    """A copy in which every number that the program uses is another one of its shape.
+    """Makes a copy in which every number that the program uses is replaced by one of the same shape.
 
-    The story stays sensible as far as numbers can tell: numbers of one shape keep their order of size,
-    also among those that stay, and every intermediate result stays of its kind (`_kind`).
+    The story stays plausible as far as numbers go: numbers of one shape keep their order of size, those
+    that stay included, and every intermediate result stays of its kind (`_kind`).
 
     Raises:
         Doubt: the program does not give the answer, its numbers cannot be tied to the text without doubt
             (`ties.tie`), or `TRIES` draws bring no copy whose answer differs and that is accepted.
     """
-    tied = tie(program, text, numbers, told=told)
+    tied = tie(program, text, numbers, in_text_order=in_text_order)
     old = {number.start: number.value for number in tied.places}
     was, steps = tied.run(old)
     if was != answer:
@@ -90,7 +90,7 @@ def perturb(
 
 
 def spelled(value: Fraction) -> str:
-    """A whole number, a decimal where there is a finite one, else a fraction."""
+    """Spells a value as a whole number, as a decimal if there is a finite one, else as a fraction."""
     if value.denominator == 1:
         return str(value.numerator)
     places = _places(value)
@@ -101,7 +101,7 @@ def spelled(value: Fraction) -> str:
 
 
 def _draw(places: Sequence[TextNumber], pool: Pool, rng: random.Random) -> dict[int, str]:
-    """Spellings from the pool; within a shape they are dealt so that the order of size is the old one."""
+    """Draws spellings from the pool and deals them so that each shape keeps its order of size."""
     dealt: dict[int, str] = {}
     for shape in sorted({place.shape for place in places}):
         group = sorted((p for p in places if p.shape == shape), key=lambda p: (p.value, p.start))
@@ -130,9 +130,9 @@ def _same_order(
 
 
 def _kind(value: Fraction) -> tuple[int, bool, int | None]:
-    """Sign, whether its size is below 1, and how many decimals it may have (None: any).
+    """The sign, whether the size is below 1, and how many decimals are allowed (None: any).
 
-    A result that was negative may have any sign, for then it is no amount.
+    A result that was negative may get any sign, since it is not an amount.
     """
     places = _places(value)
     return _sign(value), abs(value) < 1, max(places, 2) if places else places
@@ -151,7 +151,7 @@ def _sign(value: Fraction) -> int:
 
 
 def _places(value: Fraction) -> int | None:
-    """Decimals of a finite decimal, or None."""
+    """The number of decimals of a finite decimal, or None if there is none."""
     rest, places = value.denominator, 0
     while rest % 10 == 0:
         rest, places = rest // 10, places + 1

@@ -1,24 +1,28 @@
 """The arithmetic behind an answer: a few expressions over numbers, one step after the other.
 
-Read by an own small grammar and computed exactly; nothing is evaluated. `+ - * /`, parentheses and a
-minus sign, with bounds on length, depth and digits. There is no power, so values stay small.
+Python's parser settles precedence and parentheses, and no code is ever compiled or evaluated. It is given
+only `+ - * /`, parentheses and, in place of each number, the index of that number, so it never meets what
+a text spells. Trees are checked node by node and computed here, exactly. Length, depth, digits and the
+size of every value are bounded; there is no power, so values stay small.
 """
 
 from __future__ import annotations
 
+import ast
+import operator
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
 
 LONGEST_CELL = 20_000
 LONGEST_EXPRESSION = 300
 MOST_DIGITS = 12
 MOST_STEPS = 30
 DEEPEST = 20
+"""Parentheses and minus signs around one number."""
 LARGEST_BITS = 256
-"""Of a numerator or denominator: results that multiply each other would grow without end."""
+"""Bits of a numerator or denominator: results that multiply each other would grow without end."""
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)|(?P<sign>[-+*/()\u2212\u00d7\u00f7]))"
@@ -26,12 +30,17 @@ _TOKEN = re.compile(
 _SIGNS = {"\u2212": "-", "\u00d7": "*", "\u00f7": "/"}
 _NAMED = re.compile(r"\s*[A-Za-z]\w{0,10}\s*=(?!=)")
 _ANNOTATION = re.compile(r"<<([^<>=]{1,300})=([^<>=]{1,60})>>")
-
-Operation = Literal["+", "-", "*", "/"]
+_OPERATIONS = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+_NODES = (ast.Constant, ast.UnaryOp, ast.USub, ast.BinOp, *_OPERATIONS)
 
 
 class NotAProgram(ValueError):
-    """The text is none, or it cannot be computed."""
+    """The text holds no program, or the program cannot be computed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,49 +52,30 @@ class Leaf:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """Two expressions under an operation. A minus sign alone is 0 - x."""
-
-    operation: Operation
-    left: Expression
-    right: Expression
-
-
-Expression = Leaf | Node
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One expression, and what the text says that it comes to, if it says so."""
 
-    expression: Expression
+    expression: ast.expr
+    """A tree whose constants are the places of its leaves."""
+    leaves: tuple[Leaf, ...]
+    """Its numbers, in the order of the text."""
     stated: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """Steps; the value of the last one is the answer."""
+    """A sequence of steps; the value of the last one is the answer."""
 
     steps: tuple[Step, ...]
 
     @property
     def leaves(self) -> tuple[Leaf, ...]:
         """Every number, in the order of the text."""
-        return tuple(leaf for step in self.steps for leaf in leaves_of(step.expression))
-
-
-def leaves_of(expression: Expression) -> Iterator[Leaf]:
-    """Its numbers from left to right, without the 0 of a minus sign."""
-    if isinstance(expression, Leaf):
-        if expression.place >= 0:
-            yield expression
-    else:
-        yield from leaves_of(expression.left)
-        yield from leaves_of(expression.right)
+        return tuple(leaf for step in self.steps for leaf in step.leaves)
 
 
 def read_program(text: str) -> Program:
-    """The program of a cell: `<<a*b=c>>` annotations of a worked solution, else bare expressions.
+    """Reads the program of a cell: `<<a*b=c>>` annotations of a worked solution, else bare expressions.
 
     Expressions are separated by `;` or a line end and may be named, as in `x = 3 + 4`.
 
@@ -106,10 +96,15 @@ def read_program(text: str) -> Program:
     steps: list[Step] = []
     count = 0
     for part, stated in pieces:
-        parser = _Parser(part, first=count)
-        expression = parser.whole()
-        count = parser.count
-        steps.append(Step(expression=expression, stated=None if stated is None else _value(stated)))
+        expression, leaves = _read(part, first=count)
+        count += len(leaves)
+        steps.append(
+            Step(
+                expression=expression,
+                leaves=leaves,
+                stated=None if stated is None else _value(stated),
+            )
+        )
     return Program(steps=tuple(steps))
 
 
@@ -118,27 +113,27 @@ def has_annotations(text: str) -> bool:
     return _ANNOTATION.search(text[:LONGEST_CELL]) is not None
 
 
-def compute(expression: Expression, numbers: Sequence[Fraction], seen: list[Fraction]) -> Fraction:
-    """Its value with `numbers` in the places of its leaves; `seen` gets the value of every operation.
+def compute(expression: ast.expr, numbers: Sequence[Fraction], seen: list[Fraction]) -> Fraction:
+    """Computes an expression with `numbers[place]` in the place of each leaf.
+
+    The value of every operation is appended to `seen`.
 
     Raises:
         NotAProgram: a division by zero, or a value that is too large.
     """
-    if isinstance(expression, Leaf):
-        return numbers[expression.place] if expression.place >= 0 else expression.value
-    left = compute(expression.left, numbers, seen)
-    right = compute(expression.right, numbers, seen)
-    match expression.operation:
-        case "+":
-            value = left + right
-        case "-":
-            value = left - right
-        case "*":
-            value = left * right
-        case "/":
-            if right == 0:
-                raise NotAProgram("a division by zero")
-            value = left / right
+    match expression:
+        case ast.Constant(value=int(place)):
+            return numbers[place]
+        case ast.UnaryOp(operand=operand):
+            value = -compute(operand, numbers, seen)
+        case ast.BinOp(left=left, op=operation, right=right):
+            first, second = compute(left, numbers, seen), compute(right, numbers, seen)
+            try:
+                value = _OPERATIONS[type(operation)](first, second)
+            except ZeroDivisionError:
+                raise NotAProgram("a division by zero") from None
+        case _:
+            raise NotAProgram("more than arithmetic")
     if max(value.numerator.bit_length(), value.denominator.bit_length()) > LARGEST_BITS:
         raise NotAProgram("a value that is too large")
     seen.append(value)
@@ -146,64 +141,16 @@ def compute(expression: Expression, numbers: Sequence[Fraction], seen: list[Frac
 
 
 def _value(text: str) -> Fraction:
-    expression = _Parser(text, first=0).whole()
-    return compute(expression, [leaf.value for leaf in leaves_of(expression)], [])
+    expression, leaves = _read(text, first=0)
+    return compute(expression, [leaf.value for leaf in leaves], [])
 
 
-class _Parser:
-    """Recursive descent over tokens; the depth of recursion is bounded by `DEEPEST`."""
-
-    def __init__(self, text: str, *, first: int) -> None:
-        if len(text) > LONGEST_EXPRESSION:
-            raise NotAProgram("an expression that is too long")
-        self.tokens = list(_tokens(text))
-        self.position = 0
-        self.count = first
-
-    def whole(self) -> Expression:
-        value = self.sum(0)
-        if self.position != len(self.tokens):
-            raise NotAProgram("something after the expression")
-        return value
-
-    def sum(self, depth: int) -> Expression:
-        value = self.product(depth)
-        while (sign := self.peek()) == "+" or sign == "-":
-            self.position += 1
-            value = Node(operation=sign, left=value, right=self.product(depth))  # type: ignore[arg-type]
-        return value
-
-    def product(self, depth: int) -> Expression:
-        value = self.factor(depth)
-        while (sign := self.peek()) == "*" or sign == "/":
-            self.position += 1
-            value = Node(operation=sign, left=value, right=self.factor(depth))  # type: ignore[arg-type]
-        return value
-
-    def factor(self, depth: int) -> Expression:
-        if depth > DEEPEST:
-            raise NotAProgram("nested too deeply")
-        token = self.peek()
-        self.position += 1
-        if token == "-":
-            zero = Leaf(value=Fraction(0), place=-1)
-            return Node(operation="-", left=zero, right=self.factor(depth + 1))
-        if token == "(":
-            value = self.sum(depth + 1)
-            if self.peek() != ")":
-                raise NotAProgram("a parenthesis that is not closed")
-            self.position += 1
-            return value
-        if token is None or not (token[0].isdigit() or token[0] == "."):
-            raise NotAProgram("a number is missing")
-        self.count += 1
-        return Leaf(value=Fraction(token.rstrip(".")), place=self.count - 1)
-
-    def peek(self) -> str | None:
-        return self.tokens[self.position] if self.position < len(self.tokens) else None
-
-
-def _tokens(text: str) -> Iterator[str]:
+def _read(text: str, *, first: int) -> tuple[ast.expr, tuple[Leaf, ...]]:
+    """One expression and its leaves, whose places are counted from `first`."""
+    if len(text) > LONGEST_EXPRESSION:
+        raise NotAProgram("an expression that is too long")
+    leaves: list[Leaf] = []
+    tokens: list[str] = []
     position, end = 0, len(text.rstrip())
     while position < end:
         match = _TOKEN.match(text, position)
@@ -214,6 +161,40 @@ def _tokens(text: str) -> Iterator[str]:
             digits = number.replace(",", "")
             if len(digits) > MOST_DIGITS or not digits.isascii():
                 raise NotAProgram("a number that is too long")
-            yield digits
+            leaf = Leaf(value=Fraction(digits.rstrip(".")), place=first + len(leaves))
+            leaves.append(leaf)
+            tokens.append(str(leaf.place))
         else:
-            yield _SIGNS.get(match["sign"], match["sign"])
+            tokens.append(_SIGNS.get(match["sign"], match["sign"]))
+    _check_depth(tokens)
+    try:  # with spaces between, so that two signs are never read as one: ** or //
+        tree = ast.parse(" ".join(tokens), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise NotAProgram("no whole expression") from None
+    if not all(isinstance(node, _NODES) for node in ast.walk(tree)):
+        raise NotAProgram("more than arithmetic")
+    return tree, tuple(leaves)
+
+
+def _check_depth(tokens: Sequence[str]) -> None:
+    """Bounds the nesting before anything recurses over it.
+
+    Raises:
+        NotAProgram: more than `DEEPEST`, or a parenthesis that was not opened.
+    """
+    depths, depth, before = [0], 0, "("
+    for token in tokens:
+        if token == "(":
+            depth += 1
+            depths.append(depth)
+        elif token == "-" and before in "(+-*/":
+            depth += 1
+        elif token not in "+-*/":  # a number or a closed parenthesis ends its minus signs
+            if token == ")":
+                depths.pop()
+            if not depths:
+                raise NotAProgram("a parenthesis that was not opened")
+            depth = depths[-1]
+        if depth > DEEPEST:
+            raise NotAProgram("nested too deeply")
+        before = token

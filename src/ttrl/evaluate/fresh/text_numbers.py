@@ -1,7 +1,7 @@
-"""Numbers in the text of a question, and which of them may be changed.
+"""Finds the numbers in the text of a question and decides which of them may be changed.
 
-Only numbers that stand free are changed: not the 3 of 3rd, A3, 3:30, 3/4, 10-15, March 3 or 1998. Number
-words are no numbers, but they say which numbers of a program they stand for: twice a 2, a week a 7.
+Only free numbers are changed, so not the 3 of 3rd, A3, 3:30, 3/4, 10-15, March 3 or 1998. Number words
+stay, but they explain numbers of a program: "twice" explains a 2 and "week" a 7.
 """
 
 from __future__ import annotations
@@ -102,23 +102,23 @@ _COUNTS_OF_LIMBS = frozenset(map(_F, (2, 3, 4, 6, 8)))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextNumber:
-    """A number in digits."""
+    """A number that is written in digits."""
 
     start: int
     end: int
     spelling: str
     value: Fraction
     free: bool
-    """It stands by itself, so that it can be changed. 0 and 1 cannot: "1 apple" is singular."""
+    """Whether it stands by itself, so that it can be changed. 0 and 1 cannot: "1 apple" is singular."""
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Digits before and after the point: only numbers of one shape take each other's place."""
+        """The number of digits before and after the point. Numbers replace only those of the same shape."""
         whole, _, decimals = self.spelling.replace(",", "").partition(".")
         return len(whole), len(decimals)
 
     def spelled(self, digits: str) -> str:
-        """Other digits of the same shape, with separators of thousands if this one has them."""
+        """Spells other digits of the same shape, with thousands separators if this number has them."""
         if "," not in self.spelling:
             return digits
         whole, point, decimals = digits.partition(".")
@@ -126,7 +126,7 @@ class TextNumber:
 
 
 def text_numbers(text: str) -> list[TextNumber]:
-    """Every number in digits, in the order of the text; none of a text that is too long."""
+    """Finds every number in digits, in the order of the text, and none in a text that is too long."""
     found = []
     for match in _DIGITS.finditer(text if len(text) <= LONGEST_TEXT else ""):
         spelling = match[0]
@@ -155,7 +155,7 @@ def text_numbers(text: str) -> list[TextNumber]:
 
 
 def values_of_words(text: str) -> frozenset[Fraction]:
-    """Numbers that words of the text may stand for, and 100 and 1/100 where there is a percent sign."""
+    """Numbers that words of the text may stand for, and 100 and 1/100 if it has a "%" or "$" sign."""
     words = {word.casefold() for word in _WORD.findall(text[:LONGEST_TEXT])}
     values = {value for word in words for value in _WORDS.get(word, ())}
     if "%" in text or "$" in text:
@@ -164,7 +164,7 @@ def values_of_words(text: str) -> frozenset[Fraction]:
 
 
 def values_of_limbs(text: str) -> frozenset[Fraction]:
-    """How many legs, wheels or feet each of the things named may have, if the text counts any."""
+    """The numbers of legs, wheels or feet that a thing may have, if the text mentions any of them."""
     words = {word.casefold() for word in _WORD.findall(text[:LONGEST_TEXT])}
     return frozenset() if words.isdisjoint(_LIMBS) else _COUNTS_OF_LIMBS
 

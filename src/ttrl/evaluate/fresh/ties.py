@@ -1,4 +1,4 @@
-"""Which number of a program is which number of its question's text: without doubt, or not at all."""
+"""Decides which number of a program is which number of its question's text, without doubt or not at all."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ttrl.evaluate.fresh.program import NotAProgram, Program, compute, leaves_of
+from ttrl.evaluate.fresh.program import NotAProgram, Program, compute
 from ttrl.evaluate.fresh.text_numbers import TextNumber, values_of_limbs, values_of_words
 
 SMALL = 10
-"""Up to here a number may be a count of things that the text names without a number: three people, say."""
+"""A number up to this may count things that the text lists without a number: the three people it names."""
 
 Source = TextNumber | int | Fraction
-"""Where a number of a program comes from: the text, the step of that index, or it is a constant."""
+"""Where a number of a program comes from: the text, the step with that index, or nowhere (a constant)."""
 
 
 class Doubt(ValueError):
-    """Why a question is left out; the text is one of `REASONS`."""
+    """The reason why a question is left out, one of `REASONS`."""
 
 
 NO_PROGRAM = "have no program"
@@ -43,7 +43,7 @@ class TiedProgram:
 
     program: Program
     sources: tuple[Source, ...]
-    """One per leaf."""
+    """The source of each leaf, in the order of the leaves."""
 
     @property
     def places(self) -> tuple[TextNumber, ...]:
@@ -52,10 +52,10 @@ class TiedProgram:
         return tuple(used[start] for start in sorted(used))
 
     def run(self, numbers: dict[int, Fraction]) -> tuple[Fraction, list[Fraction]]:
-        """The answer and the value of every operation on the way.
+        """Returns the answer and the value of every operation on the way.
 
         Args:
-            numbers: start of a number in the text -> its value.
+            numbers: maps the start of a number in the text to its value.
 
         Raises:
             NotAProgram: a division by zero, or a value that is too large.
@@ -64,7 +64,7 @@ class TiedProgram:
         seen: list[Fraction] = []
         values: list[Fraction] = []
         for step in self.program.steps:
-            for leaf in leaves_of(step.expression):
+            for leaf in step.leaves:
                 source = self.sources[leaf.place]
                 if isinstance(source, TextNumber):
                     values.append(numbers[source.start])
@@ -75,21 +75,21 @@ class TiedProgram:
 
 
 def tie(
-    program: Program, text: str, numbers: Sequence[TextNumber], *, told: bool = False
+    program: Program, text: str, numbers: Sequence[TextNumber], *, in_text_order: bool = False
 ) -> TiedProgram:
     """Ties the leaves of a program to the numbers of the text.
 
     Each leaf is the result of an earlier step, or the one number of the text that has its value, or a
-    constant that a word of the text explains (twice: 2), or 1. More than one of these is a doubt, and so
-    are a small number of the text that is used twice (Kay's 3 nuts, shared by 3 people), and one that
-    could be the legs of an animal whose legs are counted.
+    constant that a word of the text explains (twice: 2), or 1. More than one of these is a doubt. So is a
+    small number of the text that is used twice (Kay's 3 nuts, shared by 3 people), and so is one that
+    could be the number of legs of an animal if the text mentions legs.
 
-    A worked solution must use every free number of the text, since its annotations may leave out what was
-    worked out in the head. An equation need not: there, numbers beside the point are usual.
+    A worked solution must use every free number of the text, since its annotations may leave out what the
+    writer did in the head. An equation need not: its text often holds numbers that play no part.
 
     Args:
-        told: the program is known to tell its numbers in the order of the text, alike or not. Where they
-            are all of its numbers, they are those whatever the words say.
+        in_text_order: the program is known to use its numbers in the order of the text, equal ones
+            included. Where they are all the numbers of the text, they are tied whatever the words say.
 
     Raises:
         Doubt: one number could be two things, or nothing, or none can be changed.
@@ -98,8 +98,8 @@ def tie(
     leaves = program.leaves
     values = [leaf.value for leaf in leaves]
     sources: tuple[Source, ...]
-    in_order = values == [number.value for number in numbers]
-    if told and in_order and len(program.steps) == 1:
+    are_all = values == [number.value for number in numbers]
+    if in_text_order and are_all and len(program.steps) == 1:
         sources = tuple(number if number.free else number.value for number in numbers)
     else:
         sources = _one_by_one(program, text, numbers, results)
@@ -109,7 +109,7 @@ def tie(
 
 
 def step_results(program: Program) -> list[Fraction]:
-    """What each step comes to with the numbers as they are written.
+    """Computes each step with the numbers as they are written.
 
     Raises:
         Doubt: a step cannot be computed or does not come to what it states.
@@ -136,7 +136,7 @@ def _one_by_one(
     sources: list[Source] = []
     for index, step in enumerate(program.steps):
         earlier = Counter(results[:index])
-        for leaf in leaves_of(step.expression):
+        for leaf in step.leaves:
             value = leaf.value
             if in_text[value] + earlier[value] > 1:
                 raise Doubt(AMBIGUOUS)
@@ -166,7 +166,10 @@ def _one_by_one(
 
 
 def _refuse_hidden_percent(text: str, sources: Sequence[Source]) -> None:
-    """0.6 for 60 % is a constant, and then the 60 may not change elsewhere; the 40 left may not either."""
+    """Refuses to change a percentage that also stands in the program as a constant.
+
+    If 0.6, 0.4 or 40 is a constant, the 60 of "60 %" must not change elsewhere.
+    """
     changed = {
         s.value for s in sources if isinstance(s, TextNumber) and text[s.end : s.end + 1] == "%"
     }

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ttrl.evaluate.contingency import Fate
 from ttrl.evaluate.report.before_after import Whisker
 from ttrl.evaluate.report.estimates import Direction
 from ttrl.evaluate.report.figure import CurveGroup
 from ttrl.evaluate.report.quantities import signed
 from ttrl.evaluate.report.run_files import RunFiles
+from ttrl.evaluate.statistics import Fate
 
 Role = Literal["ttrl", "upper bound", "control", "run"]
 Tone = Direction | Literal["unknown"]

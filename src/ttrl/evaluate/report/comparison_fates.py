@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
-from ttrl.evaluate.contingency import Fate
 from ttrl.evaluate.report.comparison import Arm, FateRun, Fates, QuestionFate, inks
 from ttrl.evaluate.report.estimates import set_title
 from ttrl.evaluate.report.records import (
@@ -18,7 +17,7 @@ from ttrl.evaluate.report.records import (
     share_right,
     vote_right,
 )
-from ttrl.evaluate.statistics import mean
+from ttrl.evaluate.statistics import Fate, mean
 
 MAX_QUESTIONS = 1000
 PROMPT_LENGTH = 240

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ttrl.evaluate.contingency import Contingency, mcnemar_p
 from ttrl.evaluate.report.estimates import heading, in_order
 from ttrl.evaluate.report.paired import Evaluations, pairs
 from ttrl.evaluate.report.quantities import finite, mapping, p_value, plural
+from ttrl.evaluate.statistics import Contingency, mcnemar_p
 
 SIGNIFICANT = 0.05
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from ttrl.evaluate.contingency import mcnemar_p
-from ttrl.evaluate.estimators import pass_at_k
+from ttrl.evaluate.estimators import LARGEST_K, pass_at_k
 from ttrl.evaluate.memorisation import Gain
 from ttrl.evaluate.report.estimates import Sentence, in_order, set_title
 from ttrl.evaluate.report.paired import Evaluations, Pairs, pairs
 from ttrl.evaluate.report.quantities import percent, plural
 from ttrl.evaluate.report.records import correct, share_right
-from ttrl.evaluate.statistics import mean
-
-LARGEST_K = 16
-"""k of the pass@k that is told, as in evaluations; fewer completions lower it."""
+from ttrl.evaluate.statistics import mcnemar_p, mean
 
 
 def losses(evaluations: Evaluations) -> tuple[Sentence, ...]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ttrl.evaluate.contingency import Contingency
 from ttrl.evaluate.estimators import pass_at_k
 from ttrl.evaluate.memorisation import Gain
 from ttrl.evaluate.pooling import pooled_difference
@@ -19,7 +18,7 @@ from ttrl.evaluate.report.records import (
     share_right,
     vote_right,
 )
-from ttrl.evaluate.statistics import difference_interval, mean
+from ttrl.evaluate.statistics import Contingency, difference_interval, mean
 
 Evaluations = Mapping[tuple[str, str], Mapping[str, Any]]
 

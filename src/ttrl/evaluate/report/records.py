@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ttrl.evaluate.contingency import Fate, fate
 from ttrl.evaluate.report.quantities import entries, finite, mapping, number
+from ttrl.evaluate.statistics import Fate, fate
 
 Record = Mapping[str, Any]
 QuestionKey = tuple[str, str, str]

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ttrl.evaluate.contingency import Fate
 from ttrl.evaluate.report.estimates import heading, in_order
 from ttrl.evaluate.report.paired import Evaluations
 from ttrl.evaluate.report.quantities import entries, number
@@ -26,6 +25,7 @@ from ttrl.evaluate.report.records import (
 from ttrl.evaluate.report.strings import Strings, line
 from ttrl.evaluate.report.texts import SHORT_TEXT, TextRoom
 from ttrl.evaluate.report.visits import TOP_CLASSES, Row, Visit, visits_by_question
+from ttrl.evaluate.statistics import Fate
 
 MAX_QUESTIONS = 512
 """Of the trained set."""

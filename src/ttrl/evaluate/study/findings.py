@@ -6,15 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ttrl.evaluate.contingency import Contingency, clustered_mcnemar_p, mcnemar_p
+from ttrl.evaluate.estimators import LARGEST_K
 from ttrl.evaluate.memorisation import Gain, Memorisation
-from ttrl.evaluate.metrics import LARGEST_K
 from ttrl.evaluate.pooling import Pooled, pooled_difference, pooled_mean
 from ttrl.evaluate.report.estimates import Sentence, set_title
 from ttrl.evaluate.report.memorised import TONES
 from ttrl.evaluate.report.paired import FEWEST_QUESTIONS
 from ttrl.evaluate.report.quantities import number, p_value, percent, plural
-from ttrl.evaluate.statistics import mean
+from ttrl.evaluate.statistics import Contingency, clustered_mcnemar_p, mcnemar_p, mean
 from ttrl.evaluate.study.arms import Outcome, ahead, common, pass_rates
 from ttrl.evaluate.study.evidence import (
     NO_PRIOR,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ttrl.evaluate.estimators import LARGEST_K
 from ttrl.evaluate.levels import natural_order
-from ttrl.evaluate.metrics import LARGEST_K
 from ttrl.evaluate.pooling import Pooled, pooled_mean
 from ttrl.evaluate.report.estimates import set_title
 from ttrl.evaluate.report.quantities import number

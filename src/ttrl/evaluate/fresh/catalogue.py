@@ -1,25 +1,53 @@
-"""From a name of `fresh` to questions: which maker serves which questions."""
+"""The names that `fresh` may hold, and which maker serves each of them."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 
 from ttrl.config import RunConfig
-from ttrl.data.sets import texts_of
+from ttrl.data.questions import texts_of
 from ttrl.data.tables import Table
 from ttrl.data.word_problems import WordProblem
 from ttrl.errors import ConfigError
 from ttrl.evaluate.answer_key import AnswerSheet
+from ttrl.evaluate.fresh import FreshQuestions
 from ttrl.evaluate.fresh.copies import (
+    Original,
     originals_of_problems,
     originals_of_table,
     perturbed_copies,
 )
 from ttrl.evaluate.fresh.generated import new_problems, numbers_of
-from ttrl.evaluate.fresh.gym import gym_questions
-from ttrl.evaluate.fresh.made import MadeQuestions
-from ttrl.evaluate.fresh.names import GENERATED, GYM, PERTURBED
+from ttrl.evaluate.fresh.gym import GYM_TASKS, gym_questions
 from ttrl.types import Question
+
+GENERATED, PERTURBED, GYM = "generated", "perturbed", "gym:"
+
+
+def check_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Checks that all names exist and returns each of them once.
+
+    Raises:
+        ConfigError: a name that does not exist; the nearest one is offered.
+    """
+    known = [GENERATED, PERTURBED, *(GYM + task for task in GYM_TASKS)]
+    for name in names:
+        if name not in known:
+            near = (
+                [GYM + name] if GYM + name in known else difflib.get_close_matches(name, known, n=1)
+            )
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise ConfigError(
+                f"fresh={name}: no such questions.{hint} There are {GENERATED}, {PERTURBED} and these tasks "
+                f"of reasoning-gym: {', '.join(known[2:])}."
+            )
+    return tuple(dict.fromkeys(names))
+
+
+def set_name(name: str) -> str:
+    """The name of its question set: "gym:chain_sum" gives "fresh_chain_sum"."""
+    return "fresh_" + name.removeprefix(GYM)
 
 
 def fresh_of_problems(
@@ -27,8 +55,8 @@ def fresh_of_problems(
     config: RunConfig,
     problems: Mapping[str, Sequence[WordProblem]],
     known: Sequence[Question],
-) -> MadeQuestions:
-    """Fresh questions of a run on the embedded problems.
+) -> FreshQuestions:
+    """Makes the fresh questions of a run on the embedded problems.
 
     Args:
         problems: by the name of the set; those of "unlabeled" are trained on.
@@ -45,13 +73,7 @@ def fresh_of_problems(
             known={numbers_of(problem) for each in problems.values() for problem in each},
         )
     if name == PERTURBED:
-        return perturbed_copies(
-            originals_of_problems(problems["unlabeled"]),
-            count=config.fresh_count,
-            task=config.task,
-            seed=config.data_seed,
-            known=known,
-        )
+        return _copies(originals_of_problems(problems["unlabeled"]), config, known)
     return _of_gym(name, config, known)
 
 
@@ -62,11 +84,11 @@ def fresh_of_table(
     trained: Sequence[Question],
     answers: AnswerSheet | None,
     known: Sequence[Question],
-) -> MadeQuestions:
-    """Fresh questions of a run on a file.
+) -> FreshQuestions:
+    """Makes the fresh questions of a run on a file.
 
     Args:
-        answers: of the questions that are trained on; they check the programs of copies.
+        answers: those of the questions that are trained on; they check the programs of copies.
         known: every question of the run.
 
     Raises:
@@ -85,17 +107,19 @@ def fresh_of_table(
             equation_column=config.equation_column,
             answer_column=config.answers,
         )
-        return perturbed_copies(
-            originals,
-            count=config.fresh_count,
-            task=config.task,
-            seed=config.data_seed,
-            known=known,
-        )
+        return _copies(originals, config, known)
     return _of_gym(name, config, known)
 
 
-def _of_gym(name: str, config: RunConfig, known: Sequence[Question]) -> MadeQuestions:
+def _copies(
+    originals: Sequence[Original], config: RunConfig, known: Sequence[Question]
+) -> FreshQuestions:
+    return perturbed_copies(
+        originals, count=config.fresh_count, task=config.task, seed=config.data_seed, known=known
+    )
+
+
+def _of_gym(name: str, config: RunConfig, known: Sequence[Question]) -> FreshQuestions:
     return gym_questions(
         name.removeprefix(GYM),
         count=config.fresh_count,

@@ -1,7 +1,7 @@
 import pytest
 
 from ttrl.errors import ConfigError
-from ttrl.evaluate.fresh.names import check_names, set_name
+from ttrl.evaluate.fresh.catalogue import check_names, set_name
 
 
 def test_names_are_kept_once_each_and_name_their_set():
