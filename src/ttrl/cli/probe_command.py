@@ -31,9 +31,6 @@ SUMMARY = (
     "nothing is written. Options are those of ttrl train."
 )
 QUESTIONS, VOTES, FEWEST = 48, 8, 4
-NOT_FOR_PROBE = frozenset(
-    {"resume", "dry_run", "out", "checkpoint_every", "report_to", "base_evaluations"}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +74,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = make_parser("probe", SUMMARY, without=NOT_FOR_PROBE)
+    parser = make_parser("probe", SUMMARY)
     own = parser.add_argument_group("Probe")
     own.add_argument("--probe-questions", metavar="N", help=f"questions asked [{QUESTIONS}]")
     own.add_argument("--probe-votes", metavar="N", help=f"votes on each of them [{VOTES}]")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from ttrl.cli.many_runs import (
-    PER_RUN,
     Layout,
     check_shared,
     open_many,
@@ -47,7 +46,7 @@ KEYS = (*STUDY_OPTIONS, *MANY_RUNS_OPTIONS)
 
 def run(arguments: Sequence[str]) -> int:
     """The whole of a study; returns its exit code."""
-    parser = make_parser("study", SUMMARY, without=PER_RUN)
+    parser = make_parser("study", SUMMARY)
     add_options(parser, "Study", {**STUDY_OPTIONS, **MANY_RUNS_OPTIONS})
     layers = read_layers(parse(parser, arguments), command_keys=KEYS)
     check_shared(layers)

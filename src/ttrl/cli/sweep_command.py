@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from ttrl.cli.many_runs import (
-    PER_RUN,
     Layout,
     check_shared,
     open_many,
@@ -36,7 +35,7 @@ KEYS = (*SWEEP_OPTIONS, "points", *MANY_RUNS_OPTIONS)
 
 def run(arguments: Sequence[str]) -> int:
     """The whole of a sweep; returns its exit code."""
-    parser = make_parser("sweep", SUMMARY, without=PER_RUN)
+    parser = make_parser("sweep", SUMMARY)
     add_options(parser, "Sweep", {**SWEEP_OPTIONS, **MANY_RUNS_OPTIONS})
     layers = read_layers(parse(parser, arguments), command_keys=KEYS)
     check_shared(layers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from ttrl.config import RunConfig, keys_of_groups, resolve
+from ttrl.config import RunConfig, keys_read_by, resolve
 from ttrl.errors import ConfigError
 from ttrl.overlays.pins import TRL
 from ttrl.overlays.trl.groups import check_whole_evaluations, check_whole_groups
@@ -27,10 +27,7 @@ OF_TRL = {
     "report_to": "report_to",
 }
 """Settings of ours that a TRL script says in GRPOConfig."""
-OWN = frozenset(
-    {*keys_of_groups(["Consensus"]), "votes_per_question", "trained_choice", "seed",
-     "task_column", "options_column"}
-)  # fmt: skip
+OWN = frozenset(keys_read_by("Overlay"))
 
 
 class Overlay:

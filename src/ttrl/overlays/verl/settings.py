@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 
-from ttrl.config import RunConfig, key_names, keys_of_groups, resolve
+from ttrl.config import RunConfig, key_names, keys_read_by, resolve
 from ttrl.errors import ConfigError
 
-VOTING_KEYS = (*keys_of_groups(["Consensus"]), "trained_choice", "seed")
+VOTING_KEYS = tuple(keys_read_by("verl"))
 """Keys of `ttrl train` that mean the same here."""
 OWNED_BY_VERL = {
     "votes_per_question": "the column __rollout_n__ of data.train_files, which "

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from ttrl.algorithm_settings import ALGORITHM_KEYS, ALGORITHM_ROWS, readers_of
+from ttrl.config.settings import RunConfig
 from ttrl.errors import ConfigError
 from ttrl.types import SIMILAR_TASKS
-
-if TYPE_CHECKING:
-    from ttrl.config import RunConfig
 
 
 def check_together(values: RunConfig, sources: Mapping[str, str]) -> None:
