@@ -25,7 +25,9 @@ LEARNING = """
     entropy-coefficient advantage-clip importance-cap refill-rounds gae-lambda value-clip
     critic-learning-rate dpo-beta dpo-loss dpo-label-smoothing prime-beta prime-learning-rate
 """
-SAMPLING = "max-tokens stop sampling-dtype sampler-rows samples eval-temperature eval-top-p eval-limit eval-sets"
+SAMPLING = """
+    max-tokens stop sampling-dtype sampler-rows samples eval-temperature eval-top-p eval-limit eval-sets
+"""
 OF_A_RUN = f"""
     {MODEL} {EVALUATED} {READING} {REWARD} {LEARNING} temperature top-p top-k {SAMPLING} engine vllm trl
     config json

@@ -14,8 +14,8 @@ from ttrl.runs.start import evaluate_session, open_evaluation
 from ttrl.runs.summary import level_lines, set_line
 
 SUMMARY = (
-    "Evaluate a model on questions: avg@k, maj@k and pass@k where there are answers, "
-    "and what can be said without."
+    "Evaluate a model on questions: avg@k, maj@k and pass@k where true answers are known, "
+    "and measures that need none."
 )
 
 

@@ -21,10 +21,10 @@ def run(arguments: Sequence[str]) -> int:
     """Writes one page; returns the exit code."""
     given = parse(_parser(), arguments)
 
-    from ttrl.evaluate.report.pages import write_page_of
+    from ttrl.evaluate.report.again import report_again
 
     out = Path(given["out"]) if "out" in given else None
-    page, left_out = write_page_of([Path(name) for name in given["runs"]], out)
+    page, left_out = report_again([Path(name) for name in given["runs"]], out)
     as_json = given.get("json", False)
     for why in left_out:
         print(f"left out    {why}", file=sys.stderr)

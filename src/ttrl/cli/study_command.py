@@ -35,9 +35,9 @@ from ttrl.runs.resume import INPUTS
 from ttrl.types import SIMILAR_TASKS
 
 SUMMARY = (
-    "Is the gain real? Runs TTRL, training on true answers (leakage), and controls with random and "
-    "format rewards, over seeds, from one config; evaluates all of them on unlabeled, held-out, transfer "
-    "and fresh questions; and compares with the base's own vote at equal cost."
+    "Is the gain real? Run TTRL, training on true answers (leakage), and controls with random and format "
+    "rewards, from one config and over several seeds; evaluate all of them on unlabeled, held-out, transfer "
+    "and fresh questions; and compare them with the base model's own vote at equal cost."
 )
 REWARDS = {"leakage": ANSWER_KEY, "random": "random", "format": "format"}
 """Of the arms that have their own; TTRL takes the config's."""

@@ -27,8 +27,8 @@ from ttrl.recording.trackers.registry import wanted
 from ttrl.runs.base_evaluations import EVALUATION_KEYS
 
 SUMMARY = (
-    "How fragile is a setting? One run for each point of a grid (or of a list in a YAML file), over "
-    "seeds, from one config; one table and one picture."
+    "How sensitive is a setting? Run each point of a grid (or of a list in a YAML file) from one config, "
+    "over several seeds, and put the results in one table and one figure."
 )
 KEYS = (*SWEEP_OPTIONS, "points", *MANY_RUNS_OPTIONS)
 

@@ -189,7 +189,7 @@ class RunConfig(BaseModel):
     base_evaluations: str | None = _call(None, "folder of a `ttrl eval` of the same model, questions and settings, whose figures replace the evaluation before training", "train config", per_run="each run gets its own")
     out: str | None = _call(None, "run directory; default: runs/<model>-<time>", "train study sweep config eval vote")
     checkpoint_every: Positive = _key(20, "Run", "steps between checkpoints", "train study sweep config")
-    config: tuple[str, ...] = _call((), "YAML files, later ones win; 'paper' is built in", f"{DATA} vote")
+    config: tuple[str, ...] = _call((), "YAML files, later ones win; 'paper' (the published settings) is built in", f"{DATA} vote")
     resume: str | None = _call(None, "run directory to continue, with its own settings", "train study sweep config")
     report_to: Trackers = _call((), "experiment trackers that also receive the metrics: tensorboard, wandb, trackio, mlflow; all: every one that is installed", "train study sweep config")
     dry_run: bool = _call(False, "show what would happen, then stop", "train study sweep config eval")

@@ -17,7 +17,7 @@ COMPARISON = "comparison.html"
 """The page of several runs, unless it is named."""
 
 
-def write_page_of(paths: Sequence[Path], out: Path | None = None) -> tuple[Path, list[str]]:
+def report_again(paths: Sequence[Path], out: Path | None = None) -> tuple[Path, list[str]]:
     """Writes the page of one folder, or the comparison of several runs, from their files.
 
     Args:
