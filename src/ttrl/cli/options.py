@@ -102,9 +102,9 @@ def _own_defaults(key: str) -> str:
     defaults = {name: ALGORITHM_SETTINGS[name][key] for name in readers}
     usual = Counter(defaults.values()).most_common(1)[0][0]
     others = [f"{name} {value}" for name, value in defaults.items() if value != usual]
-    told = "; ".join([str(usual), *others])
+    listed = "; ".join([str(usual), *others])
     few = len(readers) < len(ALGORITHM_SETTINGS) - 1
-    return f" [{told}] ({', '.join(readers)} only)" if few else f" [{told}]"
+    return f" [{listed}] ({', '.join(readers)} only)" if few else f" [{listed}]"
 
 
 def _metavar(annotation: Any) -> str:

@@ -59,7 +59,7 @@ class Layers:
     own: frozenset[str]
     """Keys that somebody set, and not only a preset."""
     beside: Mapping[str, Any]
-    """Keys of the command that are none of a run's."""
+    """Keys that belong to the command, and not to a run."""
 
 
 def resolve(

@@ -22,7 +22,7 @@ come from a script or another program's config: Overlay (`ttrl.overlays.trl`) an
 EVAL = f"{RUN} eval"
 DATA = f"{EVAL} export-data"
 VOTE = f"{RUN} vote Overlay verl"
-TEXT = f"{VOTE} eval"
+ANSWERS = f"{VOTE} eval"
 
 
 def _separated(value: object) -> object:
@@ -65,7 +65,7 @@ def _key(
     per_run: str | None = None,
     **limits: Any,
 ) -> Any:
-    """One key; what `Key` holds beside the type."""
+    """One key. `Key` says what the arguments mean; `limits` are those of pydantic's `Field`."""
     extra: dict[str, Any] = {
         "group": group,
         "readers": readers.split(),
@@ -113,10 +113,10 @@ class RunConfig(BaseModel):
     fresh_count: Positive = _key(128, "Questions", "maximum number of questions in each fresh set", EVAL)
     equation_column: str | None = _key(None, "Questions", "column with the arithmetic that gives the answer, for perturbed copies; default: found by name", EVAL, of_files=True)
 
-    task: TaskName = _key("math", "Consensus", "how answers are requested, extracted and compared: docs/answers.md", f"{TEXT} export-data")
+    task: TaskName = _key("math", "Consensus", "how answers are requested, extracted and compared: docs/answers.md", f"{ANSWERS} export-data")
     reward: str = _key("agreement", "Consensus", "agreement (majority; similarity for text and code), majority, soft, selective, confidence, similarity, medoid, threshold; the controls random and format; answer-key (TRUE LABELS: an upper bound, not TTRL); or package.module:function: docs/rewards.md", VOTE)
-    last_number: bool = _key(False, "Consensus", "if no answer is marked, take the last number in the text; this invents votes", TEXT)
-    text_measure: TextMeasure = _key("rouge-l", "Consensus", "how the similarity of texts is measured", TEXT)
+    last_number: bool = _key(False, "Consensus", "if no answer is marked, take the last number in the text; this invents votes", ANSWERS)
+    text_measure: TextMeasure = _key("rouge-l", "Consensus", "how the similarity of texts is measured", ANSWERS)
     similarity_threshold: Share = _key(0.5, "Consensus", "reward threshold: similarity to the medoid that is rewarded with 1", VOTE)
     confidence_temperature: float = _key(1.0, "Consensus", "reward confidence: temperature of the weights; a large one gives the plain vote", VOTE, gt=0, allow_inf_nan=False)
     selective_share: Share = _key(0.375, "Consensus", "reward selective: smallest share of the votes that makes a label", VOTE)
