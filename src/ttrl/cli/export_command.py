@@ -7,8 +7,9 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ttrl.cli.interrupts import Interrupts
 from ttrl.cli.options import make_parser, parse
@@ -16,6 +17,9 @@ from ttrl.cli.resume import stored_config, stored_inputs
 from ttrl.errors import EXIT_DONE, CheckpointError, ConfigError
 from ttrl.files import refuse_taken
 from ttrl.recording.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    from ttrl.engine.export import Exported
 
 SUMMARY = (
     "Write what a run has trained as a folder that transformers loads and --model takes: the whole "
@@ -39,29 +43,14 @@ def run(arguments: Sequence[str]) -> int:
     from ttrl.engine.export import export_run
 
     with Interrupts():  # SIGTERM and a closed terminal leave no half folder either
+        sha256 = inputs.get("model")
         done = export_run(
-            directory,
-            config,
-            out,
-            base_sha256=inputs.get("model"),
-            checkpoint=checkpoint,
-            adapter=adapter,
+            directory, config, out, base_sha256=sha256, checkpoint=checkpoint, adapter=adapter
         )
-    result = {
-        "out": str(out),
-        "kind": done.kind,
-        "run": str(directory.path),
-        "step": done.step,
-        "base_model": config.model,
-        "lora": config.lora,
-        "dtype": config.dtype,
-        "parameters": done.parameters,
-        "bytes": done.bytes,
-    }
     as_json = given.get("json", False)
-    print(_line(result), file=sys.stderr if as_json else sys.stdout)
+    print(_line(done), file=sys.stderr if as_json else sys.stdout)
     if as_json:
-        print(json.dumps(result))
+        print(json.dumps(asdict(done)))
     return EXIT_DONE
 
 
@@ -106,13 +95,13 @@ def _named(given: Path) -> tuple[RunDirectory, Path | None]:
     return RunDirectory.open(given), None
 
 
-def _line(done: dict[str, Any]) -> str:
+def _line(done: Exported) -> str:
     what = {
-        "full": f"the whole model, trained from {done['base_model']}",
-        "merged": f"LoRA of rank {done['lora']} merged into {done['base_model']}",
-        "adapter": f"LoRA of rank {done['lora']} for {done['base_model']}",
-    }[done["kind"]]
+        "full": f"the whole model, trained from {done.base_model}",
+        "merged": f"LoRA of rank {done.lora} merged into {done.base_model}",
+        "adapter": f"LoRA of rank {done.lora} for {done.base_model}",
+    }[done.kind]
     return (
-        f"export      {done['out']}: {what}, after step {done['step']}; {done['parameters']:,} "
-        f"parameters, {done['bytes'] / 2**20:.1f} MiB"
+        f"export      {done.out}: {what}, after step {done.step}; {done.parameters:,} parameters, "
+        f"{done.bytes / 2**20:.1f} MiB"
     )

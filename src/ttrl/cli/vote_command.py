@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ttrl.cli.options import make_parser, parse
 from ttrl.config import resolve
-from ttrl.consensus.vote_files import Tally, vote_on_file
+from ttrl.consensus.vote_files import vote_on_file
 from ttrl.errors import EXIT_DONE
 
 SUMMARY = (
@@ -25,14 +25,20 @@ def run(arguments: Sequence[str]) -> int:
     file, unsorted = given.pop("file"), given.pop("unsorted", False)
     config = resolve(given).values
     started = time.perf_counter()
-    tally = vote_on_file(file, config, out=config.out, unsorted=unsorted)
+    totals = vote_on_file(file, config, out=config.out, unsorted=unsorted)
     seconds = time.perf_counter() - started
     if config.json_output:
         # Rows on standard output are not mixed with the summary.
         stream = sys.stderr if config.out is None else sys.stdout
-        print(json.dumps(tally.as_dict() | {"seconds": seconds}), file=stream)
+        print(json.dumps(totals | {"seconds": seconds}), file=stream)
     else:
-        print(_line(tally, seconds), file=sys.stderr)
+        print(
+            f"{totals['questions']:,} questions, {totals['completions']:,} completions in {seconds:.1f} s: "
+            f"majority ratio {totals['majority_ratio']:.3f}, {totals['tied']:,} tied, "
+            f"{totals['without_label']:,} without a label, {totals['abstained']:,} completions without an "
+            "answer",
+            file=sys.stderr,
+        )
     return EXIT_DONE
 
 
@@ -50,11 +56,3 @@ def _parser() -> argparse.ArgumentParser:
         help="rows with the same id may be anywhere in the file; holds everything in memory",
     )
     return parser
-
-
-def _line(tally: Tally, seconds: float) -> str:
-    return (
-        f"{tally.questions:,} questions, {tally.completions:,} completions in {seconds:.1f} s: majority "
-        f"ratio {tally.as_dict()['majority_ratio']:.3f}, {tally.tied:,} tied, {tally.unlabeled:,} without a "
-        f"label, {tally.abstained:,} completions without an answer"
-    )

@@ -21,19 +21,7 @@ from ttrl.config.settings import (
 )
 
 __all__ = [
-    "ENVIRONMENT_PREFIX",
-    "INVOCATION_KEYS",
-    "KEYS",
-    "YAML_ERRORS",
-    "Key",
-    "Layers",
-    "ReportTo",
-    "ResolvedConfig",
-    "RunConfig",
-    "key_names",
-    "keys_of_groups",
-    "keys_read_by",
-    "read_layers",
-    "resolve",
-    "settle",
-]
+    "ENVIRONMENT_PREFIX", "INVOCATION_KEYS", "KEYS", "YAML_ERRORS", "Key", "Layers", "ReportTo",
+    "ResolvedConfig", "RunConfig", "key_names", "keys_of_groups", "keys_read_by", "read_layers",
+    "resolve", "settle",
+]  # fmt: skip

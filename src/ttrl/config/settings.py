@@ -66,13 +66,8 @@ def _key(
     **limits: Any,
 ) -> Any:
     """One key. `Key` says what the arguments mean; `limits` are those of pydantic's `Field`."""
-    extra: dict[str, Any] = {
-        "group": group,
-        "readers": readers.split(),
-        "invocation": invocation,
-        "of_files": of_files,
-        "per_run": per_run,
-    }
+    extra: dict[str, Any] = {"group": group, "readers": readers.split(), "per_run": per_run}
+    extra |= {"invocation": invocation, "of_files": of_files}
     return Field(default=default, description=text, json_schema_extra=extra, **limits)
 
 

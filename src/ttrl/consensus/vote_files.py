@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,47 +18,20 @@ from ttrl.errors import ConfigError, DataError
 from ttrl.files import refuse_taken, whole_file
 
 LISTS = ("answers", "classes", "counts", "rewards")
+COUNTED: Mapping[str, Callable[[Vote], float]] = {
+    "questions": lambda vote: 1,
+    "completions": lambda vote: len(vote.classes),
+    "abstained": lambda vote: vote.classes.count(None),
+    "tied": lambda vote: vote.tied,
+    "without_label": lambda vote: vote.pseudo_label is None,
+    "majority_ratio": lambda vote: vote.majority_ratio,
+}
 Write = Callable[[Vote], None]
-
-
-@dataclass(slots=True, kw_only=True)
-class Tally:
-    """What the votes of a file add up to."""
-
-    questions: int = 0
-    completions: int = 0
-    abstained: int = 0
-    """Completions without an answer."""
-    tied: int = 0
-    unlabeled: int = 0
-    """Questions on which every completion abstains."""
-    ratios: float = 0.0
-    """Sum of the majority ratios."""
-
-    def add(self, vote: Vote) -> None:
-        """Counts one more question."""
-        self.questions += 1
-        self.completions += len(vote.classes)
-        self.abstained += vote.classes.count(None)
-        self.tied += vote.tied
-        self.unlabeled += vote.pseudo_label is None
-        self.ratios += vote.majority_ratio
-
-    def as_dict(self) -> dict[str, float]:
-        """Counts by name, and the mean majority ratio over questions (0 if there are none)."""
-        return {
-            "questions": self.questions,
-            "completions": self.completions,
-            "abstained": self.abstained,
-            "tied": self.tied,
-            "without_label": self.unlabeled,
-            "majority_ratio": self.ratios / max(1, self.questions),
-        }
 
 
 def vote_on_file(
     file: str, config: RunConfig, *, out: str | None = None, unsorted: bool = False
-) -> Tally:
+) -> dict[str, float]:
     """Votes on each question of a file and writes one row for it, as soon as its completions are read.
 
     Args:
@@ -67,18 +40,22 @@ def vote_on_file(
         out: a .jsonl or .csv file, which appears when it is complete; None is standard output.
         unsorted: rows of one id may be anywhere in the file, which is then held in memory.
 
+    Returns:
+        counts of all questions and completions, and the mean majority ratio over questions (0 without any).
+
     Raises:
         DataError: the file cannot be read, or a row is broken.
         ConfigError: an unknown reward, or an `out` that exists, has another ending or cannot be written.
     """
     task, rule = voting_tools(config)
-    tally = Tally()
+    totals: dict[str, float] = dict.fromkeys(COUNTED, 0)
     with _input(file) as lines, _output(out) as write:
         for group in read_groups(lines, name=Path(file).name, unsorted=unsorted):
-            result = vote_on(group, task=task, rule=rule)
-            write(result)
-            tally.add(result)
-    return tally
+            vote = vote_on(group, task=task, rule=rule)
+            write(vote)
+            for name, count in COUNTED.items():
+                totals[name] += count(vote)
+    return totals | {"majority_ratio": totals["majority_ratio"] / max(1, totals["questions"])}
 
 
 @contextmanager

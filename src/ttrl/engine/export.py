@@ -31,10 +31,16 @@ ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 class Exported:
     """What a folder that was exported holds."""
 
+    out: str
     kind: Literal["full", "merged", "adapter"]
     """The trained model, LoRA adapters merged into their base, or the adapters alone."""
+    run: str
     step: int
     """The last step whose update is in it."""
+    base_model: str
+    lora: int
+    """Rank of the adapters; 0 without any."""
+    dtype: str
     parameters: int
     bytes: int
 
@@ -72,8 +78,13 @@ def export_run(
     else:
         export_weights(found, out)
     return Exported(
+        out=str(out),
         kind="adapter" if adapter else "merged" if config.lora else "full",
+        run=str(run.path),
         step=int(found.state["progress"]["step"]),
+        base_model=config.model,
+        lora=config.lora,
+        dtype=config.dtype,
         parameters=stored_parameters(out),
         bytes=sum(path.stat().st_size for path in out.rglob("*") if path.is_file()),
     )
