@@ -127,8 +127,8 @@ def test_a_run_of_an_older_version_is_reported_too(call: Call, runs: Path):
 @pytest.mark.parametrize(
     ("kind", "module", "writer"),
     [
-        ("study", "ttrl.evaluate.study.page", "write_study_report"),
-        ("sweep", "ttrl.evaluate.study.sweep_page", "write_sweep_report"),
+        ("study", "ttrl.evaluate.report.pages", "write_study_report"),
+        ("sweep", "ttrl.evaluate.report.pages", "write_sweep_report"),
     ],
 )
 def test_a_study_and_a_sweep_have_their_own_pages_made_again_ended_or_not(

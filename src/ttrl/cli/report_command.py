@@ -66,16 +66,15 @@ def _alone(path: Path, out: Path | None) -> Path:
                 f"--out: the report of the {kind} {path} stands in its folder. Leave it out."
             )
         if kind == "study":
-            from ttrl.evaluate.study.page import write_study_report
+            from ttrl.evaluate.report.pages import write_study_report
 
             write_study_report(path)
         else:
-            from ttrl.evaluate.study.sweep_page import write_sweep_report
+            from ttrl.evaluate.report.pages import write_sweep_report
 
             write_sweep_report(path)
         return path / "report.html"
-    from ttrl.evaluate.report.build import render_report, write_report
-    from ttrl.evaluate.report.comparison_report import refuse_other_files
+    from ttrl.evaluate.report.pages import refuse_other_files, render_report, write_report
     from ttrl.files import write_whole
 
     _require_run(path)
@@ -88,8 +87,6 @@ def _alone(path: Path, out: Path | None) -> Path:
 
 
 def _together(paths: Sequence[Path], out: Path) -> tuple[Path, list[str]]:
-    from ttrl.evaluate.report.comparison_report import write_comparison_report
-
     by_place = {path.resolve(): path for path in reversed(paths)}
     runs = [path for path in dict.fromkeys(paths) if by_place[path.resolve()] is path]
     for path in runs:
@@ -103,6 +100,8 @@ def _together(paths: Sequence[Path], out: Path) -> tuple[Path, list[str]]:
             f"none of these {len(runs)} runs has ended: {', '.join(map(str, runs))}. Go on with one: "
             f"{_resumption(runs[0])}"
         )
+    from ttrl.evaluate.report.pages import write_comparison_report
+
     return write_comparison_report(ended, out, notes=left_out), left_out
 
 
