@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ttrl.errors import ConfigError
-from ttrl.evaluate.study.layout import ROLES, ArmName
+from ttrl.evaluate.report.plan import ROLES, ArmName
 
 Seed = Annotated[int, Field(ge=0)]
 Settings = TypeVar("Settings", bound="ManyRuns")

@@ -249,7 +249,7 @@ class Run:
         stopped: str,
     ) -> RunResult:
         """Writes result and report."""
-        from ttrl.evaluate.report.build import write_report
+        from ttrl.evaluate.report.pages import write_report
 
         result = self._result(base, final, steps=steps, stopped=stopped)
         result.write(self.directory)

@@ -7,10 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ttrl.errors import CheckpointError, ConfigError
-from ttrl.evaluate.report.build import render_report, write_report
-from ttrl.evaluate.report.comparison_report import refuse_other_files, write_comparison_report
-from ttrl.evaluate.study.page import write_study_report
-from ttrl.evaluate.study.sweep_page import write_sweep_report
+from ttrl.evaluate.report.pages import (
+    refuse_other_files,
+    render_report,
+    write_comparison_report,
+    write_report,
+    write_study_report,
+    write_sweep_report,
+)
 from ttrl.files import write_whole
 
 COMPARISON = "comparison.html"
