@@ -5,7 +5,7 @@ Frozen, slotted, keyword-only. Shapes: G = completions of one question, T = toke
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -130,19 +130,26 @@ class Consensus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredGroup:
-    """A group with its consensus and one reward per completion."""
+    """A group with its consensus and its rewards: all M completions vote, and K of them are trained on."""
 
     group: Group
     consensus: Consensus
     rewards: tuple[float, ...]
-    """In [0, 1], but for rules that punish (`selective`).   [G]"""
+    """In [0, 1], but for rules that punish (`selective`).   [M]"""
+    kept: tuple[int, ...]
+    """Places of the completions that are trained on, ascending.   [K]"""
     skipped: str | None = None
-    """Why nothing is learned from this group, where the rule says so."""
+    """Why nothing is learned from this group, where the rule leaves it out."""
+
+    @property
+    def trained(self) -> tuple[tuple[Completion, float], ...]:
+        """The kept completions, each with its reward.   [K]"""
+        return tuple((self.group.completions[i], self.rewards[i]) for i in self.kept)
 
     @property
     def differs(self) -> bool:
-        """Whether it has two different rewards, and the rule has not left it out."""
-        return not self.skipped and len(set(self.rewards)) > 1
+        """Whether two kept completions have different rewards, and the rule has not left the group out."""
+        return not self.skipped and len({self.rewards[i] for i in self.kept}) > 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,10 +219,27 @@ class Task(Protocol):
         ...
 
 
-class RewardRule(Protocol):
-    """Consensus and rewards of one group."""
+Recorded = Literal["logprobs", "entropy"]
+"""What a completion may hold beside its text, per token."""
 
-    def __call__(self, task: Task, group: Group) -> ScoredGroup: ...
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardRule:
+    """What the completions of a group earn, given what the group agrees on: one function, and what it needs.
+
+    The vote comes before the rule and is none of its business, unless votes do not count alike.
+    """
+
+    rewards: Callable[[Group, Consensus], tuple[float, ...]]
+    """One finite number for each completion.   [M]"""
+    weigh: Callable[[Group, Sequence[str | None]], Sequence[float]] | None = None
+    """Weights of the votes, from the group and its extracted answers; None if all count alike.   [M]"""
+    leave_out: Callable[[Consensus, Sequence[float]], str | None] | None = None
+    """The reason why nothing should be learned from a group with these rewards, or None."""
+    reads: frozenset[Recorded] = frozenset()
+    """What it uses where an engine has recorded it."""
+    needs: frozenset[Recorded] = frozenset()
+    """What it cannot do without."""
 
 
 class Sampler(Protocol):

@@ -37,7 +37,7 @@ def run(arguments: Sequence[str]) -> int:
     started, told = time.perf_counter(), _Told()
     with _input(file) as lines, _output(config.out) as write:
         for group in read_groups(lines, name=Path(file).name, unsorted=unsorted):
-            result = vote_on(group, task=task, rule=rule)
+            result = vote_on(group, task=task, rule=rule, seed=config.seed)
             write(result)
             told.add(result)
     summary = told.as_dict() | {"seconds": time.perf_counter() - started}

@@ -1,8 +1,12 @@
-"""What a step's votes say, with no true label in sight. Keys are listed in docs/metrics.md."""
+"""What a step's votes say, with no true label in sight, and what is recorded of them.
+
+Metric keys are listed in docs/metrics.md.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ttrl.types import Completion, Consensus, Metrics, ScoredGroup, Task
@@ -11,8 +15,38 @@ RECORDED_CHARACTERS = 1_000
 """Of a label in votes.jsonl."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRecord:
+    """What every engine writes down of the votes of a step."""
+
+    metrics: dict[str, float]
+    votes: list[dict[str, Any]]
+    """Lines of votes.jsonl, one per question."""
+    labels: dict[str, str | None]
+    """Pseudo-labels of the step's questions, which those of their next visit are compared with."""
+
+
+def step_record(
+    scored: Sequence[ScoredGroup],
+    metrics: Metrics,
+    *,
+    step: int,
+    task: Task,
+    previous: Mapping[str, str | None],
+) -> StepRecord:
+    """The record of a step.
+
+    Args:
+        metrics: of the step, `step_metrics` among them; the flip rate is added.
+        step: counted from 0; records count from 1.
+        previous: last pseudo-label of each question that was visited before.
+    """
+    votes = vote_records(scored, step=step + 1, task=task, previous=previous)
+    return StepRecord(metrics={**metrics, **flip_rate(votes)}, votes=votes, labels=labels_of(votes))
+
+
 def mean(values: Sequence[float]) -> float:
-    """0 for nothing."""
+    """The mean of some numbers, 0 of none."""
     return sum(values) / len(values) if values else 0.0
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ttrl.errors import DataError
 from ttrl.overlays.verl.sessions import Session
-from ttrl.overlays.voting import GroupVoter
+from ttrl.overlays.voting import GroupVoter, rewards_of
 from ttrl.types import Completion, Question, ScoredGroup
 
 
@@ -49,9 +49,9 @@ def vote_on_batch(voter: GroupVoter, prompts: Sequence[Asked], *, step: int) -> 
     dropped: list[str] = []
     for asked in prompts:
         _check_whole(asked, step)
-        voted = voter.vote(asked.question, asked.completions, step=step)
-        scored.append(voted.scored)
-        kept = dict(zip(voted.kept, voted.rewards, strict=True))
+        group = voter.vote(asked.question, asked.completions, step=step)
+        scored.append(group)
+        kept = dict(zip(group.kept, rewards_of(group, group.kept), strict=True))
         for place, session in enumerate(asked.sessions):
             if place in kept:
                 rewards |= dict.fromkeys(session.keys, kept[place])

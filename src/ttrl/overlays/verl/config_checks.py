@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ttrl.errors import ConfigError
-from ttrl.overlays.verl.settings import block_of
+from ttrl.overlays.verl.settings import block_of, voting_config
+from ttrl.overlays.voting import GroupVoter
 
 TRAINER = "ttrl"
 """Name of the trainer, for `trainer.v1.trainer_mode`."""
@@ -24,8 +25,8 @@ NO_ESTIMATOR = {
 """Advantage estimators that cannot learn from votes, and why."""
 
 
-def check_config(config: Mapping[str, Any]) -> None:
-    """Checks verl's resolved config, as plain dicts.
+def check_config(config: Mapping[str, Any]) -> GroupVoter:
+    """Checks verl's resolved config, as plain dicts, and makes the voter that it asks for.
 
     Raises:
         ConfigError: a setting under which there would be no vote, or another reward beside it.
@@ -49,14 +50,15 @@ def check_config(config: Mapping[str, Any]) -> None:
             "algorithm.filter_groups.enable=True: verl filters on rewards before the vote gives any, so it "
             "would drop every group and draw for ever. Set it to False: groups that agree have advantage 0."
         )
+    _check_sizes(config)
     rollout = config["actor_rollout_ref"]["rollout"]
-    weighted = block_of(config).get("reward") == "confidence"
-    if weighted and not rollout["calculate_log_probs"]:
+    voter = GroupVoter(voting_config(block_of(config), trained=rollout["n"]))
+    if "logprobs" in voter.rule.needs and not rollout["calculate_log_probs"]:
         raise ConfigError(
-            "ttrl.reward=confidence needs the log-probabilities of sampled tokens. Add "
+            f"ttrl.reward={voter.config.reward} needs the log-probabilities of sampled tokens. Add "
             "actor_rollout_ref.rollout.calculate_log_probs=True, or choose another reward."
         )
-    _check_sizes(config)
+    return voter
 
 
 def _check_selected(config: Mapping[str, Any]) -> None:

@@ -17,8 +17,6 @@ from verl.utils.device import auto_set_device
 from ttrl.errors import ConfigError, TtrlError
 from ttrl.overlays.verl.config_checks import NO_ESTIMATOR, check_config
 from ttrl.overlays.verl.data_checks import check_files
-from ttrl.overlays.verl.settings import block_of, voting_config
-from ttrl.overlays.voting import GroupVoter
 
 
 @hydra.main(config_path="pkg://verl.trainer.config", config_name="ppo_trainer", version_base=None)  # type: ignore[untyped-decorator, unused-ignore]
@@ -58,8 +56,6 @@ def check_run(config: Any) -> list[str]:
     plain: Any = OmegaConf.to_container(config, resolve=True)
     check_config(plain)
     _check_estimator(plain["algorithm"]["adv_estimator"])
-    rollout = plain["actor_rollout_ref"]["rollout"]
-    GroupVoter(voting_config(block_of(plain), trained=rollout["n"]))
     notes = check_files(plain)
     _check_gpus(plain)
     return notes

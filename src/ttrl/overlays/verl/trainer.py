@@ -11,16 +11,15 @@ from typing import Any
 from omegaconf import OmegaConf
 from verl.trainer.ppo.v1 import PPOTrainerSync, register_trainer
 
-from ttrl.consensus.summary import flip_rate, labels_of, step_metrics, vote_records
+from ttrl.consensus.summary import step_metrics, step_record
 from ttrl.data.verl_rows import question_of_row
 from ttrl.errors import DataError
-from ttrl.overlays.verl.batch_vote import Asked, BatchVote, vote_on_batch
+from ttrl.overlays.verl.batch_vote import Asked, vote_on_batch
 from ttrl.overlays.verl.config_checks import TRAINER, check_config
 from ttrl.overlays.verl.install import check_install
 from ttrl.overlays.verl.queue import StoredSample, drop, read_samples, write_rewards
 from ttrl.overlays.verl.sessions import Session, sessions_by_prompt
-from ttrl.overlays.verl.settings import block_of, voting_config
-from ttrl.overlays.voting import GroupVoter, completion
+from ttrl.overlays.voting import completion
 from ttrl.types import Completion, Question
 
 
@@ -38,12 +37,9 @@ class TTRLTrainer(PPOTrainerSync):  # type: ignore[misc]  # verl has no types
     def __init__(self, config: Any) -> None:
         check_install()
         plain: Any = OmegaConf.to_container(config, resolve=True)
-        check_config(plain)
-        rollout = plain["actor_rollout_ref"]["rollout"]
-        settings = voting_config(block_of(plain), trained=rollout["n"])
-        self.voter = GroupVoter(settings)
+        self.voter = check_config(plain)
         self.labels: dict[str, str | None] = {}  # a resumed run starts without any
-        self.with_logprobs = settings.reward == "confidence"
+        self.with_logprobs = "logprobs" in self.voter.rule.needs
         super().__init__(config)
 
     def _build_replay_buffer(self) -> Any:
@@ -98,7 +94,15 @@ class TTRLTrainer(PPOTrainerSync):  # type: ignore[misc]  # verl has no types
         )
         chosen = batch.select_keys(kept)
         drop(voted.dropped, partition=partition)
-        self._tell(voted, metrics, step=step)
+        record = step_record(
+            voted.scored,
+            step_metrics(voted.scored),
+            step=step,
+            task=self.voter.task,
+            previous=self.labels,
+        )
+        self.labels |= record.labels
+        metrics |= record.metrics
         metrics["consensus/seconds"] = time.perf_counter() - begin
         return chosen
 
@@ -127,11 +131,3 @@ class TTRLTrainer(PPOTrainerSync):  # type: ignore[misc]  # verl has no types
             finish_reason="stop" if stopped else "length",
             logprobs=sample.logprobs,
         )
-
-    def _tell(self, voted: BatchVote, metrics: dict[str, Any], *, step: int) -> None:
-        votes = vote_records(
-            voted.scored, step=step + 1, task=self.voter.task, previous=self.labels
-        )
-        self.labels |= labels_of(votes)
-        metrics |= step_metrics(voted.scored)
-        metrics |= flip_rate(votes)
