@@ -6,9 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ttrl.data.questions import shown
 from ttrl.data.tables import HUB_PREFIX, read_rows
-from ttrl.data.verl_rows import VOTES_COLUMN, check_training_rows, is_labeled
-from ttrl.errors import ConfigError
+from ttrl.errors import ConfigError, DataError
+from ttrl.overlays.verl.rows import REMEDY, VOTES_COLUMN, is_labeled, question_of_row
 
 NO_VALIDATION = "trainer.val_before_train=False trainer.test_freq=-1"
 
@@ -48,6 +49,44 @@ def check_files(config: Mapping[str, Any]) -> list[str]:
                 "Name one that is there: that of data.train_files will do."
             )
     return notes
+
+
+def check_training_rows(
+    rows: Sequence[Mapping[str, Any]], *, name: str, trained: int, seen: dict[str, str]
+) -> int:
+    """Checks a file's rows before anything is loaded; returns how many carry a label.
+
+    Args:
+        name: of the file, for messages.
+        trained: K, which no question may have fewer votes than.
+        seen: where each id of the files before stands; those of this one are added.
+
+    Raises:
+        DataError: a row without our fields, with two numbers of votes, or with fewer than K; or an id twice.
+    """
+    labeled = 0
+    for index, row in enumerate(rows):
+        place = f"{name} row {index + 1}"
+        question, votes = question_of_row(row.get("extra_info"), place=place)
+        if row.get(VOTES_COLUMN) != votes:
+            raise DataError(
+                f"{place}: the column {VOTES_COLUMN} is {shown(row.get(VOTES_COLUMN))}, wanted {votes} as in "
+                f"extra_info.votes: without it verl draws only the completions it trains on. {REMEDY}"
+            )
+        if votes < trained:
+            raise DataError(
+                f"{place}: question {question.id!r} gets {votes} votes, fewer than the {trained} completions "
+                "to be trained on: these are a subset of the votes. Lower actor_rollout_ref.rollout.n, or "
+                "export with more --votes-per-question."
+            )
+        if question.id in seen:
+            raise DataError(
+                f"{place}: the id {question.id!r} is that of {seen[question.id]} too, wanted "
+                "distinct ids. Export the questions from one file, or give them ids of their own there."
+            )
+        seen[question.id] = place
+        labeled += is_labeled(row)
+    return labeled
 
 
 def _check_enough(data: Mapping[str, Any], questions: int) -> None:

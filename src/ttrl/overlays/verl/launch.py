@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from typing import Any
 
 import hydra
+import ray
 from omegaconf import OmegaConf
-from verl.trainer.main_ppo import run_ppo
+from verl.trainer.main_ppo import TaskRunnerV1, run_ppo
 from verl.trainer.ppo.core_algos import ADV_ESTIMATOR_REGISTRY
 from verl.trainer.ppo.utils import need_critic, need_reference_policy
 from verl.utils.config import validate_config
@@ -17,6 +19,22 @@ from verl.utils.device import auto_set_device
 from ttrl.errors import ConfigError, TtrlError
 from ttrl.overlays.verl.config_checks import NO_ESTIMATOR, check_config
 from ttrl.overlays.verl.data_checks import check_files
+
+_PLAIN: Any = TaskRunnerV1.__ray_metadata__.modified_class.__ray_actor_class__
+"""verl's class as it was before Ray made an actor of it: actors have no subclasses."""
+
+
+@ray.remote
+class TTRLTaskRunner(_PLAIN):  # type: ignore[misc]
+    """verl's task runner, in the one process that has to know the trainer `ttrl`: the trainer's own."""
+
+    def run(self, config: Any) -> None:
+        """Runs verl's trainer.
+
+        Ray sends this class by value, so what registers the trainer is imported there and not here.
+        """
+        importlib.import_module("ttrl.overlays.verl.trainer")
+        super().run(config)
 
 
 @hydra.main(config_path="pkg://verl.trainer.config", config_name="ppo_trainer", version_base=None)  # type: ignore[untyped-decorator, unused-ignore]
@@ -33,8 +51,6 @@ def launch(config: Any) -> None:
 
 
 def _run(config: Any) -> None:
-    from ttrl.overlays.verl.runner import TTRLTaskRunner
-
     auto_set_device(config)
     validate_config(
         config=config,
