@@ -59,16 +59,16 @@ class SamplingParams:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """One sampled text."""
+    """One sampled text with its tokens."""
 
     question_id: str
     prompt_ids: tuple[int, ...]
     token_ids: tuple[int, ...]
     """With the stop token, so that stopping is trained.   [T]"""
     logprobs: tuple[float, ...]
-    """Of the sampled tokens, under the sampler, at the sampling temperature, nats.   [T]"""
+    """Log-probabilities of the sampled tokens under the sampler, at its temperature, nats.   [T]"""
     entropy: tuple[float, ...]
-    """Of the distribution each token was drawn from, at the sampling temperature, nats.   [T]"""
+    """Entropy of the distribution each token was drawn from, at its temperature, nats.   [T]"""
     finish_reason: FinishReason
     policy_version: int
     text: str
@@ -195,7 +195,7 @@ class Task(Protocol):
 
     @property
     def instruction(self) -> str:
-        """Appended to the question in prompts that have no format of their own."""
+        """What is appended to the question in prompts that have no format of their own."""
         ...
 
     def for_question(self, question: Question) -> Task:
@@ -215,7 +215,7 @@ class Task(Protocol):
         ...
 
     def similarities(self, answers: Sequence[str]) -> NDArray[np.float64] | None:
-        """Symmetric, in [0, 1], or None where answers are equal or different and nothing else.   [N, N]"""
+        """Similarities in [0, 1], or None where answers are equal or different and nothing else.   [N, N]"""
         ...
 
 
@@ -254,7 +254,7 @@ class Sampler(Protocol):
         seed: int,
         first: int = 0,
     ) -> list[Group]:
-        """Completions first .. first + n - 1 of each question, groups in the order of the questions."""
+        """Draws completions first .. first + n - 1 of each question; groups keep the questions' order."""
         ...
 
     def load_weights(self, model: object) -> None:

@@ -36,7 +36,7 @@ def confidence_weights(
 def weights_of_group(
     group: Group, answers: Sequence[str | None], *, temperature: float
 ) -> tuple[float, ...]:
-    """The weights of a group's votes.   [M]
+    """Weighs the votes of a group by `confidence_weights`.   [M]
 
     Args:
         answers: extracted from the completions; None for those that have none.   [M]

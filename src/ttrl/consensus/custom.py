@@ -15,7 +15,7 @@ RewardFunction = Callable[[Task, Group, Consensus], Sequence[float]]
 def custom_rewards(
     group: Group, consensus: Consensus, *, task: Task, name: str, function: RewardFunction
 ) -> tuple[float, ...]:
-    """Rewards from a function of (task, group, consensus): one finite number per completion.   [M]
+    """Calls a user's function with (task, group, consensus), and checks the numbers it returns.   [M]
 
     Args:
         name: of the function, for messages.
@@ -47,7 +47,7 @@ def custom_rewards(
 
 
 def load_function(name: str) -> RewardFunction:
-    """The function that `package.module:function` names.
+    """Imports the function that `package.module:function` names.
 
     Raises:
         ConfigError: no such module or function, or a module that fails to import.

@@ -71,14 +71,14 @@ def similar_enough(consensus: Consensus, *, threshold: float) -> tuple[float, ..
 
 
 def agreement(consensus: Consensus) -> tuple[float, ...]:
-    """TTRL's reward for any task: 1 or 0 by majority, or the mean similarity of texts and code.   [M]"""
+    """TTRL's reward for any task: r_i is 0 or 1 by majority, or a mean similarity of texts and code.   [M]"""
     if consensus.centrality is not None:
         return mean_similarity(consensus)
     return agreement_rewards(consensus)
 
 
 def nearly_flat(consensus: Consensus, rewards: Sequence[float]) -> str | None:
-    """Why a group is left out whose rewards are nearly the same, see FLAT; None for any other.
+    """Says why a group is left out if its rewards are nearly the same (see FLAT); None for any other.
 
     Divided by a tiny standard deviation, noise would become a gradient.
     """
@@ -88,7 +88,7 @@ def nearly_flat(consensus: Consensus, rewards: Sequence[float]) -> str | None:
 
 
 def nearly_flat_texts(consensus: Consensus, rewards: Sequence[float]) -> str | None:
-    """The same, but only where rewards are similarities and not 0 or 1."""
+    """Does the same, but only where rewards are similarities and not 0 or 1."""
     return None if consensus.centrality is None else nearly_flat(consensus, rewards)
 
 
@@ -98,7 +98,7 @@ def nearly_flat_texts(consensus: Consensus, rewards: Sequence[float]) -> str | N
 
 
 def fair_coins(group: Group, consensus: Consensus, *, seed: int) -> tuple[float, ...]:
-    """A fair coin for each completion.   [M]
+    """Tosses a fair coin for each completion: r_i is 0 or 1.   [M]
 
     It depends on the seed, the question, the place and all texts of the group, so it is tossed anew whenever
     a group is sampled anew, and falls the same way when a run is repeated.
@@ -108,5 +108,5 @@ def fair_coins(group: Group, consensus: Consensus, *, seed: int) -> tuple[float,
 
 
 def answered(consensus: Consensus) -> tuple[float, ...]:
-    """1 for an answer that can be read, whatever it says; 0 for abstaining.   [M]"""
+    """r_i = 1 for an answer that can be read, whatever it says, and 0 for abstaining.   [M]"""
     return tuple(float(index is not None) for index in consensus.class_of)

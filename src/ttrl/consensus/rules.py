@@ -82,7 +82,7 @@ def check_rule(config: RunConfig) -> None:
 
 
 def make_rule(config: RunConfig) -> RewardRule:
-    """The rule that `config.reward` names.
+    """Makes the rule that `config.reward` names.
 
     Raises:
         ConfigError: an unknown name, a function of the user's that cannot be loaded, or adaptive votes with a

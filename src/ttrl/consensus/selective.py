@@ -18,7 +18,7 @@ def selective_rewards(
     negative: float,
     entropy_weight: float,
 ) -> tuple[float, ...]:
-    """SCRL: selective positive and entropy-gated negative pseudo-labels.   [M]
+    """Rewards by SCRL: selective positive and entropy-gated negative pseudo-labels.   [M]
 
     r_i by the answer a of completion i, with p(a) the share of all votes, H_a the mean entropy (nats per
     token) of the completions that answer a, H that of all that answer, and lambda = `entropy_weight`:

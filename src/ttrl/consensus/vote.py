@@ -86,7 +86,7 @@ def elect(
 
 
 def tie_order(keys: Sequence[AnswerKey], *, question_id: str, tie_seed: int) -> tuple[int, ...]:
-    """Places of distinct keys in the order in which they win ties in a vote on the question.
+    """Sorts distinct keys by who wins a tie in a vote on the question, and returns their places.
 
     Args:
         tie_seed: that of `vote_on_group`.

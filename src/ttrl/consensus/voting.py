@@ -50,7 +50,7 @@ def vote(
     seed: int = 0,
     **settings: Any,
 ) -> Vote:
-    r"""The consensus of one question's completions, and their rewards.
+    r"""Votes on the completions of one question, and rewards them.
 
     >>> vote([r"\boxed{0.5}", r"so \boxed{\frac12}", "no idea"]).rewards
     (1.0, 1.0, 0.0)
@@ -99,7 +99,7 @@ def vote_on(group: Group, *, task: Task, rule: RewardRule, seed: int) -> Vote:
 
 
 def voting_tools(config: RunConfig) -> tuple[Task, RewardRule]:
-    """Task and rule of a config, for votes that see no true answer.
+    """Makes the task and the rule of a config, for votes that see no true answer.
 
     Raises:
         ConfigError: an unknown reward, or the one that needs true answers.

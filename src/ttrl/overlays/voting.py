@@ -41,7 +41,7 @@ class GroupVoter:
     def vote(
         self, question: Question, completions: Sequence[Completion], *, step: int
     ) -> ScoredGroup:
-        """The consensus of all completions of one question, their rewards, and which K of them are kept.
+        """Votes on all completions of one question, rewards them, and chooses the K that are kept.
 
         Args:
             completions: all of the question's, in the order of sampling.   [M]
@@ -55,7 +55,7 @@ class GroupVoter:
 
 
 def rewards_of(scored: ScoredGroup, chosen: Sequence[int]) -> list[float]:
-    """Rewards of some of the votes; all 0 where the rule leaves the group out, so that nothing is learned.
+    """Picks the rewards of some of the votes: all 0 where the rule leaves the group out, so none is learned.
 
     Args:
         chosen: places of the votes; `scored.kept` are those that are trained on.
@@ -74,7 +74,7 @@ def completion(
     logprobs: Sequence[float] = (),
     entropy: Sequence[float] = (),
 ) -> Completion:
-    """A completion of another engine.
+    """Makes a completion of what another engine has drawn.
 
     Args:
         text: decoded, without special tokens.

@@ -33,7 +33,7 @@ MEASURED = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What the updates did. The numbers are None where none was made."""
+    """What two updates did to the votes; the numbers are None where no update was made."""
 
     learning_rate: float
     skipped: str | None = None
@@ -46,14 +46,14 @@ class Trial:
     agreement: tuple[float, float] | None = None
     """`within` before and after, of as many votes drawn with the same random numbers."""
     labels_kept: float | None = None
-    """Of the function `labels_kept`."""
+    """As the function `labels_kept` finds it."""
     no_answer_after: float | None = None
     completions: int = 0
     """Trained on in each update."""
     sampled: int = 0
     """Completions drawn to look at the votes again."""
     update_seconds: float = 0.0
-    """Of one update."""
+    """Wall clock of one update."""
 
 
 def run_trial(
@@ -118,7 +118,7 @@ def run_trial(
 
 
 def labels_kept(before: Sequence[Voted], after: Sequence[Voted]) -> float | None:
-    """Share of questions that elect the same answer before and after.
+    """The share of questions that elect the same answer before and after.
 
     Questions that elect none both times say nothing and do not count; None if there are no others.
     """
@@ -128,7 +128,7 @@ def labels_kept(before: Sequence[Voted], after: Sequence[Voted]) -> float | None
 
 
 def divergence(before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]) -> float:
-    """Nats per token; never negative, and infinite where an update left no number.   [N, T]"""
+    """KL(before || after) in nats per token: at least 0, infinite where an update left no number.   [N, T]"""
     parts = []
     for old, new in zip(before, after, strict=True):
         for a, b in zip(old, new, strict=True):

@@ -20,7 +20,7 @@ from ttrl.types import Question, RewardRule, Sampler, Task
 def questions_of_step(
     questions: Sequence[Question], *, step: int, config: RunConfig
 ) -> list[Question]:
-    """A slice of the epoch's order, which is a function of (seed, epoch). Every question once an epoch.
+    """Takes a slice of the epoch's order, a function of (seed, epoch). Every question comes once an epoch.
 
     The last step of an epoch is smaller where the number of questions asks for it; none is dropped.
     """
@@ -31,7 +31,7 @@ def questions_of_step(
 def spare_questions(
     questions: Sequence[Question], *, step: int, config: RunConfig
 ) -> list[Question]:
-    """All others, in an order that is a function of (seed, step): the next step's own do not come first."""
+    """Sorts all other questions by (seed, step), so that those of the next step do not come first."""
     order, low, high = _slice(questions, step, config)
     rest = order[:low] + order[high:]
     return sorted(rest, key=lambda q: derive_seed(config.seed, "spare", step, q.id))

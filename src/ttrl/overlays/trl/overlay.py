@@ -34,7 +34,7 @@ OWN = frozenset(
 
 
 class Overlay:
-    r"""Votes in the place of labels, for GRPOTrainer.
+    r"""Puts votes in the place of labels, for GRPOTrainer.
 
     Attributes:
         dataset: for `train_dataset`: the given one without the columns that are named like true answers.

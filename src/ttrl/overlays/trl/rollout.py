@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ttrl.consensus.summary import step_metrics, step_record
+from ttrl.consensus.summary import step_record
 from ttrl.errors import ConfigError
 from ttrl.overlays.trl.draw import Drawn, draw
 from ttrl.overlays.trl.questions import find_question
@@ -74,7 +74,7 @@ class VotingRollout:
         self._steps = 0
 
     def rollout(self, prompts: list[Any], trainer: Any) -> dict[str, Any]:
-        """TRL's `rollout_func`.   [rows of this process]
+        """Votes on the prompts of this process and returns the kept rows: TRL's `rollout_func`.   [rows]
 
         Raises:
             ConfigError: rows that are no whole groups, or a trainer with other arguments than were checked.
@@ -123,7 +123,7 @@ class VotingRollout:
     def reward(
         self, *, ttrl_reward: Sequence[float], log_metric: Any = None, **_: Any
     ) -> list[float]:
-        """TRL's reward function: what `rollout` found, with the vote's metrics.   [rows of this process]"""
+        """Hands on the rewards that `rollout` found and logs its metrics: TRL's reward function.   [rows]"""
         for key, value in self._metrics.items():
             if log_metric is not None:
                 log_metric(key, value)
@@ -161,13 +161,7 @@ class VotingRollout:
 
     def _record(self, step: int, voted: list[ScoredGroup], seconds: Metrics, trainer: Any) -> None:
         scored, stop = _of_all_processes(voted, self._stop_requested(), trainer)
-        record = step_record(
-            scored,
-            step_metrics(scored),
-            step=step,
-            task=self._voter.task,
-            previous=self._labels,
-        )
+        record = step_record(scored, step=step, task=self._voter.task, previous=self._labels)
         self._labels |= record.labels
         self._metrics = {**record.metrics, **seconds}
         if self._on_step is not None:

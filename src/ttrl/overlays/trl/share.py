@@ -17,14 +17,14 @@ class Share:
     """How the completions of one step are spread, on each process."""
 
     questions: int
-    """Of a step, on all processes together."""
+    """Questions of a step, on all processes together."""
     rows: int
     """Completions of a step that are trained on: whole groups."""
     rows_of_update: int
 
 
 def share_of(config: RunConfig, *, questions: int, processes: int) -> Share:
-    """Each process's part of a step.
+    """Divides the completions of a step among the processes.
 
     Args:
         questions: how many there are to train on.
@@ -108,7 +108,7 @@ def check_whole_evaluations(*, per_device: int, num_generations: int) -> None:
 
 
 def updates_of_step(config: RunConfig) -> int:
-    """Optimizer updates of a step: what TRL counts as its global step."""
+    """The number of optimizer updates in a step, which TRL counts as its global steps."""
     return config.updates_per_step * config.passes_per_step
 
 

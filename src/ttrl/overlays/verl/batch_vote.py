@@ -21,11 +21,11 @@ class Session:
     number: int
     """Which of the prompt's M, from 0: the order of sampling."""
     keys: tuple[str, ...]
-    """Of its outputs, in their order."""
+    """The keys of its outputs, in their order."""
 
 
 def sessions_by_prompt(keys: Sequence[str]) -> dict[str, tuple[Session, ...]]:
-    """The sessions of each prompt, in the order of sampling, whatever the order of the keys.
+    """Groups keys into the sessions of each prompt, in the order of sampling, whatever their own order.
 
     Raises:
         DataError: a key of another form.
@@ -45,7 +45,7 @@ def sessions_by_prompt(keys: Sequence[str]) -> dict[str, tuple[Session, ...]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A prompt of the batch."""
+    """A prompt of the batch with everything that votes on it."""
 
     question: Question
     votes: int

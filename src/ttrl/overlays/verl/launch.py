@@ -61,7 +61,7 @@ def _run(config: Any) -> None:
 
 
 def check_run(config: Any) -> list[str]:
-    """Everything that can be known before Ray starts and a model is loaded.
+    """Checks everything that can be known before Ray starts and a model is loaded.
 
     Returns:
         What the user should know.
@@ -78,7 +78,7 @@ def check_run(config: Any) -> list[str]:
 
 
 def _check_estimator(name: object) -> None:
-    """Verl asks for it at the first update only."""
+    """Refuses an unknown estimator now; verl asks for it at the first update only."""
     if name not in ADV_ESTIMATOR_REGISTRY:
         known = sorted(set(map(str, ADV_ESTIMATOR_REGISTRY)) - NO_ESTIMATOR.keys())
         raise ConfigError(
@@ -87,7 +87,7 @@ def _check_estimator(name: object) -> None:
 
 
 def _check_gpus(plain: Any) -> None:
-    """A cluster that is already there knows its GPUs; here they are counted where verl would start one."""
+    """Counts the GPUs of this machine where verl would start a cluster; one that is there knows its own."""
     address = plain["ray_kwargs"]["ray_init"].get("address")
     if address or os.environ.get("RAY_ADDRESS") or plain["trainer"]["device"] != "cuda":
         return

@@ -26,10 +26,10 @@ Row = dict[str, Any]
 def training_row(
     question: Question, *, index: int, task: Task, votes: int, data_source: str
 ) -> Row:
-    """A question that votes: no label, and M completions.
+    """Makes the row of a question that votes: it has no label, and M completions.
 
     Args:
-        index: of the row, from 0; verl tells questions apart by it in its traces.
+        index: of the row, from 0; verl's traces know questions by it.
         votes: M.
         data_source: the name by which verl finds the grader of a validation; no training reads it.
     """
@@ -41,7 +41,7 @@ def training_row(
 def validation_row(
     question: Question, *, index: int, task: Task, data_source: str, answer: str
 ) -> Row:
-    """A question that verl's validation grades: it brings its answer, and is drawn as often as verl says.
+    """Makes the row of a question that verl's validation grades, with its answer; verl decides how often.
 
     verl's graders compare spellings, so whole numbers are spelled as models do: 025 and 142.0 are 25 and 142.
     """
@@ -76,7 +76,7 @@ def _plain(answer: str) -> str:
 
 
 def question_of_row(extra_info: object, *, place: str) -> tuple[Question, int]:
-    """The question of a row, and how many votes it gets (M).
+    """Reads the question of a row, and how many votes it gets (M).
 
     Raises:
         DataError: a field that is missing or of the wrong kind.

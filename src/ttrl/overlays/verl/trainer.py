@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from tensordict import TensorDict
 from verl.trainer.ppo.v1 import PPOTrainerSync, register_trainer
 
-from ttrl.consensus.summary import step_metrics, step_record
+from ttrl.consensus.summary import step_record
 from ttrl.errors import DataError
 from ttrl.overlays.pins import VERL
 from ttrl.overlays.verl.batch_vote import Asked, Session, sessions_by_prompt, vote_on_batch
@@ -97,13 +97,7 @@ class TTRLTrainer(PPOTrainerSync):  # type: ignore[misc]  # verl has no types
         )
         chosen = batch.select_keys(kept)
         drop(voted.dropped, partition=partition)
-        record = step_record(
-            voted.scored,
-            step_metrics(voted.scored),
-            step=step,
-            task=self.voter.task,
-            previous=self.labels,
-        )
+        record = step_record(voted.scored, step=step, task=self.voter.task, previous=self.labels)
         self.labels |= record.labels
         metrics |= record.metrics
         metrics["consensus/seconds"] = time.perf_counter() - begin
@@ -145,13 +139,13 @@ class StoredSample:
     logprobs: tuple[float, ...]
     """Under the sampler; empty unless they were asked for.   [T]"""
     extra_info: object
-    """Of its row."""
+    """The column of that name in its row."""
 
 
 def read_samples(
     keys: Sequence[str], *, partition: str, with_logprobs: bool
 ) -> dict[str, StoredSample]:
-    """The samples of these keys."""
+    """Reads the samples of these keys from TransferQueue."""
     fields = ["responses", "extra_info", *(["rollout_log_probs"] if with_logprobs else [])]
     data = tq.kv_batch_get(keys=list(keys), partition_id=partition, select_fields=fields)
     tokens = [tuple(row.tolist()) for row in data["responses"].unbind()]
@@ -183,6 +177,6 @@ def write_rewards(rewards: Mapping[str, float], *, partition: str, lengths: Sequ
 
 
 def drop(keys: Sequence[str], *, partition: str) -> None:
-    """Takes samples out. verl clears only what it has trained on."""
+    """Takes samples out of TransferQueue; verl clears only what it has trained on."""
     if keys:
         tq.kv_clear(keys=list(keys), partition_id=partition)

@@ -65,7 +65,10 @@ class PolicyGradient(ABC):
         """Returns a reason unless two of the completions that are compared have different rewards."""
         if self.row.compares == "question":
             return no_group_differs(scored)
-        if len({reward for group in scored if not group.skipped for _, reward in group.trained}) > 1:
+        if (
+            len({reward for group in scored if not group.skipped for _, reward in group.trained})
+            > 1
+        ):
             return None
         return "all rewards of the step are equal"
 
