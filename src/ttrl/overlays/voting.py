@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ttrl.answers.tasks import make_task
 from ttrl.config import RunConfig
 from ttrl.consensus.rules import score
 from ttrl.consensus.vote import vote_on_group
 from ttrl.consensus.voting import voting_tools
-from ttrl.types import Completion, FinishReason, Group, Question, RewardRule, ScoredGroup, Task
+from ttrl.types import Completion, FinishReason, Group, Question, RewardRule, ScoredGroup
 
 
 class GroupVoter:
@@ -28,15 +29,8 @@ class GroupVoter:
     """
 
     def __init__(self, config: RunConfig, *, rule: RewardRule | None = None) -> None:
-        from ttrl.answers.tasks import make_task
-
         self.config = config
-        self.task: Task
-        self.rule: RewardRule
-        if rule is None:
-            self.task, self.rule = voting_tools(config)
-        else:
-            self.task, self.rule = make_task(config), rule
+        self.task, self.rule = (make_task(config), rule) if rule else voting_tools(config)
 
     def vote(
         self, question: Question, completions: Sequence[Completion], *, step: int

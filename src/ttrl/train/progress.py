@@ -7,7 +7,7 @@ from typing import Any
 
 from ttrl.config import RunConfig
 from ttrl.consensus.summary import step_record
-from ttrl.types import Observer, StepResult, Task
+from ttrl.types import StepResult, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,8 +60,7 @@ def test_what_needs_no_verl_imports_neither_torch_nor_transformers():
     names = (
         "batch_vote",
         "settings",
-        "config_checks",
-        "data_checks",
+        "checks",
         "rows",
     )
     code = "import sys, " + ", ".join(f"ttrl.overlays.verl.{name}" for name in names)

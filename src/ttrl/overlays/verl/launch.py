@@ -17,8 +17,7 @@ from verl.utils.config import validate_config
 from verl.utils.device import auto_set_device
 
 from ttrl.errors import ConfigError, TtrlError
-from ttrl.overlays.verl.config_checks import NO_ESTIMATOR, check_config
-from ttrl.overlays.verl.data_checks import check_files
+from ttrl.overlays.verl.checks import NO_ESTIMATOR, check_config, check_files
 
 _PLAIN: Any = TaskRunnerV1.__ray_metadata__.modified_class.__ray_actor_class__
 """verl's class as it was before Ray made an actor of it: actors have no subclasses."""

@@ -20,7 +20,7 @@ from ttrl.consensus.summary import step_record
 from ttrl.errors import DataError
 from ttrl.overlays.pins import VERL
 from ttrl.overlays.verl.batch_vote import Asked, Session, sessions_by_prompt, vote_on_batch
-from ttrl.overlays.verl.config_checks import TRAINER, check_config
+from ttrl.overlays.verl.checks import TRAINER, check_config
 from ttrl.overlays.verl.rows import question_of_row
 from ttrl.overlays.voting import completion
 from ttrl.types import Completion, Question
