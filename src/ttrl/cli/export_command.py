@@ -11,9 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ttrl.cli.interrupts import Interrupts
+from ttrl.runs.interrupts import Interrupts
 from ttrl.cli.options import make_parser, parse
-from ttrl.cli.resume import stored_config, stored_inputs
+from ttrl.runs.resume import stored_config, stored_inputs
 from ttrl.errors import EXIT_DONE, CheckpointError, ConfigError
 from ttrl.files import refuse_taken
 from ttrl.recording.run_directory import RunDirectory

@@ -14,11 +14,10 @@ from ttrl.cli.options import make_parser, parse
 from ttrl.config import RunConfig, read_layers, settle
 from ttrl.data.questions import ANSWER_COLUMNS
 from ttrl.data.sets import QuestionSet
-from ttrl.data.verl_files import write_files
-from ttrl.data.verl_rows import Row, training_row, validation_row
 from ttrl.errors import EXIT_DONE, ConfigError
 from ttrl.evaluate.labels import Labels, RunSets, build_sets
 from ttrl.files import refuse_taken
+from ttrl.overlays.verl.rows import Row, training_row, validation_row, write_files
 
 SUMMARY = (
     "Write questions as files for another training engine: train.parquet without labels; heldout.parquet "

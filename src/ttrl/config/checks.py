@@ -110,8 +110,3 @@ def _check_adaptive(values: RunConfig) -> None:
             f"votes=adaptive with task={values.task}: its answers are similar and not equal, so no lead can "
             "be counted. Use votes: fixed."
         )
-    if values.reward == "confidence":
-        raise ConfigError(
-            "votes=adaptive with reward=confidence: it elects by weights, so no lead can be counted. Use "
-            "votes: fixed, or the reward majority."
-        )

@@ -51,7 +51,7 @@ def vote_on_file(
     totals: dict[str, float] = dict.fromkeys(COUNTED, 0)
     with _input(file) as lines, _output(out) as write:
         for group in read_groups(lines, name=Path(file).name, unsorted=unsorted):
-            vote = vote_on(group, task=task, rule=rule)
+            vote = vote_on(group, task=task, rule=rule, seed=config.seed)
             write(vote)
             for name, count in COUNTED.items():
                 totals[name] += count(vote)

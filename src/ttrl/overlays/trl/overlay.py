@@ -8,9 +8,9 @@ from typing import Any
 from ttrl.config import RunConfig, keys_read_by, resolve
 from ttrl.errors import ConfigError
 from ttrl.overlays.pins import TRL
-from ttrl.overlays.trl.groups import check_whole_evaluations, check_whole_groups
 from ttrl.overlays.trl.questions import labels_of, questions_of_dataset
 from ttrl.overlays.trl.rollout import VotingRollout
+from ttrl.overlays.trl.share import check_whole_evaluations, check_whole_groups
 from ttrl.overlays.voting import GroupVoter
 
 DEFAULT_VOTES = 64
@@ -31,7 +31,7 @@ OWN = frozenset(keys_read_by("Overlay"))
 
 
 class Overlay:
-    r"""Votes in the place of labels, for GRPOTrainer.
+    r"""Puts votes in the place of labels, for GRPOTrainer.
 
     Attributes:
         dataset: for `train_dataset`: the given one without the columns that are named like true answers.

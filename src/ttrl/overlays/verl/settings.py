@@ -52,7 +52,7 @@ OWNED_BY_VERL = {
 
 
 def block_of(config: Mapping[str, object]) -> Mapping[str, object]:
-    """The block `ttrl` of verl's config; a config without one votes by the defaults.
+    """Finds the block `ttrl` of verl's config; a config without one votes by the defaults.
 
     Raises:
         ConfigError: it is something else than keys with values.
@@ -66,7 +66,7 @@ def block_of(config: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def voting_config(block: Mapping[str, object], *, trained: int) -> RunConfig:
-    """The settings of the vote.
+    """Resolves the settings of the vote.
 
     Args:
         block: what stands under `ttrl` in verl's config.

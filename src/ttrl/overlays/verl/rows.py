@@ -1,17 +1,19 @@
 """Rows of verl's data files: questions on the way out, and the same questions on the way back.
 
-A row holds what verl's own data set asks for, and the question as it stands in `extra_info`, the column
-that verl carries from the file to every sample of the question.
+A row holds what verl's own data set asks for, and the question itself in `extra_info`, the column that verl
+carries from the file to every sample of the question. Nothing here needs verl.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ttrl.data.prompts import user_message
 from ttrl.data.questions import options_of_cell, shown, task_of_cell
-from ttrl.errors import DataError
+from ttrl.errors import ConfigError, DataError
+from ttrl.files import whole_folder
 from ttrl.types import Question, Task
 
 VOTES_COLUMN = "__rollout_n__"
@@ -24,10 +26,10 @@ Row = dict[str, Any]
 def training_row(
     question: Question, *, index: int, task: Task, votes: int, data_source: str
 ) -> Row:
-    """A question that votes: no label, and M completions.
+    """Makes the row of a question that votes: it has no label, and M completions.
 
     Args:
-        index: of the row, from 0; verl tells questions apart by it in its traces.
+        index: of the row, from 0; verl's traces know questions by it.
         votes: M.
         data_source: the name by which verl finds the grader of a validation; no training reads it.
     """
@@ -39,7 +41,7 @@ def training_row(
 def validation_row(
     question: Question, *, index: int, task: Task, data_source: str, answer: str
 ) -> Row:
-    """A question that verl's validation grades: it brings its answer, and is drawn as often as verl says.
+    """Makes the row of a question that verl's validation grades, with its answer; verl decides how often.
 
     verl's graders compare spellings, so whole numbers are spelled as models do: 025 and 142.0 are 25 and 142.
     """
@@ -74,7 +76,7 @@ def _plain(answer: str) -> str:
 
 
 def question_of_row(extra_info: object, *, place: str) -> tuple[Question, int]:
-    """The question of a row, and how many votes it gets (M).
+    """Reads the question of a row, and how many votes it gets (M).
 
     Raises:
         DataError: a field that is missing or of the wrong kind.
@@ -99,44 +101,6 @@ def question_of_row(extra_info: object, *, place: str) -> tuple[Question, int]:
     return question, votes
 
 
-def check_training_rows(
-    rows: Sequence[Mapping[str, Any]], *, name: str, trained: int, seen: dict[str, str]
-) -> int:
-    """Checks a file's rows before anything is loaded; returns how many carry a label.
-
-    Args:
-        name: of the file, for messages.
-        trained: K, which no question may have fewer votes than.
-        seen: where each id of the files before stands; those of this one are added.
-
-    Raises:
-        DataError: a row without our fields, with two numbers of votes, or with fewer than K; or an id twice.
-    """
-    labeled = 0
-    for index, row in enumerate(rows):
-        place = f"{name} row {index + 1}"
-        question, votes = question_of_row(row.get("extra_info"), place=place)
-        if row.get(VOTES_COLUMN) != votes:
-            raise DataError(
-                f"{place}: the column {VOTES_COLUMN} is {shown(row.get(VOTES_COLUMN))}, wanted {votes} as in "
-                f"extra_info.votes: without it verl draws only the completions it trains on. {REMEDY}"
-            )
-        if votes < trained:
-            raise DataError(
-                f"{place}: question {question.id!r} gets {votes} votes, fewer than the {trained} completions "
-                "to be trained on: these are a subset of the votes. Lower actor_rollout_ref.rollout.n, or "
-                "export with more --votes-per-question."
-            )
-        if question.id in seen:
-            raise DataError(
-                f"{place}: the id {question.id!r} is that of {seen[question.id]} too, wanted "
-                "distinct ids. Export the questions from one file, or give them ids of their own there."
-            )
-        seen[question.id] = place
-        labeled += is_labeled(row)
-    return labeled
-
-
 def is_labeled(row: Mapping[str, Any]) -> bool:
     """Whether a row carries a true answer. Nobody here asks which."""
     reward_model = row.get("reward_model")
@@ -149,3 +113,50 @@ def _text(extra_info: Mapping[str, Any], key: str, *, place: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise DataError(f"{place}: extra_info.{key} is {shown(value)}, wanted text. {REMEDY}")
     return value
+
+
+def write_files(folder: Path, files: Mapping[str, Sequence[Row]]) -> None:
+    """Writes rows as parquet files into a new folder.
+
+    Args:
+        folder: must not exist.
+        files: rows by name of file.
+
+    Raises:
+        ConfigError: the folder cannot be written; nothing is left of it.
+    """
+    from pyarrow import ArrowException
+
+    try:
+        with whole_folder(folder) as beside:
+            for name, rows in files.items():
+                _write(beside / name, rows)
+    except (OSError, ArrowException) as error:
+        raise ConfigError(
+            f"--out {folder}: cannot be written ({error}). Name a place with room and rights."
+        ) from None
+
+
+def _write(path: Path, rows: Sequence[Row]) -> None:
+    import pyarrow as arrow
+    import pyarrow.parquet as parquet
+
+    votes = any(VOTES_COLUMN in row for row in rows)
+    table = arrow.Table.from_pylist(list(rows), schema=_schema(arrow, votes=votes))
+    parquet.write_table(table, path)
+
+
+def _schema(arrow: Any, *, votes: bool) -> Any:
+    """The types of the columns, given and not inferred, so that a column of empty cells has one too."""
+    text, whole = arrow.string(), arrow.int64()
+    message = arrow.struct([("role", text), ("content", text)])
+    asked = [("index", whole), ("id", text), ("question", text), ("task", text)]
+    asked += [("options", arrow.list_(text)), ("votes", whole)]
+    columns = [
+        ("data_source", text),
+        ("prompt", arrow.list_(message)),
+        ("ability", text),
+        ("reward_model", arrow.struct([("style", text), ("ground_truth", text)])),
+        ("extra_info", arrow.struct(asked)),
+    ]
+    return arrow.schema([*columns, *([(VOTES_COLUMN, whole)] if votes else [])])

@@ -1,8 +1,8 @@
 import pytest
 
 from ttrl.answers.tasks import get_task
-from ttrl.data.verl_rows import is_labeled, question_of_row, training_row, validation_row
 from ttrl.errors import DataError
+from ttrl.overlays.verl.rows import is_labeled, question_of_row, training_row, validation_row
 from ttrl.types import Question
 
 MATH = get_task("math")
