@@ -11,12 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ttrl.runs.interrupts import Interrupts
 from ttrl.cli.options import make_parser, parse
-from ttrl.runs.resume import stored_config, stored_inputs
 from ttrl.errors import EXIT_DONE, CheckpointError, ConfigError
 from ttrl.files import refuse_taken
 from ttrl.recording.run_directory import RunDirectory
+from ttrl.runs.interrupts import Interrupts
+from ttrl.runs.resume import stored_config, stored_inputs
 
 if TYPE_CHECKING:
     from ttrl.engine.export import Exported
