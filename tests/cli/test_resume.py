@@ -21,12 +21,12 @@ KILLED_IN_THE_MIDDLE_OF_A_LINE = KILL + (
     "R.append = half"
 )
 KILLED_WHILE_SAVING = KILL + (
-    "from ttrl.engine import checkpoint as c\n"
-    "sync, seen = c.sync, []\n"
+    "from ttrl import files as f\n"
+    "sync, seen = f.sync, []\n"
     "def some(path):\n"
     "    seen.append(path); sync(path)\n"
     "    if len(seen) == 3: kill()\n"
-    "c.sync = some"
+    "f.sync = some"
 )
 
 
