@@ -45,7 +45,7 @@ class ConsoleWatcher:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """The whole of a run; returns its exit code."""
+    """Carries out the whole of a run and returns its exit code."""
     started = time.perf_counter()
     order = place_order(read_layers(parse(make_parser("train", SUMMARY), arguments)))
     as_json = order.resolved.values.json_output

@@ -1,4 +1,4 @@
-"""What a run will do and need, said before it starts."""
+"""Says what a run will do and what it needs, before it starts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LARGE_LEARNING_RATE = 5e-5
 
 
 def plan_lines(session: Session, engine: Sequence[str] = ()) -> list[str]:
-    """Step and token counts, memory, the first prompt.
+    """Returns lines about steps, tokens, memory and the first prompt.
 
     Args:
         engine: what another engine has to say, in place of the native one's decoder and memory.
@@ -66,7 +66,7 @@ def _memory_line(session: Session) -> str:
 
 
 def _beside(model: PreTrainedModel, config: RunConfig) -> str:
-    """The models that the algorithm holds beside the policy, and what they are made of."""
+    """Names the models that the algorithm holds beside the policy, and what they are made of."""
     from ttrl.rl.algorithms.registry import make_algorithm
 
     adapted = hasattr(model, "peft_config")
@@ -81,7 +81,7 @@ def _beside(model: PreTrainedModel, config: RunConfig) -> str:
 
 
 def warnings(config: RunConfig, parameters: int) -> list[str]:
-    """Settings that run but rarely work."""
+    """Returns a line for each setting that runs but rarely works."""
     found, usual_rates = [], {"learning_rate": "1e-6"}
     if companion := ALGORITHM_ROWS[config.algorithm].companion:
         usual_rates[companion.settings["learning_rate"]] = companion.usual_rate
