@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ttrl.algorithm_settings import ALGORITHM_ROWS
 from ttrl.config import RunConfig
-from ttrl.runs.memory import memory_estimate
+from ttrl.runs.memory import check_memory, memory_estimate
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -16,6 +17,43 @@ if TYPE_CHECKING:
 
 LARGE_MODEL = 50_000_000
 LARGE_LEARNING_RATE = 5e-5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run would do."""
+
+    lines: Sequence[str]
+    """The plan for a person."""
+    engine: Mapping[str, Any]
+    """The bytes that the native engine needs, or the arguments of TRL."""
+    asked: Mapping[str, Any]
+    """The first prompt, and the number of questions of each set."""
+
+
+def make_plan(config: RunConfig) -> Plan:
+    """Loads and checks everything that a run needs, and starts nothing.
+
+    Raises:
+        TtrlError: whatever would stop the run.
+    """
+    from ttrl.runs.session import open_session
+
+    engine: dict[str, Any]
+    if config.engine == "trl":
+        from ttrl.runs.trl_setup import open_trl
+
+        setup = open_trl(config)
+        session = open_session(config, sets=setup.sets)
+        lines, engine = plan_lines(session, setup.lines()), {"trl": dict(setup.arguments)}
+    else:
+        session = open_session(config)
+        check_memory(session.model, config)
+        memory = memory_estimate(session.model, config, session.prompt_tokens)
+        lines, engine = plan_lines(session), {"memory_bytes": memory}
+    questions = {each.name: len(each.questions) for each in session.sets}
+    asked = {"first_prompt": session.prompts[0], "questions": questions}
+    return Plan(lines=lines, engine=engine, asked=asked)
 
 
 def plan_lines(session: Session, engine: Sequence[str] = ()) -> list[str]:
