@@ -21,7 +21,6 @@ from benchmarks.machine import Watch
 from benchmarks.step_ours import Steps, make_steps
 from ttrl.config import RunConfig
 from ttrl.rl.batch import Layout
-from ttrl.train.step import keep
 from ttrl.types import TrainingSample
 
 TINY = 1e-30
@@ -84,8 +83,7 @@ def main() -> None:
         learned = steps()
         if number % args.every:
             continue
-        scored = [keep(s, config, number) for s in learned.scored]
-        samples, _ = steps.algorithm.training_samples(scored, steps.learner)
+        samples, _ = steps.algorithm.training_samples(learned.scored, steps.learner)
         for name, value in measure(steps, samples).items():
             totals[name] = totals.get(name, 0.0) + value
     if args.json:

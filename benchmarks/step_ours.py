@@ -24,7 +24,7 @@ from ttrl.rl.algorithms.interface import Algorithm
 from ttrl.rl.algorithms.registry import make_algorithm
 from ttrl.runs.session import Session, open_session
 from ttrl.train.loop import questions_of_step
-from ttrl.train.step import keep, ttrl_step
+from ttrl.train.step import ttrl_step
 from ttrl.types import AnswerKey, Completion, Question, StepResult, Task
 
 
@@ -102,9 +102,7 @@ def main() -> None:
 
 def _told(result: StepResult, steps: Steps) -> dict[str, float]:
     """What was drawn and what had a gradient; worked out when the clock has stopped."""
-    config = steps.session.config
-    kept = [keep(scored, config, result.step) for scored in result.scored]
-    samples, _ = steps.algorithm.training_samples(kept, steps.learner)
+    samples, _ = steps.algorithm.training_samples(result.scored, steps.learner)
     return {
         "generation": result.metrics["sample/seconds"],
         "sampled_tokens": sum(len(c.token_ids) for s in result.scored for c in s.group.completions),

@@ -5,8 +5,9 @@ Run: python examples/03_own_loop.py [STEPS]
 
 import sys
 
-from ttrl import MajorityReward, get_task
+from ttrl import get_task
 from ttrl.config import RunConfig
+from ttrl.consensus.rules import make_rule
 from ttrl.data.prompts import Prompter
 from ttrl.data.word_problems import word_problems
 from ttrl.engine.learner import make_learner
@@ -26,6 +27,7 @@ def main(steps: int) -> None:
     task = get_task("math")
     prompter = Prompter(loaded.tokenizer, template=loaded.prompt_template, task=task)
     sampler = NativeSampler(loaded.model, loaded.tokenizer, prompter, max_rows=256)
+    rule = make_rule(config)  # agreement; or one of your own: ttrl.RewardRule
     algorithm = make_algorithm(config)  # or an object of your own: ttrl.rl.algorithms.interface
     learner = make_learner(loaded.model, algorithm, config)  # trains the sampler's own weights
     for step in range(steps):
@@ -34,7 +36,7 @@ def main(steps: int) -> None:
             sampler=sampler,
             learner=learner,
             task=task,
-            rule=MajorityReward(tie_seed=config.seed),
+            rule=rule,
             algorithm=algorithm,
             config=config,
             step=step,

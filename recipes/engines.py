@@ -15,7 +15,8 @@ from pathlib import Path
 
 from commands import ttrl
 
-from ttrl.evaluate.pooling import Pooled, pooled_difference, pooled_mean
+from ttrl.evaluate.pooling import pooled_difference, pooled_mean
+from ttrl.interval import Interval
 
 SETTINGS = (
     "--votes-per-question 32 --trained-per-question 16 --steps 24 --learning-rate 3e-4 --samples 16 "
@@ -31,9 +32,10 @@ def shares(run: Path, when: str, questions: str) -> list[float]:
     return [q["correct"] / 16 for q in evaluation["questions"]]
 
 
-def told(value: Pooled) -> str:
+def told(value: Interval) -> str:
     """In points."""
-    return f"{100 * value.value:.1f} [{100 * value.low:.1f}, {100 * value.high:.1f}]"
+    low, high = value.bounds or (value.value, value.value)
+    return f"{100 * value.value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
 def main() -> None:

@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from ttrl.types import Completion, Group, Question
+from ttrl.answers.tasks import make_task
+from ttrl.config import RunConfig
+from ttrl.consensus.rules import make_rule, score
+from ttrl.consensus.vote import vote_on_group
+from ttrl.types import Completion, Group, Question, ScoredGroup
 
 # Both are clocks: a busy machine must not fail a test.
 settings.register_profile("ttrl", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -38,6 +42,25 @@ def make_group() -> Callable[..., Group]:
         return Group(question=question, completions=completions)
 
     return make
+
+
+@pytest.fixture
+def vote_and_score() -> Callable[..., ScoredGroup]:
+    """`vote_and_score(group, reward="majority", ...)`, or with a config: as a step does."""
+
+    def run(
+        group: Group,
+        *,
+        step: int = 0,
+        config: RunConfig | None = None,
+        **settings: Any,
+    ) -> ScoredGroup:
+        config = config or RunConfig(**settings)
+        rule = make_rule(config)
+        consensus = vote_on_group(make_task(config), group, tie_seed=config.seed, weigh=rule.weigh)
+        return score(group, consensus, rule=rule, config=config, step=step)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,7 @@ def test_who_compares_within_a_question_says_so_everywhere(make_group):
     from ttrl.types import ScoredGroup
 
     scored = [
-        ScoredGroup(group=make_group(["a"]), consensus=None, rewards=(reward,))
+        ScoredGroup(group=make_group(["a"]), consensus=None, rewards=(reward,), kept=(0,))
         for reward in (0.0, 1.0)
     ]
     for name in ALGORITHM_SETTINGS:

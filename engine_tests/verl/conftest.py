@@ -219,7 +219,7 @@ def put(queue: Any, tokenizer: Any) -> Iterator[Callable[..., Any]]:
 def row() -> Callable[..., Any]:
     """`row(id, votes=M)`: a row of train.parquet."""
     from ttrl.answers.tasks import get_task
-    from ttrl.data.verl_rows import training_row
+    from ttrl.overlays.verl.rows import training_row
     from ttrl.types import Question
 
     def make(id: str, *, votes: int, task: str | None = None, options: tuple[str, ...] = ()) -> Any:

@@ -8,8 +8,9 @@ from importlib.metadata import version
 
 import pytest
 
-from ttrl.overlays.verl.install import VERL
+from ttrl.overlays.pins import VERL as PIN
 
+VERL = PIN.wanted
 V1 = "verl.trainer.ppo.v1"
 PARTS = {
     f"{V1}:register_trainer": ("trainer.py", "name"),
@@ -21,7 +22,7 @@ PARTS = {
     ),
     "verl.trainer.main_ppo:run_ppo": ("launch.py", "config task_runner_class"),
     "verl.trainer.main_ppo:TaskRunnerV1.__ray_metadata__.modified_class.__ray_actor_class__.run": (
-        "runner.py", "self config _ray_trace_ctx",  # the last one is Ray's
+        "launch.py", "self config _ray_trace_ctx",  # the last one is Ray's
     ),
     "verl.trainer.ppo.utils:need_critic": ("launch.py", "config"),
     "verl.trainer.ppo.utils:need_reference_policy": ("launch.py", "config"),
@@ -30,9 +31,9 @@ PARTS = {
     "verl.experimental.reward_loop.reward_manager.naive:NaiveRewardManager.run_single": (
         "reward.py", "self data",
     ),
-    "transfer_queue:kv_batch_get": ("queue.py", "keys partition_id select_fields"),
-    "transfer_queue:kv_batch_put": ("queue.py", "keys partition_id fields tags data_parser"),
-    "transfer_queue:kv_clear": ("queue.py", "keys partition_id"),
+    "transfer_queue:kv_batch_get": ("trainer.py", "keys partition_id select_fields"),
+    "transfer_queue:kv_batch_put": ("trainer.py", "keys partition_id fields tags data_parser"),
+    "transfer_queue:kv_clear": ("trainer.py", "keys partition_id"),
     "transfer_queue:KVBatchMeta.select_keys": ("trainer.py", "self keys_to_select"),
 }  # fmt: skip
 SOURCES = {
@@ -40,10 +41,10 @@ SOURCES = {
         "launch.py", "if name not in ADV_ESTIMATOR_REGISTRY",
     ),
     f"{V1}.agent_loop_tq:AgentLoopWorkerTQ.__ray_metadata__.modified_class._run_prompt": (
-        "data/verl_rows.py", 'prompt.pop("__rollout_n__"',
+        "rows.py", 'prompt.pop("__rollout_n__"',
     ),
     f"{V1}.agent_loop_tq:AgentLoopWorkerTQ.__ray_metadata__.modified_class._agent_loop_postprocess": (
-        "sessions.py", 'f"{uid}_{session_id}_{i}"',
+        "batch_vote.py", 'f"{uid}_{session_id}_{i}"',
     ),
     f"{V1}:PPOTrainerSync.__init__": ("trainer.py", "self._build_replay_buffer()"),
     f"{V1}:PPOTrainerSync._step_once": ("trainer.py", "self._balance_batch(batch"),

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ttrl.data.verl_rows import question_of_row
+from ttrl.overlays.verl.rows import question_of_row
 from ttrl.types import Question
 
 

@@ -144,7 +144,7 @@ def test_verls_own_runner_knows_our_trainer_in_a_process_of_ray(queue, compose, 
     """Asked for another, it lists those it knows before it starts anything."""
     import ray
 
-    from ttrl.overlays.verl.runner import TTRLTaskRunner
+    from ttrl.overlays.verl.launch import TTRLTaskRunner
 
     runner = TTRLTaskRunner.remote()
     config = compose(*small, "trainer.v1.trainer_mode=nope")

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from ttrl.answers.tasks import get_task
-from ttrl.consensus.majority import MajorityReward
+from ttrl.consensus.rewards import agreement_rewards
+from ttrl.consensus.vote import vote_on_group
 from ttrl.overlays.voting import completion
 from ttrl.types import Group, Question
 
@@ -110,7 +111,7 @@ def test_no_sample_has_a_reward_before_the_vote(finished):
 
 def test_rewards_and_kept_completions_are_those_of_the_rule(finished):
     """The first four of six, with the reward that a rule gives them beside verl."""
-    rule, task = MajorityReward(tie_seed=0), get_task("math")
+    task = get_task("math")
     for step, update in zip(finished["seen"], finished["updates"], strict=True):
         expected = {}
         for id, keys in groups(step).items():
@@ -121,7 +122,8 @@ def test_rewards_and_kept_completions_are_those_of_the_rule(finished):
                 )
                 for k in keys
             ]
-            rewards = rule(task, Group(question=question, completions=tuple(drawn))).rewards
+            group = Group(question=question, completions=tuple(drawn))
+            rewards = agreement_rewards(vote_on_group(task, group, tie_seed=0))
             expected |= dict(zip(keys[:TRAINED], rewards[:TRAINED], strict=True))
         assert {key: row["reward"] for key, row in update["rows"].items()} == expected
         assert step["left"] == set(expected)

@@ -7,12 +7,12 @@ import random
 import pytest
 
 from ttrl.config import resolve
+from ttrl.consensus.rules import score
+from ttrl.consensus.vote import vote_on_group
 from ttrl.consensus.voting import voting_tools
-from ttrl.overlays.verl.batch_vote import Asked, vote_on_batch
-from ttrl.overlays.verl.sessions import sessions_by_prompt
+from ttrl.overlays.verl.batch_vote import Asked, sessions_by_prompt, vote_on_batch
 from ttrl.overlays.verl.settings import voting_config
 from ttrl.overlays.voting import GroupVoter, completion
-from ttrl.train.step import keep
 from ttrl.types import Group, Question
 
 SPELLINGS = {
@@ -55,11 +55,11 @@ def native(settings, asked, step):
     """Rewards of the trained completions, by the key their sample would have."""
     task, rule = voting_tools(settings)
     group = Group(question=asked.question, completions=asked.completions)
-    scored = rule(task, group)
-    kept = keep(scored, settings, step)
+    consensus = vote_on_group(task, group, tie_seed=settings.seed, weigh=rule.weigh)
+    scored = score(group, consensus, rule=rule, config=settings, step=step)
     places = iter(range(len(asked.completions)))
     found = {}
-    for chosen, reward in zip(kept.group.completions, kept.rewards, strict=True):
+    for chosen, reward in scored.trained:
         place = next(i for i in places if asked.completions[i] is chosen)
         learned = 0.0 if scored.skipped else reward
         found[asked.sessions[place].keys[0]] = learned

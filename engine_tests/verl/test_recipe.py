@@ -46,7 +46,7 @@ def test_our_checks_and_verls_pass_on_one_node_and_on_several(compose, model, na
     from omegaconf import OmegaConf
     from verl.utils.config import validate_config
 
-    from ttrl.overlays.verl.config_checks import check_config
+    from ttrl.overlays.verl.checks import check_config
 
     config = compose(*overrides(name, MODEL=str(model), NODES=nodes, GPUS=gpus))
     check_config(OmegaConf.to_container(config, resolve=True))

@@ -43,7 +43,7 @@ def test_a_row_that_votes_earns_nothing_even_if_it_carries_a_label(score, row):
 
 def test_a_row_of_a_validation_is_graded_by_verl(score):
     from ttrl.answers.tasks import get_task
-    from ttrl.data.verl_rows import validation_row
+    from ttrl.overlays.verl.rows import validation_row
     from ttrl.types import Question
 
     graded = validation_row(

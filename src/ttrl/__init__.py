@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING, Any
 from ttrl.answers.extract import extract_answer
 from ttrl.answers.key import answer_key
 from ttrl.answers.tasks import get_task
-from ttrl.consensus.majority import MajorityReward, agreement_rewards
+from ttrl.consensus.rewards import agreement_rewards
 from ttrl.consensus.voting import Vote, vote
 from ttrl.errors import TtrlError
 from ttrl.rl.advantages import group_advantages
 from ttrl.seeding import derive_seed
-from ttrl.types import Completion, Consensus, Group, Question, SamplingParams, ScoredGroup
+from ttrl.types import (
+    Completion,
+    Consensus,
+    Group,
+    Question,
+    RewardRule,
+    SamplingParams,
+    ScoredGroup,
+)
 
 if TYPE_CHECKING:
     from ttrl.recording.results import EvalResult, RunResult, read_result
@@ -26,8 +34,8 @@ __all__ = [
     "Consensus",
     "EvalResult",
     "Group",
-    "MajorityReward",
     "Question",
+    "RewardRule",
     "RunResult",
     "SamplingParams",
     "ScoredGroup",

@@ -5,7 +5,7 @@ Frozen, slotted, keyword-only. Shapes: G = completions of one question, T = toke
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -59,16 +59,16 @@ class SamplingParams:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """One sampled text."""
+    """One sampled text with its tokens."""
 
     question_id: str
     prompt_ids: tuple[int, ...]
     token_ids: tuple[int, ...]
     """With the stop token, so that stopping is trained.   [T]"""
     logprobs: tuple[float, ...]
-    """Of the sampled tokens, under the sampler, at the sampling temperature, nats.   [T]"""
+    """Log-probabilities of the sampled tokens under the sampler, at its temperature, nats.   [T]"""
     entropy: tuple[float, ...]
-    """Of the distribution each token was drawn from, at the sampling temperature, nats.   [T]"""
+    """Entropy of the distribution each token was drawn from, at its temperature, nats.   [T]"""
     finish_reason: FinishReason
     policy_version: int
     text: str
@@ -130,19 +130,26 @@ class Consensus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredGroup:
-    """A group with its consensus and one reward per completion."""
+    """A group with its consensus and its rewards: all M completions vote, and K of them are trained on."""
 
     group: Group
     consensus: Consensus
     rewards: tuple[float, ...]
-    """In [0, 1], but for rules that punish (`selective`).   [G]"""
+    """In [0, 1], but for rules that punish (`selective`).   [M]"""
+    kept: tuple[int, ...]
+    """Places of the completions that are trained on, ascending.   [K]"""
     skipped: str | None = None
-    """Why nothing is learned from this group, where the rule says so."""
+    """Why nothing is learned from this group, where the rule leaves it out."""
+
+    @property
+    def trained(self) -> tuple[tuple[Completion, float], ...]:
+        """The kept completions, each with its reward.   [K]"""
+        return tuple((self.group.completions[i], self.rewards[i]) for i in self.kept)
 
     @property
     def differs(self) -> bool:
-        """Whether it has two different rewards, and the rule has not left it out."""
-        return not self.skipped and len(set(self.rewards)) > 1
+        """Whether two kept completions have different rewards, and the rule has not left the group out."""
+        return not self.skipped and len({self.rewards[i] for i in self.kept}) > 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +195,7 @@ class Task(Protocol):
 
     @property
     def instruction(self) -> str:
-        """Appended to the question in prompts that have no format of their own."""
+        """What is appended to the question in prompts that have no format of their own."""
         ...
 
     def for_question(self, question: Question) -> Task:
@@ -208,14 +215,31 @@ class Task(Protocol):
         ...
 
     def similarities(self, answers: Sequence[str]) -> NDArray[np.float64] | None:
-        """Symmetric, in [0, 1], or None where answers are equal or different and nothing else.   [N, N]"""
+        """Similarities in [0, 1], or None where answers are equal or different and nothing else.   [N, N]"""
         ...
 
 
-class RewardRule(Protocol):
-    """Consensus and rewards of one group."""
+Recorded = Literal["logprobs", "entropy"]
+"""What a completion may hold beside its text, per token."""
 
-    def __call__(self, task: Task, group: Group) -> ScoredGroup: ...
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardRule:
+    """What the completions of a group earn, given what the group agrees on: one function, and what it needs.
+
+    The vote comes before the rule and is none of its business, unless votes do not count alike.
+    """
+
+    rewards: Callable[[Group, Consensus], tuple[float, ...]]
+    """One finite number for each completion.   [M]"""
+    weigh: Callable[[Group, Sequence[str | None]], Sequence[float]] | None = None
+    """Weights of the votes, from the group and its extracted answers; None if all count alike.   [M]"""
+    leave_out: Callable[[Consensus, Sequence[float]], str | None] | None = None
+    """The reason why nothing should be learned from a group with these rewards, or None."""
+    reads: frozenset[Recorded] = frozenset()
+    """What it uses where an engine has recorded it."""
+    needs: frozenset[Recorded] = frozenset()
+    """What it cannot do without."""
 
 
 class Sampler(Protocol):
@@ -230,7 +254,7 @@ class Sampler(Protocol):
         seed: int,
         first: int = 0,
     ) -> list[Group]:
-        """Completions first .. first + n - 1 of each question, groups in the order of the questions."""
+        """Draws completions first .. first + n - 1 of each question; groups keep the questions' order."""
         ...
 
     def load_weights(self, model: object) -> None:

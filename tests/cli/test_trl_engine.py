@@ -432,9 +432,9 @@ def rollout(step: int, *texts: str, stop: bool = False) -> RolloutStep:
     question = Question(id="q", prompt="?")
     completions = [completion(question, text) for text in texts]
     group = GroupVoter(config).vote(question, completions, step=step)
-    votes = [{"step": step + 1, "question": "q", "label": group.scored.consensus.pseudo_label}]
-    metrics = {"consensus/majority_ratio": group.scored.consensus.majority_ratio}
-    return RolloutStep(step=step, groups=(group,), metrics=metrics, votes=votes, stop=stop)
+    votes = [{"step": step + 1, "question": "q", "label": group.consensus.pseudo_label}]
+    metrics = {"consensus/majority_ratio": group.consensus.majority_ratio}
+    return RolloutStep(step=step, scored=(group,), metrics=metrics, votes=votes, stop=stop)
 
 
 DIFFER = (r"\boxed{1}", r"\boxed{2}", r"\boxed{1}")
@@ -477,9 +477,9 @@ def test_a_group_that_the_rule_leaves_out_is_silent() -> None:
     question = Question(id="q", prompt="?")
     texts = [" ".join(f"word{n}" for n in range(60)) + f" {last}" for last in "aab"]
     group = GroupVoter(config).vote(question, [completion(question, t) for t in texts], step=0)
-    assert group.scored.skipped is not None
+    assert group.skipped is not None
     records = TrlRecords(RunConfig(stop_after_silent_steps=1), None)
-    records.on_step(RolloutStep(step=0, groups=(group,), metrics={}, votes=[], stop=False))
+    records.on_step(RolloutStep(step=0, scored=(group,), metrics={}, votes=[], stop=False))
     assert records.on_log(1, {}) is True
 
 

@@ -1,5 +1,4 @@
-from ttrl.answers.tasks import get_task
-from ttrl.consensus.majority import MajorityReward, agreement_rewards
+from ttrl.consensus.rewards import agreement_rewards
 from ttrl.consensus.vote import elect
 from ttrl.types import KeyedAnswers
 
@@ -17,8 +16,8 @@ def test_silence_that_agrees_with_silence_is_not_paid():
     )
 
 
-def test_three_silent_completions_do_not_beat_one_answer(make_group):
+def test_three_silent_completions_do_not_beat_one_answer(make_group, vote_and_score):
     # the public code pays the silent ones here
     group = make_group(["hm", "no", "...", r"\boxed{42}"])
-    scored = MajorityReward(tie_seed=0)(get_task("math"), group)
+    scored = vote_and_score(group, reward="majority")
     assert scored.rewards == (0, 0, 0, 1) and scored.consensus.pseudo_label == "42"

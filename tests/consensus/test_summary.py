@@ -3,19 +3,16 @@ from dataclasses import replace
 import pytest
 
 from ttrl.answers.tasks import get_task
-from ttrl.consensus.agreement import AgreementReward
-from ttrl.consensus.majority import MajorityReward
 from ttrl.consensus.summary import flip_rate, labels_of, step_metrics, vote_records
 
 
 @pytest.fixture
-def scored(make_group):
-    rule = MajorityReward(tie_seed=0)
+def scored(make_group, vote_and_score):
     groups = [
         make_group([r"\boxed{1}", r"\boxed{1}", r"\boxed{2}", "?"], id="a"),
         make_group([r"\boxed{5}"] * 4, id="b"),
     ]
-    return [rule(get_task("math"), group) for group in groups]
+    return [vote_and_score(group) for group in groups]
 
 
 def test_metrics_of_a_step_by_hand(scored):
@@ -32,9 +29,9 @@ def test_metrics_of_a_step_by_hand(scored):
     assert metrics["sample/tokens"] == 7 * 10 + 2
 
 
-def test_long_labels_are_cut_in_records_but_not_in_flips(make_group):
+def test_long_labels_are_cut_in_records_but_not_in_flips(make_group, vote_and_score):
     texts = [" ".join(f"w{n}" for n in range(count)) for count in (400, 401)]
-    scored = [AgreementReward(tie_seed=0)(get_task("text"), make_group(texts))]
+    scored = [vote_and_score(make_group(texts), task="text")]
     label = scored[0].consensus.pseudo_label
     (record,) = vote_records(scored, step=1, task=get_task("text"), previous={"q": label})
     assert len(record["label"]) == 1000 and record["label"].endswith("…")
@@ -49,13 +46,13 @@ def test_a_flip_is_a_new_label_not_a_new_spelling(scored):
     assert vote_records(scored, step=3, task=task, previous={})[0]["flipped"] is None
 
 
-def test_the_flip_rate_is_over_questions_seen_before(make_group):
+def test_the_flip_rate_is_over_questions_seen_before(make_group, vote_and_score):
     """a stays (7.0 is 7), b flips, c is new: one of two."""
-    task, rule = get_task("math"), MajorityReward(tie_seed=0)
+    task = get_task("math")
 
     def votes(previous, **answers):
         groups = [make_group([rf"\boxed{{{a}}}"] * 2, id=id) for id, a in answers.items()]
-        scored = [rule(task, group) for group in groups]
+        scored = [vote_and_score(group) for group in groups]
         return vote_records(scored, step=1, task=task, previous=previous)
 
     first = votes({}, a="7", b="7")
@@ -64,10 +61,10 @@ def test_the_flip_rate_is_over_questions_seen_before(make_group):
     assert flip_rate(second) == {"consensus/flip_rate": 0.5}
 
 
-def test_an_entropy_that_nobody_recorded_is_absent_and_not_zero(make_group):
+def test_an_entropy_that_nobody_recorded_is_absent_and_not_zero(make_group, vote_and_score):
     group = make_group([r"\boxed{1}", "?"])
     bare = tuple(replace(c, entropy=()) for c in group.completions)
-    scored = MajorityReward(tie_seed=0)(get_task("math"), replace(group, completions=bare))
+    scored = vote_and_score(replace(group, completions=bare))
     metrics = step_metrics([scored])
     assert "sample/entropy" not in metrics
     assert metrics["sample/mean_tokens"] == (10 + 2) / 2  # the rest is there
@@ -76,13 +73,13 @@ def test_an_entropy_that_nobody_recorded_is_absent_and_not_zero(make_group):
     assert step_metrics([scored])["sample/entropy"] == 0.0
 
 
-def test_a_long_label_that_stays_is_no_flip_by_its_record_either(make_group):
+def test_a_long_label_that_stays_is_no_flip_by_its_record_either(make_group, vote_and_score):
     """What a run remembers of a label is what it has written down."""
     texts = [" ".join(f"{word}{n}" for n in range(400)) for word in ("w", "v")]
     task = get_task("text")
 
     def record(text, previous):
-        scored = AgreementReward(tie_seed=0)(task, make_group([text] * 3))
+        scored = vote_and_score(make_group([text] * 3), task="text")
         return vote_records([scored], step=1, task=task, previous=previous)[0]
 
     first = record(texts[0], {})

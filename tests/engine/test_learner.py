@@ -67,7 +67,14 @@ def groups_of(model, rewards, *, temperature=0.9):
                 )
             )  # fmt: skip
         group = Group(question=Question(id=id, prompt="?"), completions=tuple(drawn))
-        found.append(ScoredGroup(group=group, consensus=NOBODY, rewards=tuple(given)))
+        found.append(
+            ScoredGroup(
+                group=group,
+                consensus=NOBODY,
+                rewards=tuple(given),
+                kept=tuple(range(len(given))),
+            )
+        )
     return found
 
 
@@ -189,10 +196,7 @@ def test_making_activations_again_changes_no_gradient(model, step, name):
 
 
 def unfolded(scored):
-    return [
-        TrainingSample(completion=c, reward=r, weight=1.0)
-        for c, r in zip(scored.group.completions, scored.rewards, strict=True)
-    ]
+    return [TrainingSample(completion=c, reward=r, weight=1.0) for c, r in scored.trained]
 
 
 @pytest.mark.parametrize(("name", "settings"), PLAIN + OTHERS, ids=named)

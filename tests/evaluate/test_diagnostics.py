@@ -1,10 +1,13 @@
 import pytest
 
 from ttrl.answers.tasks import MathTask
-from ttrl.consensus.majority import MajorityReward
+from ttrl.config import RunConfig
+from ttrl.consensus.rules import make_rule
+from ttrl.consensus.rules import score as score_group
+from ttrl.consensus.vote import vote_on_group
 from ttrl.evaluate.answer_key import AnswerSheet
 from ttrl.evaluate.diagnostics import LabelDiagnostics
-from ttrl.evaluate.leakage import AnswerKeyReward
+from ttrl.evaluate.leakage import answer_key_rule
 from ttrl.types import Completion, Group, Observer, Question, RewardRule, ScoredGroup, StepResult
 
 
@@ -29,8 +32,7 @@ def group(id: str, *answers: str | None) -> Group:
 
 
 def diagnose(answers: dict[str, str], *groups: Group) -> dict[str, float]:
-    rule = MajorityReward(tie_seed=0)
-    scored = tuple(rule(MathTask(), one) for one in groups)
+    scored = tuple(score(make_rule(RunConfig()), one) for one in groups)
     observer = LabelDiagnostics(task=MathTask(), answers=AnswerSheet(answers=answers))
     return observer.on_step(StepResult(step=1, scored=scored, metrics={}))
 
@@ -78,14 +80,15 @@ def test_a_step_without_labeled_questions_says_nothing() -> None:
 
 
 def score(rule: RewardRule, one: Group) -> ScoredGroup:
-    return rule(MathTask(), one)
+    consensus = vote_on_group(MathTask(), one, tie_seed=0)
+    return score_group(one, consensus, rule=rule, config=RunConfig(), step=0)
 
 
 def test_the_answer_key_rule_rewards_truth_and_records_the_consensus() -> None:
-    rule = AnswerKeyReward(answers=AnswerSheet(answers={"a": "0.75"}), tie_seed=0)
+    rule = answer_key_rule(AnswerSheet(answers={"a": "0.75"}), MathTask())
     scored = score(rule, group("a", "3/4", "5", "5", None))
     assert scored.rewards == (1.0, 0.0, 0.0, 0.0)
-    assert scored.consensus == score(MajorityReward(tie_seed=0), scored.group).consensus
+    assert scored.consensus == score(make_rule(RunConfig()), scored.group).consensus
     assert scored.consensus.pseudo_label == "5"
     assert score(rule, group("unlabeled", "3/4", "3/4")).rewards == (0.0, 0.0)
 

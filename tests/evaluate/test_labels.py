@@ -5,7 +5,7 @@ import pytest
 from ttrl.config import resolve
 from ttrl.errors import ConfigError, DataError
 from ttrl.evaluate.labels import build_sets
-from ttrl.evaluate.report.estimates import set_title
+from ttrl.evaluate.report.text import set_title
 
 ROWS = [
     {"question": "Lea had 30 coins and paid 12. How many has she?", "Equation": "30 - 12", "answer": "18"},

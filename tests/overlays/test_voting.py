@@ -6,13 +6,11 @@ from typing import Any
 
 import pytest
 
-from ttrl.answers.tasks import make_task
 from ttrl.config import RunConfig, resolve
-from ttrl.consensus.rules import RULES, make_rule
+from ttrl.consensus.rules import RULES
 from ttrl.errors import ConfigError
-from ttrl.overlays.voting import GroupVoter, VotedGroup, completion
-from ttrl.train.step import keep
-from ttrl.types import Group, Question, ScoredGroup, Task
+from ttrl.overlays.voting import GroupVoter, completion, rewards_of
+from ttrl.types import Consensus, Group, Question, RewardRule, ScoredGroup
 
 QUESTION = Question(id="q", prompt="?")
 TEXTS = (r"\boxed{1}", r"\boxed{2}", r"\boxed{1.0}", "no idea", r"\boxed{1}", r"\boxed{3}")
@@ -25,7 +23,7 @@ def config_of(**given: Any) -> RunConfig:
     return resolve(m | given, environment={}).values
 
 
-def voted(config: RunConfig, texts: tuple[str, ...] = TEXTS, *, step: int = 0) -> VotedGroup:
+def voted(config: RunConfig, texts: tuple[str, ...] = TEXTS, *, step: int = 0) -> ScoredGroup:
     completions = [
         completion(QUESTION, text, logprobs=(-0.5 * n,), entropy=(0.25 * n,))
         for n, text in enumerate(texts)
@@ -36,20 +34,21 @@ def voted(config: RunConfig, texts: tuple[str, ...] = TEXTS, *, step: int = 0) -
 def test_who_agrees_with_the_majority_earns_1_by_hand() -> None:
     group = voted(config_of())
     assert group.kept == (0, 1, 2, 3)  # the first four of six
-    assert group.rewards == [1.0, 0.0, 1.0, 0.0]
-    assert group.scored.rewards == (1.0, 0.0, 1.0, 0.0, 1.0, 0.0)  # the vote is that of all six
-    assert group.scored.consensus.majority_ratio == 3 / 6
+    assert rewards_of(group, group.kept) == [1.0, 0.0, 1.0, 0.0]
+    assert group.rewards == (1.0, 0.0, 1.0, 0.0, 1.0, 0.0)  # the vote is that of all six
+    assert group.consensus.majority_ratio == 3 / 6
 
 
 @pytest.mark.parametrize("choice", ["first", "random", "spread"])
 @pytest.mark.parametrize("reward", sorted(RULES))
-def test_rewards_and_choice_are_those_of_the_rule_and_of_the_step(reward: str, choice: str) -> None:
+def test_rewards_and_choice_are_those_of_the_rule_and_of_the_step(
+    reward: str, choice: str, vote_and_score: Any
+) -> None:
     config = config_of(reward=reward, trained_choice=choice, seed=5)
     group = voted(config, step=3)
-    expected = keep(make_rule(config)(make_task(config), group.scored.group), config, 3)
-    assert group.rewards == list(expected.rewards)
-    chosen = [group.scored.group.completions[index] for index in group.kept]
-    assert chosen == list(expected.group.completions)
+    expected = vote_and_score(group.group, step=3, config=config)
+    assert group == expected
+    assert rewards_of(group, group.kept) == [reward for _, reward in expected.trained]
 
 
 def test_random_ones_change_with_the_step_and_not_with_the_call() -> None:
@@ -61,15 +60,15 @@ def test_random_ones_change_with_the_step_and_not_with_the_call() -> None:
 
 def test_spread_trains_on_both_ends() -> None:
     group = voted(config_of(trained_choice="spread"))
-    assert group.kept == (0, 1, 2, 3) and group.rewards == [1.0, 0.0, 1.0, 0.0]
+    assert group.kept == (0, 1, 2, 3) and rewards_of(group, group.kept) == [1.0, 0.0, 1.0, 0.0]
     one = (r"\boxed{1}",) * 5 + (r"\boxed{2}",)
     assert voted(config_of(trained_choice="spread"), one).kept == (0, 1, 2, 5)
 
 
 def test_a_group_that_the_rule_leaves_out_teaches_nothing() -> None:
     group = voted(config_of(task="text"), VERY_ALIKE)
-    assert group.scored.skipped is not None and len(set(group.scored.rewards)) > 1
-    assert group.rewards == [0.0, 0.0, 0.0] == group.rewards_of([0, 1, 2])
+    assert group.skipped is not None and len(set(group.rewards)) > 1
+    assert group.kept == (0, 1, 2) and rewards_of(group, group.kept) == [0.0, 0.0, 0.0]
 
 
 def test_the_answer_key_is_refused_where_no_rule_is_given() -> None:
@@ -78,16 +77,14 @@ def test_the_answer_key_is_refused_where_no_rule_is_given() -> None:
 
 
 def test_a_rule_that_is_given_decides() -> None:
-    def last_one(task: Task, group: Group) -> ScoredGroup:
-        scored: ScoredGroup = make_rule(config_of())(task, group)
-        return ScoredGroup(
-            group=group, consensus=scored.consensus, rewards=(*(0.0,) * (len(TEXTS) - 1), 1.0)
-        )
+    def last_one(group: Group, consensus: Consensus) -> tuple[float, ...]:
+        return (*(0.0,) * (len(group.completions) - 1), 1.0)
 
     config = config_of(reward="answer-key", trained_per_question=6)
     completions = [completion(QUESTION, text) for text in TEXTS]
-    group = GroupVoter(config, rule=last_one).vote(QUESTION, completions, step=0)
-    assert group.rewards == [0.0] * 5 + [1.0]
+    voter = GroupVoter(config, rule=RewardRule(rewards=last_one))
+    group = voter.vote(QUESTION, completions, step=0)
+    assert rewards_of(group, group.kept) == [0.0] * 5 + [1.0]
 
 
 def test_a_cut_completion_abstains_unless_it_is_boxed() -> None:
@@ -105,7 +102,7 @@ def test_a_question_of_a_task_of_its_own_is_read_by_it() -> None:
     asked = Question(id="c", prompt="?", task="choice", options=("a cat", "a dog"))
     votes = [completion(asked, text) for text in (r"\boxed{B}", r"\boxed{a dog}", r"\boxed{A}")]
     group = GroupVoter(config_of(trained_per_question=2)).vote(asked, votes, step=0)
-    assert group.scored.rewards == (1.0, 1.0, 0.0)
+    assert group.rewards == (1.0, 1.0, 0.0)
 
 
 def test_more_to_train_on_than_there_are_votes_are_all_of_them() -> None:

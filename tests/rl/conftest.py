@@ -100,6 +100,7 @@ def group() -> Callable[..., ScoredGroup]:
             group=whole,
             consensus=vote_on_group(get_task("math"), whole, tie_seed=0),
             rewards=tuple(rewards),
+            kept=tuple(range(len(rewards))),
             skipped=skipped,
         )
 

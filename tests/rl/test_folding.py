@@ -1,13 +1,11 @@
 import pytest
 
-from ttrl.answers.tasks import get_task
-from ttrl.consensus.majority import MajorityReward
 from ttrl.rl.algorithms.policy_gradient import fold
 
 
-def test_equal_completions_are_one_sample_with_their_number_as_weight(make_group):
+def test_equal_completions_are_one_sample_with_their_number_as_weight(make_group, vote_and_score):
     texts = [r"\boxed{1}", r"\boxed{2}", r"\boxed{1}", r"a \boxed{1}"]
-    samples = fold(MajorityReward(tie_seed=0)(get_task("math"), make_group(texts)))
+    samples = fold(vote_and_score(make_group(texts)))
     told = [(s.completion.text, s.weight, s.reward) for s in samples]
     assert told == [(r"\boxed{1}", 2, 1), (r"\boxed{2}", 1, 0), (r"a \boxed{1}", 1, 1)]
     assert not any(s.advantages or s.old_logprobs or s.penalties for s in samples)

@@ -5,10 +5,11 @@ import pytest
 
 from ttrl.answers.tasks import get_task
 from ttrl.config import RunConfig
-from ttrl.consensus.majority import MajorityReward
+from ttrl.consensus.rules import make_rule
 from ttrl.rl.algorithms.registry import make_algorithm
-from ttrl.train.loop import Progress, questions_of_step, reason_to_end, spare_questions, train
-from ttrl.train.step import keep, mini_batches
+from ttrl.train.loop import questions_of_step, reason_to_end, spare_questions, train
+from ttrl.train.progress import Progress
+from ttrl.train.step import mini_batches
 from ttrl.types import Question, TrainingSample
 
 QUESTIONS = [Question(id=str(i), prompt=f"{i}?") for i in range(10)]
@@ -68,7 +69,7 @@ def run(make_group, script, *, progress=None, **settings):
             learner=learner,
             algorithm=make_algorithm(config),
             task=get_task("math"),
-            rule=MajorityReward(tie_seed=0),
+            rule=make_rule(config),
             progress=progress or Progress(),
             uninterrupted=nullcontext(),
         )
@@ -143,11 +144,12 @@ def test_progress_goes_on_where_it_stood(make_group):
     assert [rate for _, rate in learner.updates][3:] == [rate for _, rate in rest.updates]
 
 
-def test_kept_completions_are_the_first_and_the_consensus_stays(make_group):
-    scored = MajorityReward(tie_seed=0)(get_task("math"), make_group(boxed(1, 2, 2, 2)))
-    kept = keep(scored, RunConfig(trained_per_question=2), 0)
-    assert kept.rewards == (0, 1) and len(kept.group.completions) == 2
-    assert kept.consensus is scored.consensus
+def test_kept_completions_are_the_first_and_the_consensus_stays(make_group, vote_and_score):
+    group = make_group(boxed(1, 2, 2, 2))
+    scored = vote_and_score(group, trained_per_question=2)
+    assert scored.kept == (0, 1) and scored.rewards == (0, 1, 1, 1)
+    assert scored.trained == ((group.completions[0], 0), (group.completions[1], 1))
+    assert scored.consensus.pseudo_label == "2" and scored.consensus.counts == (3, 1)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +185,7 @@ def test_an_interrupt_after_an_update_waits_until_the_step_is_recorded(make_grou
         learner=FakeLearner(),
         algorithm=make_algorithm(config),
         task=get_task("math"),
-        rule=MajorityReward(tie_seed=0),
+        rule=make_rule(config),
         progress=Progress(),
         uninterrupted=uninterrupted(),
     ):
@@ -237,7 +239,7 @@ def test_cut_completions_vote_and_set_the_baseline_but_are_not_trained_on(make_g
                 learner=learner,
                 algorithm=make_algorithm(config),
                 task=get_task("math"),
-                rule=MajorityReward(tie_seed=0),
+                rule=make_rule(config),
                 progress=Progress(),
                 uninterrupted=nullcontext(),
             )

@@ -8,7 +8,7 @@ import torch
 
 from ttrl.answers.tasks import get_task
 from ttrl.config import RunConfig
-from ttrl.consensus.majority import MajorityReward
+from ttrl.consensus.rules import make_rule
 from ttrl.data.prompts import Prompter
 from ttrl.data.word_problems import word_problems
 from ttrl.engine.learner import make_learner
@@ -40,7 +40,7 @@ def run(embedded, algorithm, steps=2, **settings):
             sampler=sampler,
             learner=learner,
             task=task,
-            rule=MajorityReward(tie_seed=0),
+            rule=make_rule(config),
             algorithm=rule,
             config=config,
             step=step,

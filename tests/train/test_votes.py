@@ -4,10 +4,11 @@ import pytest
 
 from ttrl.answers.tasks import TASKS, TaskOptions, get_task
 from ttrl.config import RunConfig
-from ttrl.consensus.majority import MajorityReward
+from ttrl.consensus.rules import make_rule
 from ttrl.errors import ConfigError
 from ttrl.rl.algorithms.registry import make_algorithm
-from ttrl.train.loop import Progress, train
+from ttrl.train.loop import train
+from ttrl.train.progress import Progress
 from ttrl.train.votes import check_votes, draw_votes
 from ttrl.types import SIMILAR_TASKS, Question
 
@@ -126,7 +127,7 @@ def trained(make_group, script, **settings):
         learner=learner,
         algorithm=make_algorithm(settings),
         task=get_task("math"),
-        rule=MajorityReward(tie_seed=0),
+        rule=make_rule(settings),
         progress=Progress(),
         uninterrupted=nullcontext(),
     )

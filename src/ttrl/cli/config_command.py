@@ -15,15 +15,16 @@ from ttrl.config import INVOCATION_KEYS, resolve
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Prints one line per key: value, then its source as a comment. Threads are told as comments."""
+    """Prints one line per key: its value, then its source as a comment. Threads are comments too."""
     parser = make_parser("config", "Show the resolved settings and where each value came from.")
     resolved = resolve(parse(parser, arguments))
     threads = thread_settings(os.environ)
     if resolved.values.json_output:
         values = resolved.as_dict()
-        told = {key: {"value": values[key], "source": resolved.sources[key]} for key in values}
-        told |= {key: {"value": v, "source": source} for key, (v, source) in threads.items()}
-        print(json.dumps(told))
+        found = {key: (values[key], resolved.sources[key]) for key in values} | threads
+        print(
+            json.dumps({key: {"value": v, "source": source} for key, (v, source) in found.items()})
+        )
         return 0
     # Where the output cannot hold a character, YAML's own escape keeps the value.
     unicode = "utf" in (sys.stdout.encoding or "").lower()

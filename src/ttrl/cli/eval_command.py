@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
 
-from ttrl.cli.options import EVAL_GROUPS, NOT_FOR_EVAL, make_parser, parse
+from ttrl.cli.options import make_parser, parse
 from ttrl.config import resolve
 from ttrl.errors import EXIT_DONE
 from ttrl.recording.evaluations import Evaluation
@@ -15,14 +14,14 @@ from ttrl.runs.start import evaluate_session, open_evaluation
 from ttrl.runs.summary import level_lines, set_line
 
 SUMMARY = (
-    "Evaluate a model on questions: avg@k, maj@k and pass@k where there are answers, "
-    "and what can be said without."
+    "Evaluate a model on questions: avg@k, maj@k and pass@k where true answers are known, "
+    "and measures that need none."
 )
 
 
 def run(arguments: Sequence[str]) -> int:
     """Evaluates and prints each set, and returns the exit code."""
-    resolved = resolve(parse(_parser(), arguments))
+    resolved = resolve(parse(make_parser("eval", SUMMARY), arguments))
     config = resolved.values
     session = open_evaluation(resolved)
     if config.dry_run:
@@ -44,7 +43,3 @@ def run(arguments: Sequence[str]) -> int:
     if config.json_output:
         print(json.dumps(result.to_json()))
     return EXIT_DONE
-
-
-def _parser() -> argparse.ArgumentParser:
-    return make_parser("eval", SUMMARY, groups=EVAL_GROUPS, without=NOT_FOR_EVAL)

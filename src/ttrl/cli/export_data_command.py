@@ -11,36 +11,19 @@ from typing import Any
 
 from ttrl.answers.tasks import make_task
 from ttrl.cli.options import make_parser, parse
-from ttrl.config import RunConfig, key_names, read_layers, settle
+from ttrl.config import RunConfig, read_layers, settle
 from ttrl.data.questions import ANSWER_COLUMNS
 from ttrl.data.sets import QuestionSet
-from ttrl.data.verl_files import write_files
-from ttrl.data.verl_rows import Row, training_row, validation_row
 from ttrl.errors import EXIT_DONE, ConfigError
 from ttrl.evaluate.labels import Labels, RunSets, build_sets
 from ttrl.files import refuse_taken
+from ttrl.overlays.verl.rows import Row, training_row, validation_row, write_files
 
 SUMMARY = (
-    "Write questions as the files that another engine reads: train.parquet without labels; heldout.parquet "
-    "where questions are held out; and with --answers also evaluation.parquet, the questions of "
+    "Write questions as files for another training engine: train.parquet without labels; heldout.parquet "
+    "if questions are held out; and, with --answers, evaluation.parquet, which holds the questions of "
     "train.parquet with their answers, for the engine's validation."
 )
-READ = (
-    "questions",
-    "question_column",
-    "answers",
-    "holdout",
-    "limit",
-    "difficulty",
-    "data_seed",
-    "task_column",
-    "options_column",
-    "task",
-    "votes_per_question",
-    "config",
-    "json",
-)
-"""Keys of a run that the files depend on."""
 DATA_SOURCE = "lighteval/MATH"
 MOST_VOTES = 2**63 - 1
 """A whole number of a parquet file."""
@@ -78,29 +61,20 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = make_parser(
-        "export-data",
-        SUMMARY,
-        groups=("Questions", "Consensus", "Learning", "Run"),
-        without=[key for key in key_names() if key not in READ],
-    )
-    parser.usage = "ttrl export-data --format verl --out FOLDER [OPTION ...]"
+    usage = "--format verl --out FOLDER [OPTION ...]"
+    parser = make_parser("export-data", SUMMARY, usage=usage)
     own = parser.add_argument_group("Files")
     own.add_argument(
-        "--format", required=True, choices=["verl"], help="whose files: verl, parquet of verl 0.9"
+        "--format", required=True, choices=["verl"], help="verl: parquet files for verl 0.9"
     )
     own.add_argument(
-        "--out",
-        metavar="FOLDER",
-        required=True,
-        help="written when it is complete, never over another",
+        "--out", metavar="FOLDER", required=True, help="a new folder, written when it is complete"
     )
     own.add_argument(
         "--data-source",
-        dest="data_source",
         metavar="TEXT",
-        help="by which verl chooses the grader of its validation; training has none. Answers in a box are "
-        f"graded under {DATA_SOURCE} [{DATA_SOURCE}]",
+        help="name by which verl chooses the grader for its validation; not used in training. "
+        f"{DATA_SOURCE} grades answers in a box [{DATA_SOURCE}]",
     )
     return parser
 

@@ -13,15 +13,15 @@ from ttrl.errors import EXIT_CONFIG, EXIT_DONE, EXIT_INTERRUPTED, TtrlError
 
 COMMANDS = {
     "train": "improve a model on questions without labels",
-    "probe": "say beforehand whether a run would work",
+    "probe": "predict whether a run would work, before starting it",
     "eval": "evaluate a model on questions",
-    "study": "is the gain real? TTRL beside its upper bound and controls, over seeds",
-    "sweep": "how fragile is a setting? a grid of runs in one table",
-    "report": "write the report of a run again, or compare several runs on one page",
-    "export": "write what a run has trained as a folder for transformers or peft",
-    "export-data": "write questions as the files that another engine reads",
-    "vote": "vote on completions of a file, without a model",
-    "config": "show the resolved settings and where each came from",
+    "study": "is the gain real? compare TTRL with an upper bound and controls, over seeds",
+    "sweep": "how sensitive is a setting? a grid of runs in one table",
+    "report": "write a run's report again, or compare several runs on one page",
+    "export": "write a trained model as a folder for transformers or peft",
+    "export-data": "write questions as files for another training engine",
+    "vote": "vote on the completions in a file, without a model",
+    "config": "show the resolved settings and where each one came from",
 }
 USAGE = (
     "usage: ttrl COMMAND [OPTION ...]\n\n"
@@ -36,7 +36,7 @@ USAGE = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    if arguments[:1] != ["config"]:  # which tells what it finds
+    if arguments[:1] != ["config"]:  # which shows what would hold, and what was set
         set_threads(os.environ)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if not arguments or arguments[0] in {"-h", "--help"}:
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TtrlError as error:
         print(f"ttrl {command}: {error}", file=sys.stderr)
         return error.exit_code
-    except BrokenPipeError:  # the reader of our output has gone; nobody is left to be told
+    except BrokenPipeError:  # the reader of our output has gone; nobody is left to read more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_DONE
     except KeyboardInterrupt:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ttrl.cli.side_by_side import Failure, Job, run_side_by_side
 from ttrl.cli.study_settings import Settings, read_settings
-from ttrl.config import Layers, ResolvedConfig
+from ttrl.config import KEYS, Layers, ResolvedConfig
 from ttrl.errors import EXIT_DONE, EXIT_INTERRUPTED, CheckpointError, ConfigError
 from ttrl.recording.console import say
 from ttrl.recording.evaluations import When
@@ -25,11 +25,6 @@ from ttrl.runs.interrupts import Interrupts
 from ttrl.runs.resume import resolve_resumed
 from ttrl.runs.summary import set_line
 
-PER_RUN = {
-    "seed": "the seeds of all runs are named by --seeds",
-    "base_evaluations": "each run gets its own",
-}
-"""Keys of a run that it cannot share with others."""
 HALF_MADE = frozenset(
     {"config.yaml", "checkpoints", "evaluations", ".config.yaml.tmp", ".manifest.json.tmp"}
 )
@@ -77,9 +72,10 @@ class Layout:
 
 def check_shared(layers: Layers) -> None:
     """Raises ConfigError for a key that every run has its own value of."""
-    for key, why in PER_RUN.items():
-        if key in layers.merged:
-            raise ConfigError(f"{layers.sources[key]}: {key} cannot be set here: {why}.")
+    for key in KEYS.values():
+        if key.per_run and key.name in layers.merged:
+            source = layers.sources[key.name]
+            raise ConfigError(f"{source}: {key.name} cannot be set here: {key.per_run}.")
 
 
 def start_many(

@@ -1,39 +1,16 @@
-"""The command line is made from the config: each key is an option, and values are checked in one place."""
+"""The command line is made from the config: each key is an option of the commands that read it."""
 
 from __future__ import annotations
 
 import argparse
 import difflib
 from collections import Counter
-from collections.abc import Collection, Sequence
-from typing import Any, NoReturn, get_args, get_origin
+from collections.abc import Sequence
+from typing import Any, NoReturn, get_args
 
 from ttrl.algorithm_settings import ALGORITHM_SETTINGS, readers_of
-from ttrl.config import RunConfig, group_of, key_names
+from ttrl.config import KEYS, Key, keys_read_by
 from ttrl.errors import ConfigError
-
-EVAL_GROUPS = ("Model", "Questions", "Consensus", "Sampling", "Evaluation", "Run")
-REWARD_KEYS = frozenset(
-    {
-        "reward",
-        "similarity_threshold",
-        "confidence_temperature",
-        "selective_share",
-        "selective_margin",
-        "selective_negative",
-        "selective_entropy",
-    }
-)
-NOT_FOR_EVAL = REWARD_KEYS | {
-    "temperature",
-    "top_p",
-    "top_k",
-    "resume",
-    "report_to",
-    "checkpoint_every",
-    "base_evaluations",
-}
-"""Keys of those groups that only training reads."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -47,38 +24,42 @@ def make_parser(
     command: str,
     summary: str,
     *,
-    groups: Sequence[str] | None = None,
-    without: Collection[str] = (),
+    usage: str = "[OPTION ...]",
+    epilog: str = "Every option is also a key of the YAML files of --config and a TTRL_... variable.",
 ) -> argparse.ArgumentParser:
-    """A parser with one option per config key; nothing that was not given appears in its result."""
+    """A parser with an option for each key that the command reads.
+
+    What was not given does not appear in its result. An option that the command adds replaces one of the
+    same name, so that it can describe a key in its own words.
+    """
     parser = _Parser(
         prog=f"ttrl {command}",
         description=summary,
         argument_default=argparse.SUPPRESS,
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=34, width=100),
-        usage=f"ttrl {command} [OPTION ...]",
-        epilog="Every option is also a key of the YAML files of --config and a TTRL_... variable.",
+        usage=f"ttrl {command} {usage}",
+        epilog=epilog,
         allow_abbrev=False,
+        conflict_handler="resolve",
     )
-    sections: dict[Any, Any] = {}
-    for name, field in RunConfig.model_fields.items():
-        group = group_of(field)
-        if name in without or (groups is not None and group not in groups):
-            continue
-        section = sections.setdefault(group, parser.add_argument_group(group))
-        key = field.alias or name
-        flag = "--" + key.replace("_", "-")
-        text = str(field.description).replace("%", "%%")
-        if field.annotation is bool:
-            section.add_argument(flag, dest=key, action="store_true", help=text)
-        elif get_origin(field.annotation) is tuple:
-            section.add_argument(flag, dest=key, nargs="+", metavar="TEXT", help=text)
-        else:
-            shown = f" [{field.default}]" if field.default is not None else _own_defaults(key)
-            section.add_argument(
-                flag, dest=key, metavar=_metavar(field.annotation), help=text + shown
-            )
+    sections: dict[str, Any] = {}
+    for key in map(KEYS.__getitem__, keys_read_by(command)):
+        if key.group not in sections:
+            sections[key.group] = parser.add_argument_group(key.group)
+        _add_option(sections[key.group], key)
     return parser
+
+
+def _add_option(section: Any, key: Key) -> None:
+    flag, text = "--" + key.name.replace("_", "-"), key.help.replace("%", "%%")
+    if key.is_switch:
+        section.add_argument(flag, dest=key.name, action="store_true", help=text)
+    elif key.is_list:
+        section.add_argument(flag, dest=key.name, nargs="+", metavar="TEXT", help=text)
+    else:
+        shown = f" [{key.default}]" if key.default is not None else _own_defaults(key.name)
+        metavar = _metavar(key.annotation)
+        section.add_argument(flag, dest=key.name, metavar=metavar, help=text + shown)
 
 
 def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> dict[str, Any]:
@@ -103,7 +84,7 @@ def _unknown_option(parser: argparse.ArgumentParser, name: str) -> str:
     """The nearest option of this command, or the command whose option it is."""
     spelled = name.replace("_", "-")
     options = [flag for action in parser._actions for flag in action.option_strings]
-    if spelled.replace("-", "_") in key_names() and f"--{spelled}" not in options:
+    if spelled.replace("-", "_") in KEYS and f"--{spelled}" not in options:
         hint = "It is an option of ttrl train."
     elif near := difflib.get_close_matches(f"--{spelled}", options, n=1, cutoff=0.5):
         hint = f"Did you mean {near[0]}?"
@@ -114,16 +95,16 @@ def _unknown_option(parser: argparse.ArgumentParser, name: str) -> str:
 
 
 def _own_defaults(key: str) -> str:
-    """Those of the algorithms that read the key: the most frequent one, then who has another."""
+    """Defaults of the algorithms that read the key: the most frequent one, then the others by name."""
     readers = readers_of(key)
     if not readers:
         return ""
     defaults = {name: ALGORITHM_SETTINGS[name][key] for name in readers}
     usual = Counter(defaults.values()).most_common(1)[0][0]
     others = [f"{name} {value}" for name, value in defaults.items() if value != usual]
-    told = "; ".join([str(usual), *others])
+    listed = "; ".join([str(usual), *others])
     few = len(readers) < len(ALGORITHM_SETTINGS) - 1
-    return f" [{told}] ({', '.join(readers)} only)" if few else f" [{told}]"
+    return f" [{listed}] ({', '.join(readers)} only)" if few else f" [{listed}]"
 
 
 def _metavar(annotation: Any) -> str:

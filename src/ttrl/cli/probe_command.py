@@ -26,14 +26,11 @@ if TYPE_CHECKING:
     from ttrl.runs.session import Session
 
 SUMMARY = (
-    "Say whether test-time reinforcement learning will work on this model, these questions and these "
-    "settings: a few votes and two trial updates that are thrown away. The verdict knows no label, and "
-    "nothing is written. Options are those of ttrl train."
+    "Predict whether test-time reinforcement learning will work with this model, these questions and "
+    "these settings, from a few votes and two trial updates that are discarded. The verdict uses no "
+    "labels, and nothing is written. The options are those of ttrl train."
 )
 QUESTIONS, VOTES, FEWEST = 48, 8, 4
-NOT_FOR_PROBE = frozenset(
-    {"resume", "dry_run", "out", "checkpoint_every", "report_to", "base_evaluations"}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +74,10 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = make_parser("probe", SUMMARY, without=NOT_FOR_PROBE)
+    parser = make_parser("probe", SUMMARY)
     own = parser.add_argument_group("Probe")
-    own.add_argument("--probe-questions", metavar="N", help=f"questions asked [{QUESTIONS}]")
-    own.add_argument("--probe-votes", metavar="N", help=f"votes on each of them [{VOTES}]")
+    own.add_argument("--probe-questions", metavar="N", help=f"questions to ask [{QUESTIONS}]")
+    own.add_argument("--probe-votes", metavar="N", help=f"votes on each question [{VOTES}]")
     return parser
 
 

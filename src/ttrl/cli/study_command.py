@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from ttrl.cli.many_runs import (
-    PER_RUN,
     Layout,
     check_shared,
     open_many,
@@ -28,7 +27,7 @@ from ttrl.cli.study_settings import (
 from ttrl.config import ResolvedConfig, read_layers, settle
 from ttrl.consensus.rules import ANSWER_KEY, check_rule
 from ttrl.errors import EXIT_DONE, ConfigError, DataError
-from ttrl.evaluate.study.layout import base_path, equal_tokens_path, run_path
+from ttrl.evaluate.report.plan import base_path, equal_tokens_path, run_path
 from ttrl.recording.console import say
 from ttrl.recording.run_directory import RunDirectory
 from ttrl.recording.trackers.registry import wanted
@@ -36,9 +35,9 @@ from ttrl.runs.resume import INPUTS
 from ttrl.types import SIMILAR_TASKS
 
 SUMMARY = (
-    "Is the gain real? Runs TTRL, training on true answers (leakage), and controls with random and "
-    "format rewards, over seeds, from one config; evaluates all of them on unlabeled, held-out, transfer "
-    "and fresh questions; and compares with the base's own vote at equal cost."
+    "Is the gain real? Run TTRL, training on true answers (leakage), and controls with random and format "
+    "rewards, from one config and over several seeds; evaluate all of them on unlabeled, held-out, transfer "
+    "and fresh questions; and compare them with the base model's own vote at equal cost."
 )
 REWARDS = {"leakage": ANSWER_KEY, "random": "random", "format": "format"}
 """Of the arms that have their own; TTRL takes the config's."""
@@ -47,7 +46,7 @@ KEYS = (*STUDY_OPTIONS, *MANY_RUNS_OPTIONS)
 
 def run(arguments: Sequence[str]) -> int:
     """The whole of a study; returns its exit code."""
-    parser = make_parser("study", SUMMARY, without=PER_RUN)
+    parser = make_parser("study", SUMMARY)
     add_options(parser, "Study", {**STUDY_OPTIONS, **MANY_RUNS_OPTIONS})
     layers = read_layers(parse(parser, arguments), command_keys=KEYS)
     check_shared(layers)
@@ -59,7 +58,7 @@ def run(arguments: Sequence[str]) -> int:
         if resolved.values.dry_run:
             return _dry_run(resolved, settings)
         study = start_many("study", resolved, settings, about={"questions": questions})
-    from ttrl.evaluate.study.page import write_study_report
+    from ttrl.evaluate.report.pages import write_study_report
 
     return run_and_report(
         "study",
@@ -149,17 +148,18 @@ def _train_job(study: Layout, arm: str, seed: int) -> Job:
 
 def _equal_tokens_job(study: Layout, resolved: ResolvedConfig) -> Job | None:
     """The base votes with as many tokens as TTRL sampled; None where that is no more than it has."""
-    from ttrl.evaluate.study.equal_tokens import samples_at_equal_tokens
-    from ttrl.evaluate.study.plan import read_plan
+    from ttrl.evaluate.report.arms import read_arm
+    from ttrl.evaluate.report.plan import read_plan
+    from ttrl.evaluate.report.study import samples_at_equal_tokens
 
-    plan = read_plan(study.path)
-    arm = plan.arm("ttrl")
+    plan = read_plan(study.path, "study")
+    arm = read_arm(plan, "ttrl")
     if arm is None:
         return None
     samples = samples_at_equal_tokens(arm, questions=plan.questions)
     if samples is None or samples <= resolved.values.samples:
         return None
-    seed = arm.seeds[0]
+    seed = arm.seeds[0] or 0
     out = equal_tokens_path(study.path, seed)
     options = ["--seed", str(seed), "--samples", str(samples), "--eval-sets", "unlabeled"]
     return study.job(out.name, ["eval", *options], out=out)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ttrl.errors import ConfigError
-from ttrl.evaluate.study.layout import ROLES, ArmName
+from ttrl.evaluate.report.plan import ROLES, ArmName
 
 Seed = Annotated[int, Field(ge=0)]
 Settings = TypeVar("Settings", bound="ManyRuns")
@@ -61,12 +61,12 @@ STUDY_OPTIONS: Mapping[str, dict[str, Any]] = {
     "arms": {
         "nargs": "+",
         "metavar": "ARM",
-        "help": f"of {', '.join(ROLES)}; leakage is rewarded by TRUE LABELS and needs them [all]",
+        "help": f"any of {', '.join(ROLES)}; leakage is rewarded by TRUE LABELS and needs them [all]",
     },
 }
 MANY_RUNS_OPTIONS: Mapping[str, dict[str, Any]] = {
-    "seeds": {"nargs": "+", "metavar": "N", "help": "one run each [0 1 2]"},
-    "jobs": {"metavar": "N", "help": "runs side by side, each with its share of the cores [1]"},
+    "seeds": {"nargs": "+", "metavar": "N", "help": "seeds to run with [0 1 2]"},
+    "jobs": {"metavar": "N", "help": "runs at the same time, each with its share of the cores [1]"},
 }
 
 

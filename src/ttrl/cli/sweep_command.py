@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from ttrl.cli.many_runs import (
-    PER_RUN,
     Layout,
     check_shared,
     open_many,
@@ -23,20 +22,20 @@ from ttrl.cli.sweep_settings import SWEEP_OPTIONS, Point, SweepSettings, points_
 from ttrl.config import Layers, ResolvedConfig, keys_of_groups, read_layers, resolve, settle
 from ttrl.consensus.rules import ANSWER_KEY, check_rule
 from ttrl.errors import EXIT_DONE, ConfigError
-from ttrl.evaluate.study.layout import point_base_path, point_path
+from ttrl.evaluate.report.plan import point_base_path, run_path
 from ttrl.recording.trackers.registry import wanted
 from ttrl.runs.base_evaluations import EVALUATION_KEYS
 
 SUMMARY = (
-    "How fragile is a setting? One run for each point of a grid (or of a list in a YAML file), over "
-    "seeds, from one config; one table and one picture."
+    "How sensitive is a setting? Run each point of a grid (or of a list in a YAML file) from one config, "
+    "over several seeds, and put the results in one table and one figure."
 )
 KEYS = (*SWEEP_OPTIONS, "points", *MANY_RUNS_OPTIONS)
 
 
 def run(arguments: Sequence[str]) -> int:
     """The whole of a sweep; returns its exit code."""
-    parser = make_parser("sweep", SUMMARY, without=PER_RUN)
+    parser = make_parser("sweep", SUMMARY)
     add_options(parser, "Sweep", {**SWEEP_OPTIONS, **MANY_RUNS_OPTIONS})
     layers = read_layers(parse(parser, arguments), command_keys=KEYS)
     check_shared(layers)
@@ -51,7 +50,7 @@ def run(arguments: Sequence[str]) -> int:
         names = [point.name for point in points_of(settings)]
         files = {f"points/{name}.yaml": config.as_yaml() for name, config in configs.items()}
         sweep = start_many("sweep", resolved, settings, about={"points": names}, files=files)
-    from ttrl.evaluate.study.sweep_page import write_sweep_report
+    from ttrl.evaluate.report.pages import write_sweep_report
 
     return run_and_report(
         "sweep",
@@ -128,7 +127,7 @@ def _base_job(sweep: Layout, point: Point, seed: int) -> Job:
 
 
 def _train_job(sweep: Layout, point: Point, base: Point, seed: int) -> Job:
-    out = point_path(sweep.path, point.name, seed)
+    out = run_path(sweep.path, point.name, seed)
     figures = ["--base-evaluations", str(point_base_path(sweep.path, base.name, seed))]
     arguments = ["train", "--seed", str(seed), *figures]
     return sweep.job(out.name, arguments, out=out, config=_config(sweep, point))

@@ -25,8 +25,8 @@ SWEEP_OPTIONS: Mapping[str, dict[str, Any]] = {
     "grid": {
         "nargs": "+",
         "metavar": "KEY=V,V",
-        "help": "values of each key; all combinations run. In YAML: grid: {temperature: [0.6, 1.0]}, or a "
-        "list of points: [{temperature: 0.6, steps: 80}, ...]",
+        "help": "values of each key; every combination is run. In YAML: grid: {temperature: [0.6, 1.0]}, or "
+        "a list of points: [{temperature: 0.6, steps: 80}, ...]",
     },
 }
 

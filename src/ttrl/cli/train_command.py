@@ -17,7 +17,7 @@ from ttrl.runs.start import RunInterrupted, carry_out, place_order
 
 SUMMARY = (
     "Improve a model on questions without labels (test-time reinforcement learning). "
-    "Without options: the embedded model on its embedded word problems."
+    "Without options, train the embedded model on its embedded word problems."
 )
 
 

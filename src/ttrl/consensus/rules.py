@@ -1,71 +1,135 @@
-"""Reward rules by name."""
+"""Reward rules by name, and their use on a group that has voted."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-from ttrl.consensus.agreement import AgreementReward
-from ttrl.consensus.confidence import ConfidenceReward
-from ttrl.consensus.controls import FormatReward, RandomReward
-from ttrl.consensus.custom import CustomReward, load_function
-from ttrl.consensus.majority import MajorityReward
-from ttrl.consensus.selective import SelectiveReward
-from ttrl.consensus.similar import SimilarityReward
-from ttrl.consensus.soft import SoftReward
+from ttrl.answers.tasks import make_task
+from ttrl.consensus.confidence import weights_of_group
+from ttrl.consensus.custom import custom_rewards, load_function
+from ttrl.consensus.rewards import (
+    agreement,
+    agreement_rewards,
+    answered,
+    fair_coins,
+    mean_similarity,
+    nearly_flat,
+    nearly_flat_texts,
+    similar_enough,
+    similarity_to_label,
+    vote_shares,
+)
+from ttrl.consensus.selective import selective_rewards
 from ttrl.errors import ConfigError
-from ttrl.types import RewardRule
+from ttrl.rl.subset import trained_subset
+from ttrl.types import Consensus, Group, Recorded, RewardRule, ScoredGroup
 
 if TYPE_CHECKING:
     from ttrl.config import RunConfig
 
 ANSWER_KEY = "answer-key"
 """The upper bound from true labels. It lives with them, in `ttrl.evaluate.leakage`."""
+LOGPROBS: frozenset[Recorded] = frozenset({"logprobs"})
+ENTROPY: frozenset[Recorded] = frozenset({"entropy"})
+
+
+def _of_votes(
+    rewards: Callable[[Consensus], tuple[float, ...]],
+    leave_out: Callable[[Consensus, Sequence[float]], str | None] | None = None,
+) -> RewardRule:
+    return RewardRule(rewards=lambda _, consensus: rewards(consensus), leave_out=leave_out)
+
 
 RULES: dict[str, Callable[[RunConfig], RewardRule]] = {
-    "agreement": lambda c: AgreementReward(tie_seed=c.seed),
-    "majority": lambda c: MajorityReward(tie_seed=c.seed),
-    "soft": lambda c: SoftReward(tie_seed=c.seed),
-    "selective": lambda c: SelectiveReward(
-        tie_seed=c.seed,
-        share=c.selective_share,
-        margin=c.selective_margin,
-        negative=c.selective_negative,
-        entropy_weight=c.selective_entropy,
+    "agreement": lambda c: _of_votes(agreement, nearly_flat_texts),
+    "majority": lambda c: _of_votes(agreement_rewards),
+    "soft": lambda c: _of_votes(vote_shares),
+    "selective": lambda c: RewardRule(
+        rewards=partial(
+            selective_rewards,
+            share=c.selective_share,
+            margin=c.selective_margin,
+            negative=c.selective_negative,
+            entropy_weight=c.selective_entropy,
+        ),
+        reads=ENTROPY,
     ),
-    "confidence": lambda c: ConfidenceReward(tie_seed=c.seed, temperature=c.confidence_temperature),
-    "similarity": lambda c: SimilarityReward(tie_seed=c.seed, measure="similarity"),
-    "medoid": lambda c: SimilarityReward(tie_seed=c.seed, measure="medoid"),
-    "threshold": lambda c: SimilarityReward(
-        tie_seed=c.seed, measure="threshold", threshold=c.similarity_threshold
+    "confidence": lambda c: RewardRule(
+        rewards=lambda _, consensus: agreement_rewards(consensus),
+        weigh=partial(weights_of_group, temperature=c.confidence_temperature),
+        needs=LOGPROBS,
     ),
-    "random": lambda c: RandomReward(tie_seed=c.seed),
-    "format": lambda c: FormatReward(tie_seed=c.seed),
+    "similarity": lambda c: _of_votes(mean_similarity, nearly_flat),
+    "medoid": lambda c: _of_votes(similarity_to_label, nearly_flat),
+    "threshold": lambda c: _of_votes(partial(similar_enough, threshold=c.similarity_threshold)),
+    "random": lambda c: RewardRule(rewards=partial(fair_coins, seed=c.seed)),
+    "format": lambda c: _of_votes(answered),
 }
+"""One row per rule: its function of the group and its consensus, its settings, and what it reads."""
 
 
 def check_rule(config: RunConfig) -> None:
-    """Raises ConfigError if `config.reward` names no rule."""
+    """Checks `config.reward` before anything is loaded.
+
+    Raises:
+        ConfigError: it names no rule, or one that cannot go with adaptive votes.
+    """
     if config.reward != ANSWER_KEY:
         make_rule(config)
 
 
 def make_rule(config: RunConfig) -> RewardRule:
-    """The rule that `config.reward` names.
+    """Makes the rule that `config.reward` names.
 
     Raises:
-        ConfigError: an unknown name, or a function of the user's that cannot be loaded.
+        ConfigError: an unknown name, a function of the user's that cannot be loaded, or adaptive votes with a
+            rule that weighs them.
     """
     name = config.reward
     if name in RULES:
-        return RULES[name](config)
-    if ":" in name:
-        return CustomReward(tie_seed=config.seed, name=name, function=load_function(name))
-    known = [*RULES, ANSWER_KEY]
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    raise ConfigError(
-        f"reward={name!r} is not known.{hint} Choose one of {', '.join(known)}, or name a function of "
-        "your own as package.module:function."
+        rule = RULES[name](config)
+    elif ":" in name:
+        rule = RewardRule(
+            rewards=partial(
+                custom_rewards, task=make_task(config), name=name, function=load_function(name)
+            ),
+            reads=LOGPROBS | ENTROPY,  # it may
+        )
+    else:
+        known = [*RULES, ANSWER_KEY]
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ConfigError(
+            f"reward={name!r} is not known.{hint} Choose one of {', '.join(known)}, or name a function of "
+            "your own as package.module:function."
+        )
+    if config.votes == "adaptive" and rule.weigh is not None:
+        raise ConfigError(
+            f"votes=adaptive with reward={name}: it elects by weights, so no lead can be counted. Use "
+            "votes: fixed, or the reward majority."
+        )
+    return rule
+
+
+def score(
+    group: Group, consensus: Consensus, *, rule: RewardRule, config: RunConfig, step: int
+) -> ScoredGroup:
+    """Rewards all M completions of a group and chooses the K that are trained on.
+
+    Args:
+        consensus: what the group agrees on.
+        config: gives K and `trained_choice`.
+        step: decides, with the seed and the question, which completions `trained_choice: random` keeps.
+    """
+    rewards = rule.rewards(group, consensus)
+    kept = trained_subset(rewards, config, step=step, question_id=group.question.id)
+    return ScoredGroup(
+        group=group,
+        consensus=consensus,
+        rewards=rewards,
+        kept=tuple(kept),
+        skipped=rule.leave_out(consensus, rewards) if rule.leave_out else None,
     )

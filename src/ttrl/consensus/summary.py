@@ -1,8 +1,12 @@
-"""What a step's votes say, with no true label in sight. Keys are listed in docs/metrics.md."""
+"""What a step's votes say, with no true label in sight, and what is recorded of them.
+
+Metric keys are listed in docs/metrics.md.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ttrl.types import Completion, Consensus, Metrics, ScoredGroup, Task
@@ -11,13 +15,45 @@ RECORDED_CHARACTERS = 1_000
 """Of a label in votes.jsonl."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRecord:
+    """What every engine writes down of the votes of a step."""
+
+    metrics: dict[str, float]
+    votes: list[dict[str, Any]]
+    """Lines of votes.jsonl, one per question."""
+    labels: dict[str, str | None]
+    """Pseudo-labels of the step's questions, which those of their next visit are compared with."""
+
+
+def step_record(
+    scored: Sequence[ScoredGroup],
+    metrics: Metrics | None = None,
+    *,
+    step: int,
+    task: Task,
+    previous: Mapping[str, str | None],
+) -> StepRecord:
+    """Puts together what is recorded of a step, for the native engine, TRL and verl alike.
+
+    Args:
+        metrics: of the step, with those of `step_metrics`, which stand alone if left out; the flip rate is
+            added.
+        step: counted from 0; records count from 1.
+        previous: last pseudo-label of each question that was visited before.
+    """
+    votes = vote_records(scored, step=step + 1, task=task, previous=previous)
+    metrics = step_metrics(scored) if metrics is None else metrics
+    return StepRecord(metrics={**metrics, **flip_rate(votes)}, votes=votes, labels=labels_of(votes))
+
+
 def mean(values: Sequence[float]) -> float:
-    """0 for nothing."""
+    """The mean of some numbers, 0 of none."""
     return sum(values) / len(values) if values else 0.0
 
 
 def step_metrics(scored: Sequence[ScoredGroup]) -> Metrics:
-    """Means over the step's questions, and over their completions and tokens."""
+    """Measures the votes of a step: means over its questions, and over their completions and tokens."""
     votes = [group.consensus for group in scored]
     completions = [c for group in scored for c in group.group.completions]
     labels = {v.pseudo_label for v in votes if v.winner is not None}
@@ -60,7 +96,7 @@ def _similarity(votes: Sequence[Consensus]) -> Metrics:
 def vote_records(
     scored: Sequence[ScoredGroup], *, step: int, task: Task, previous: Mapping[str, str | None]
 ) -> list[dict[str, Any]]:
-    """One line of votes.jsonl per question.
+    """Makes the lines of votes.jsonl, one per question.
 
     `flipped` compares with the label of the question's last visit; None on the first.
     """
@@ -89,12 +125,12 @@ def vote_records(
 
 
 def labels_of(votes: Iterable[Mapping[str, Any]]) -> dict[str, str | None]:
-    """What the next records of these questions are compared with, by question."""
+    """The last label of each question, which its next record is compared with."""
     return {vote["question"]: vote["label"] for vote in votes}
 
 
 def flip_rate(votes: Sequence[Mapping[str, Any]]) -> Metrics:
-    """Share of questions with another label than at their last visit; absent where none was seen before."""
+    """The share of questions with another label than at their last visit; absent if all are new."""
     flips = [float(vote["flipped"]) for vote in votes if vote["flipped"] is not None]
     return {"consensus/flip_rate": mean(flips)} if flips else {}
 

@@ -8,7 +8,7 @@ ties do not depend on the order of sampling.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,18 +22,25 @@ if TYPE_CHECKING:
 
 Classes = Mapping[AnswerKey, list[int]]
 """Places of the votes of each class."""
+Weigh = Callable[[Group, Sequence[str | None]], Sequence[float]]
+"""Weights of a group's votes, from the group and its extracted answers.   [G]"""
 
 
 def vote_on_group(
-    task: Task, group: Group, *, tie_seed: int, weights: Sequence[float] | None = None
+    task: Task, group: Group, *, tie_seed: int, weigh: Weigh | None = None
 ) -> Consensus:
-    """Extracts, keys and votes, as the task says for this question.
+    """Extracts the answers of a group, keys them and elects one, as the task says for this question.
 
     Args:
-        weights: of the votes, where they do not count alike; not for tasks with a similarity.   [G]
+        tie_seed: decides ties, together with the question's id.
+        weigh: gives the weights of the votes, where they do not count alike.
+
+    Raises:
+        ConfigError: weights for a task whose answers are similar and not equal (text, code).
     """
     task = task.for_question(group.question)
     answers = [task.extract(completion) for completion in group.completions]
+    weights = None if weigh is None else weigh(group, answers)
     keyed = task.keys(answers)
     seed = derive_seed(tie_seed, "vote", group.question.id)
     classes = _classes(keyed.keys)
@@ -79,7 +86,7 @@ def elect(
 
 
 def tie_order(keys: Sequence[AnswerKey], *, question_id: str, tie_seed: int) -> tuple[int, ...]:
-    """Places of distinct keys in the order in which they win ties in a vote on the question.
+    """Sorts distinct keys by who wins a tie in a vote on the question, and returns their places.
 
     Args:
         tie_seed: that of `vote_on_group`.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttrl.answers.tasks import make_task
 from ttrl.consensus.rules import ANSWER_KEY, make_rule
+from ttrl.consensus.vote import vote_on_group
 from ttrl.data.completions import read_completion
 from ttrl.data.questions import options_of_cell
 from ttrl.errors import ConfigError, DataError
@@ -49,7 +50,7 @@ def vote(
     seed: int = 0,
     **settings: Any,
 ) -> Vote:
-    r"""The consensus of one question's completions, and their rewards.
+    r"""Votes on the completions of one question, and rewards them.
 
     >>> vote([r"\boxed{0.5}", r"so \boxed{\frac12}", "no idea"]).rewards
     (1.0, 1.0, 0.0)
@@ -69,7 +70,7 @@ def vote(
     _check_arguments(completions, id=id, question=question, options=options)
     named = {"task": task, "reward": reward, "seed": seed, **settings}
     try:
-        reader, rule = _tools(tuple(sorted(named.items())))
+        reader, rule, tie_seed = _tools(tuple(sorted(named.items())))
     except TypeError as error:  # what cannot be remembered is no value of any setting
         raise ConfigError(f"vote: {error}; wanted plain values of the settings.") from None
     asked = Question(
@@ -79,13 +80,12 @@ def vote(
         read_completion(value, id=str(id), place=f"completion {place}")
         for place, value in enumerate(completions)
     )
-    return vote_on(Group(question=asked, completions=read), task=reader, rule=rule)
+    return vote_on(Group(question=asked, completions=read), task=reader, rule=rule, seed=tie_seed)
 
 
-def vote_on(group: Group, *, task: Task, rule: RewardRule) -> Vote:
-    """The same for a group that is read already."""
-    scored = rule(task, group)
-    consensus = scored.consensus
+def vote_on(group: Group, *, task: Task, rule: RewardRule, seed: int) -> Vote:
+    """Votes on a group that has been read already; see `vote`."""
+    consensus = vote_on_group(task, group, tie_seed=seed, weigh=rule.weigh)
     return Vote(
         id=group.question.id,
         pseudo_label=consensus.pseudo_label,
@@ -94,12 +94,12 @@ def vote_on(group: Group, *, task: Task, rule: RewardRule) -> Vote:
         answers=consensus.answers,
         classes=consensus.class_of,
         counts=consensus.counts,
-        rewards=scored.rewards,
+        rewards=rule.rewards(group, consensus),
     )
 
 
 def voting_tools(config: RunConfig) -> tuple[Task, RewardRule]:
-    """Task and rule of a config, for votes that see no true answer.
+    """Makes the task and the rule of a config, for votes that see no true answer.
 
     Raises:
         ConfigError: an unknown reward, or the one that needs true answers.
@@ -120,7 +120,8 @@ def _check_arguments(completions: object, *, id: object, question: object, optio
 
 
 @lru_cache(maxsize=64)
-def _tools(named: tuple[tuple[str, Any], ...]) -> tuple[Task, RewardRule]:
+def _tools(named: tuple[tuple[str, Any], ...]) -> tuple[Task, RewardRule, int]:
     from ttrl.config import resolve  # half of the time of `import ttrl` otherwise
 
-    return voting_tools(resolve(dict(named), environment={}).values)
+    config = resolve(dict(named), environment={}).values
+    return (*voting_tools(config), config.seed)

@@ -9,17 +9,17 @@ from ttrl.types import Question
 
 
 def epoch_order(questions: Sequence[Question], *, epoch: int, seed: int) -> list[Question]:
-    """Every question once."""
+    """Shuffles the questions of an epoch, by seed and id alone; each comes once."""
     return sorted(questions, key=lambda q: derive_seed(seed, "order", epoch, q.id))
 
 
 def equal_steps(
     questions: Sequence[Question], *, per_step: int, seed: int
 ) -> Iterator[list[Question]]:
-    """Steps without end, each of `per_step` different questions, for engines that need equal batches.
+    """Yields steps without end, each of `per_step` different questions, for engines with equal batches.
 
-    What an epoch leaves over begins the next step, which the next epoch fills up; that skips what the step
-    holds already and comes to it later. Where epochs divide evenly these are the native engine's steps.
+    Leftover questions open the next step. The next epoch fills that step, skipping questions already in it
+    and visiting them later. Where epochs divide evenly, these are the native engine's steps.
     """
     waiting: list[Question] = []
     epoch = 0

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ttrl.config import RunConfig
+from ttrl.config import KEYS, RunConfig
 from ttrl.data.questions import read_questions, same_text, split_holdout, texts_of
 from ttrl.data.tables import HUB_PREFIX, Table, read_rows
 from ttrl.data.word_problems import Kind, Split, WordProblem, word_problems
@@ -170,10 +170,7 @@ def _own(column: str | None, table: Table) -> str | None:
 
 
 def _embedded_sets(config: RunConfig) -> list[tuple[QuestionSet, Origin]]:
-    for option in (
-        "question_column", "task_column", "options_column", "level_column", "equation_column", "answers",
-        "holdout",
-    ):  # fmt: skip
+    for option in (key.name for key in KEYS.values() if key.of_files):
         if getattr(config, option) is not None:
             raise ConfigError(
                 f"{option}={getattr(config, option)!r}: the embedded questions bring their own answers "

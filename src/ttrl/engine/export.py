@@ -5,21 +5,109 @@ from __future__ import annotations
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import torch
 from safetensors import SafetensorError, safe_open
 
+from ttrl.config import RunConfig
 from ttrl.engine.adapters import load_adapter
-from ttrl.engine.checkpoint import Checkpoint
-from ttrl.engine.models.load import LoadedModel
-from ttrl.errors import CheckpointError
+from ttrl.engine.checkpoint import Checkpoint, latest, verified
+from ttrl.engine.models.load import LoadedModel, load_model
+from ttrl.engine.models.source import find_model
+from ttrl.errors import CheckpointError, ModelError
 from ttrl.files import whole_folder
+from ttrl.recording.run_directory import RunDirectory
 
 CARD = "README.md"
 """peft writes an empty form of this name beside an adapter; it would only be published by mistake."""
 
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """What a folder that was exported holds."""
+
+    out: str
+    kind: Literal["full", "merged", "adapter"]
+    """The trained model, LoRA adapters merged into their base, or the adapters alone."""
+    run: str
+    step: int
+    """The last step whose update is in it."""
+    base_model: str
+    lora: int
+    """Rank of the adapters; 0 without any."""
+    dtype: str
+    parameters: int
+    bytes: int
+
+
+def export_run(
+    run: RunDirectory,
+    config: RunConfig,
+    out: Path,
+    *,
+    base_sha256: str | None,
+    checkpoint: Path | None = None,
+    adapter: bool = False,
+) -> Exported:
+    """Writes what a run has trained as a folder of its own.
+
+    Args:
+        config: the run's own.
+        base_sha256: fingerprint of the model that the run was started on.
+        checkpoint: one of the run's; by default the last.
+        adapter: the LoRA adapter alone, which needs no base model.
+
+    Raises:
+        CheckpointError: no checkpoint, a damaged one, another base model than at the start, or a folder that
+            could not be written; nothing is left of it.
+        ModelError: the base model is not there, or cannot be loaded.
+    """
+    found = latest(run.checkpoints) if checkpoint is None else verified(checkpoint)
+    if found is None:
+        raise CheckpointError(
+            f"{run.path}: no checkpoint yet, so there is nothing to export. Go on with the run: "
+            f"ttrl train --resume {run.path}"
+        )
+    if config.lora and not adapter:
+        export_merged(found, _base(run.path, config, base_sha256), out)
+    else:
+        export_weights(found, out)
+    return Exported(
+        out=str(out),
+        kind="adapter" if adapter else "merged" if config.lora else "full",
+        run=str(run.path),
+        step=int(found.state["progress"]["step"]),
+        base_model=config.model,
+        lora=config.lora,
+        dtype=config.dtype,
+        parameters=stored_parameters(out),
+        bytes=sum(path.stat().st_size for path in out.rglob("*") if path.is_file()),
+    )
+
+
+def _base(run: Path, config: RunConfig, sha256: str | None) -> LoadedModel:
+    """The model that the run's adapter was trained on."""
+    hint = (
+        "Put it back (a relative path counts from the folder that the command runs in), or export the "
+        "adapter alone with --adapter."
+    )
+    try:
+        source = find_model(config.model)
+    except ModelError as error:
+        raise ModelError(f"{run}: its base cannot be found: {error} {hint}") from None
+    now = source.fingerprint()
+    if sha256 != now:
+        raise CheckpointError(
+            f"{run}: its base, {config.model}, is another one than the run was started on "
+            f"(sha256 {str(sha256)[:12]} then, {now[:12]} now). {hint}"
+        )
+    # Whatever the run trained on: sums made on a GPU would round otherwise.
+    return load_model(source, dtype=config.dtype, device=torch.device("cpu"))
 
 
 def export_weights(checkpoint: Checkpoint, out: Path) -> None:

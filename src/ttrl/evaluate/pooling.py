@@ -26,13 +26,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ttrl.errors import DataError
 from ttrl.evaluate.statistics import percentile_interval, resampled_means
+from ttrl.interval import Interval
 from ttrl.seeding import derive_seed
 
 if TYPE_CHECKING:
@@ -41,22 +41,7 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pooled:
-    """An estimate with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-    seeds: int
-    questions: int
-    """Distinct ones, of all sets that take part."""
-    over: Literal["questions and seeds", "questions"]
-    """What the interval speaks of. With one seed it is a bootstrap over questions: it is about these
-    weights only and says nothing of what another seed would give."""
-
-
-def pooled_mean(values: ArrayLike, *, seed: int = 0) -> Pooled:
+def pooled_mean(values: ArrayLike, *, seed: int = 0) -> Interval:
     """Mean over seeds and questions.
 
     Args:
@@ -69,7 +54,7 @@ def pooled_mean(values: ArrayLike, *, seed: int = 0) -> Pooled:
     return _pooled([_table(values)], seed=seed)
 
 
-def pooled_difference(first: ArrayLike, second: ArrayLike, *, seed: int = 0) -> Pooled:
+def pooled_difference(first: ArrayLike, second: ArrayLike, *, seed: int = 0) -> Interval:
     """Mean of `first` minus mean of `second`: two disjoint sets of questions under the same seeds.
 
     As the gain on questions that were trained on minus the gain on others. The questions of both sets
@@ -106,7 +91,7 @@ def _table(values: ArrayLike) -> Values:
     return table
 
 
-def _pooled(tables: Sequence[Values], *, seed: int) -> Pooled:
+def _pooled(tables: Sequence[Values], *, seed: int) -> Interval:
     """The sum of the means of disjoint sets.   [S, Q_i] each"""
     seeds = len(tables[0])
     per_seed = sum((table.mean(axis=1) for table in tables), np.zeros(seeds))
@@ -116,13 +101,12 @@ def _pooled(tables: Sequence[Values], *, seed: int) -> Pooled:
     else:
         reach = _half_width(tables, per_seed)
         low, high = value - reach, value + reach
-    return Pooled(
+    return Interval(
         value=value,
         low=low,
         high=high,
         seeds=seeds,
         questions=sum(table.shape[1] for table in tables),
-        over="questions" if seeds == 1 else "questions and seeds",
     )
 
 

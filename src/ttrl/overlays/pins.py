@@ -1,7 +1,8 @@
-"""Which versions of other engines are known to work. Their hooks move between minor versions."""
+"""Which versions of other engines are known to work. Their hooks move between versions."""
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from importlib import metadata
 
@@ -17,37 +18,67 @@ class Pin:
     package: str
     extra: str
     at_least: tuple[int, ...]
-    below: tuple[int, ...]
+    below: tuple[int, ...] | None = None
+    """None allows `at_least` alone, to the letter."""
+    needs: tuple[str, ...] = ()
+    """Modules that its trainer imports and its bare package does not bring."""
+    guide: str = ""
+    """Where to read how it is installed, if that takes more than pip."""
 
     def check(self) -> str:
-        """The installed version.
+        """Looks at what is installed without importing it, since engines take seconds; returns the version.
 
         Raises:
-            ConfigError: it is missing, or another one than the adapter was tested with.
+            ConfigError: it is missing, another version than the adapter was tested with, or without a module
+                that it needs.
         """
-        wanted = f"{self.package}>={_spelled(self.at_least)},<{_spelled(self.below)}"
-        mend = f"Install it with: pip install 'ttrl[{self.extra}]' (or '{wanted}')."
+        mend = self.guide or (
+            f"Install it with: pip install 'ttrl[{self.extra}]' (or '{self.wanted}')."
+        )
         try:
             installed = metadata.version(self.package)
         except metadata.PackageNotFoundError:
-            raise ConfigError(f"{self.package} is not installed, wanted {wanted}. {mend}") from None
-        if not self.at_least <= _release(installed) < self.below:
             raise ConfigError(
-                f"{self.package} {installed} is installed, wanted {wanted}: the adapter uses hooks that move "
-                f"between versions. {mend}"
+                f"{self.package} is not installed, wanted {self.wanted}. {mend}"
+            ) from None
+        if not self._allows(installed):
+            raise ConfigError(
+                f"{self.package} {installed} is installed, wanted {self.wanted}: the adapter uses hooks that "
+                f"move between versions. {mend}"
             )
+        for module in self.needs:
+            if importlib.util.find_spec(module) is None:
+                raise ConfigError(
+                    f"{self.package} {installed} is installed without {module}, which its trainer needs. "
+                    f"{mend}"
+                )
         return installed
+
+    @property
+    def wanted(self) -> str:
+        """The versions as pip would be told, or the only one."""
+        if self.below is None:
+            return _spelled(self.at_least)
+        return f"{self.package}>={_spelled(self.at_least)},<{_spelled(self.below)}"
+
+    def _allows(self, installed: str) -> bool:
+        if self.below is None:
+            return installed == self.wanted
+        try:
+            release = Version(installed).release  # that of a release candidate is the release's
+        except InvalidVersion:
+            return False
+        return self.at_least <= release < self.below
 
 
 TRL = Pin(package="trl", extra="trl", at_least=(1, 16), below=(1, 17))
-
-
-def _release(version: str) -> tuple[int, ...]:
-    """That of a release candidate is the release's; () of what is no version."""
-    try:
-        return Version(version).release
-    except InvalidVersion:
-        return ()
+VERL = Pin(
+    package="verl",
+    extra="verl",
+    at_least=(0, 9, 1),
+    needs=("transfer_queue", "ray", "hydra"),
+    guide="docs/verl.md says how to install it on GPUs; without any: pip install 'ttrl[verl]'",
+)
 
 
 def _spelled(version: tuple[int, ...]) -> str:

@@ -7,33 +7,13 @@ of them are trained on: the same numbers, bit for bit, that the native engine tr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from ttrl.answers.tasks import make_task
 from ttrl.config import RunConfig
+from ttrl.consensus.rules import score
+from ttrl.consensus.vote import vote_on_group
 from ttrl.consensus.voting import voting_tools
-from ttrl.rl.subset import trained_subset
-from ttrl.types import Completion, FinishReason, Group, Question, RewardRule, ScoredGroup, Task
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VotedGroup:
-    """A group after its vote."""
-
-    scored: ScoredGroup
-    """All votes, with their rewards.   [M]"""
-    kept: tuple[int, ...]
-    """Which of them are trained on, ascending.   [K]"""
-
-    @property
-    def rewards(self) -> list[float]:
-        """Of the trained completions.   [K]"""
-        return self.rewards_of(self.kept)
-
-    def rewards_of(self, chosen: Sequence[int]) -> list[float]:
-        """Of some of the votes; all 0 where the rule leaves the group out, so that nothing is learned."""
-        if self.scored.skipped is not None:
-            return [0.0] * len(chosen)
-        return [self.scored.rewards[index] for index in chosen]
+from ttrl.types import Completion, FinishReason, Group, Question, RewardRule, ScoredGroup
 
 
 class GroupVoter:
@@ -49,27 +29,34 @@ class GroupVoter:
     """
 
     def __init__(self, config: RunConfig, *, rule: RewardRule | None = None) -> None:
-        from ttrl.answers.tasks import make_task
-
         self.config = config
-        self.task: Task
-        self.rule: RewardRule
-        if rule is None:
-            self.task, self.rule = voting_tools(config)
-        else:
-            self.task, self.rule = make_task(config), rule
+        self.task, self.rule = (make_task(config), rule) if rule else voting_tools(config)
 
     def vote(
         self, question: Question, completions: Sequence[Completion], *, step: int
-    ) -> VotedGroup:
-        """The consensus of all completions of one question.   [M]
+    ) -> ScoredGroup:
+        """Votes on all completions of one question, rewards them, and chooses the K that are kept.
 
         Args:
+            completions: all of the question's, in the order of sampling.   [M]
             step: decides, with the seed and the question, which completions `trained_choice: random` keeps.
         """
-        scored = self.rule(self.task, Group(question=question, completions=tuple(completions)))
-        kept = trained_subset(scored.rewards, self.config, step=step, question_id=question.id)
-        return VotedGroup(scored=scored, kept=tuple(kept))
+        group = Group(question=question, completions=tuple(completions))
+        consensus = vote_on_group(
+            self.task, group, tie_seed=self.config.seed, weigh=self.rule.weigh
+        )
+        return score(group, consensus, rule=self.rule, config=self.config, step=step)
+
+
+def rewards_of(scored: ScoredGroup, chosen: Sequence[int]) -> list[float]:
+    """Picks the rewards of some of the votes: all 0 where the rule leaves the group out, so none is learned.
+
+    Args:
+        chosen: places of the votes; `scored.kept` are those that are trained on.
+    """
+    if scored.skipped is not None:
+        return [0.0] * len(chosen)
+    return [scored.rewards[index] for index in chosen]
 
 
 def completion(
@@ -81,14 +68,14 @@ def completion(
     logprobs: Sequence[float] = (),
     entropy: Sequence[float] = (),
 ) -> Completion:
-    """A completion of another engine.
+    """Makes a completion of what another engine has drawn.
 
     Args:
         text: decoded, without special tokens.
         token_ids: with the stop token.   [T]
         finish_reason: "length" if it was cut: it abstains unless it holds a complete marked answer.
-        logprobs: of its tokens under the sampler, nats; only the reward `confidence` needs them.   [T]
-        entropy: of the distribution of each token, nats; only `selective` reads it.   [T]
+        logprobs: of its tokens under the sampler, nats, for rules that read them.   [T]
+        entropy: of the distribution of each token, nats, for rules that read it.   [T]
     """
     return Completion(
         question_id=question.id,

@@ -12,14 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ttrl.config import RunConfig
+from ttrl.consensus.rules import score
 from ttrl.consensus.summary import mean
+from ttrl.consensus.vote import vote_on_group
 from ttrl.engine.learner import Learner
 from ttrl.errors import NumericsError
 from ttrl.probe.draw import Voted, voted
 from ttrl.probe.signals import within
 from ttrl.rl.algorithms.interface import Algorithm
 from ttrl.seeding import derive_seed
-from ttrl.train.step import keep
+from ttrl.train.step import NO_ADVANTAGE, samples_of
 from ttrl.train.votes import vote_params
 from ttrl.types import Group, RewardRule, Sampler, Task
 
@@ -31,7 +33,7 @@ MEASURED = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What the updates did. The numbers are None where none was made."""
+    """What two updates did to the votes; the numbers are None where no update was made."""
 
     learning_rate: float
     skipped: str | None = None
@@ -44,14 +46,14 @@ class Trial:
     agreement: tuple[float, float] | None = None
     """`within` before and after, of as many votes drawn with the same random numbers."""
     labels_kept: float | None = None
-    """Of the function `labels_kept`."""
+    """As the function `labels_kept` finds it."""
     no_answer_after: float | None = None
     completions: int = 0
     """Trained on in each update."""
     sampled: int = 0
     """Completions drawn to look at the votes again."""
     update_seconds: float = 0.0
-    """Of one update."""
+    """Wall clock of one update."""
 
 
 def run_trial(
@@ -70,51 +72,53 @@ def run_trial(
     kept_half = config.model_copy(
         update={"trained_per_question": min(half, config.trained_per_question)}
     )
-    kept = [keep(rule(task, v.group), kept_half, 0) for v in votes]
-    if reason := algorithm.nothing_to_learn(kept):
+    groups = [v.group for v in votes]
+    elected = [vote_on_group(task, g, tie_seed=config.seed, weigh=rule.weigh) for g in groups]
+    scored = [
+        score(group, consensus, rule=rule, config=kept_half, step=0)
+        for group, consensus in zip(groups, elected, strict=True)
+    ]
+    if reason := algorithm.nothing_to_learn(scored):
         return Trial(learning_rate=rate, skipped=reason)
-    measured = [c for v in votes for c in v.group.completions[:MEASURED]]
+    measured = [c for group in groups for c in group.completions[:MEASURED]]
     before = learner.logprobs(measured)
     learner.begin_step(1.0)
-    begin, made = time.perf_counter(), 0
+    begin = time.perf_counter()
     try:
-        samples, _ = algorithm.training_samples(kept, learner)
-        if config.mask_truncated:
-            samples = [s for s in samples if s.completion.finish_reason != "length"]
-        for _ in range(UPDATES):
-            made += bool(learner.update(samples, algorithm))
+        samples, _ = samples_of(scored, algorithm=algorithm, learner=learner, config=config)
+        updates = [learner.update(samples, algorithm) for _ in range(UPDATES)]
     except NumericsError as error:
         return Trial(learning_rate=rate, skipped=str(error), broke=True)
     seconds = time.perf_counter() - begin
-    if not made:
-        return Trial(learning_rate=rate, skipped="no completion with an advantage is left")
+    if not any(updates):
+        return Trial(learning_rate=rate, skipped=NO_ADVANTAGE)
     after = learner.logprobs(measured)
     sampler.load_weights(learner.model)
     try:
-        groups = sampler.sample(
-            [v.group.question for v in votes],
+        drawn = sampler.sample(
+            [group.question for group in groups],
             n=half,
             params=vote_params(config),
             seed=derive_seed(config.seed, "probe", "votes"),
         )
     except NumericsError as error:
         return Trial(learning_rate=rate, skipped=str(error), broke=True)
-    then = voted([_first(v.group, half) for v in votes], task=task, config=config)
-    now = voted(groups, task=task, config=config)
+    then = voted([_first(group, half) for group in groups], task=task, config=config)
+    now = voted(drawn, task=task, config=config)
     return Trial(
         learning_rate=rate,
         moved=divergence(before, after),
         agreement=(within(then), within(now)),
         labels_kept=labels_kept(then, now),
         no_answer_after=mean([v.consensus.abstained / len(v.consensus.class_of) for v in now]),
-        completions=sum(len(k.rewards) for k in kept),
+        completions=sum(len(group.kept) for group in scored),
         sampled=half * len(votes),
         update_seconds=seconds / UPDATES,
     )
 
 
 def labels_kept(before: Sequence[Voted], after: Sequence[Voted]) -> float | None:
-    """Share of questions that elect the same answer before and after.
+    """The share of questions that elect the same answer before and after.
 
     Questions that elect none both times say nothing and do not count; None if there are no others.
     """
@@ -124,7 +128,7 @@ def labels_kept(before: Sequence[Voted], after: Sequence[Voted]) -> float | None
 
 
 def divergence(before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]) -> float:
-    """Nats per token; never negative, and infinite where an update left no number.   [N, T]"""
+    """KL(before || after) in nats per token: at least 0, infinite where an update left no number.   [N, T]"""
     parts = []
     for old, new in zip(before, after, strict=True):
         for a, b in zip(old, new, strict=True):

@@ -14,20 +14,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from ttrl.recording.shown import CONSOLE
 from ttrl.types import Metrics
-
-SHOWN = (
-    ("agree", "consensus/majority_ratio", "{:.2f}"),
-    ("reward", "reward/mean", "{:.2f}"),
-    ("entropy", "sample/entropy", "{:.3f}"),
-    ("length", "sample/mean_tokens", "{:.0f}"),
-    ("none", "consensus/no_answer_rate", "{:.2f}"),
-    ("votes", "sample/votes_per_question", "{:.0f}"),
-    ("grad", "train/grad_norm", "{:.2f}"),
-    ("label-acc", "labels/label_accuracy", "{:.2f}"),
-    ("reward-acc", "labels/reward_accuracy", "{:.2f}"),
-    ("correct", "labels/ground_truth_ratio", "{:.2f}"),
-)
 
 
 class RunConsole:
@@ -63,8 +51,8 @@ class RunConsole:
 
 
 def step_line(step: int, steps: int, metrics: Metrics, *, skipped: str | None) -> str:
-    """Formats those metrics of SHOWN that the step has."""
-    parts = [f"{name} {form.format(metrics[key])}" for name, key, form in SHOWN if key in metrics]
+    """Formats those metrics of CONSOLE that the step has."""
+    parts = [f"{name} {form.format(metrics[key])}" for name, key, form in CONSOLE if key in metrics]
     if skipped:
         parts.append(f"no update: {skipped}")
     seconds = sum(v for k, v in metrics.items() if k.endswith("/seconds"))

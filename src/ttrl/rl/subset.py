@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from ttrl.config import RunConfig
 from ttrl.seeding import derive_seed
+
+if TYPE_CHECKING:
+    from ttrl.config import RunConfig
 
 Choice = Literal["first", "random", "spread"]
 

@@ -12,11 +12,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ttrl.answers.tasks import make_task
 from ttrl.config import ResolvedConfig, RunConfig
 from ttrl.consensus.rules import ANSWER_KEY, make_rule
 from ttrl.errors import CheckpointError, ConfigError, NumericsError
 from ttrl.evaluate.labels import Labels
-from ttrl.evaluate.leakage import AnswerKeyReward
+from ttrl.evaluate.leakage import answer_key_rule
 from ttrl.recording.evaluations import Evaluation, When
 from ttrl.recording.results import RunResult
 from ttrl.recording.run_directory import RunDirectory
@@ -249,7 +250,7 @@ class Run:
         stopped: str,
     ) -> RunResult:
         """Writes the result and the report."""
-        from ttrl.evaluate.report.build import write_report
+        from ttrl.evaluate.report.pages import write_report
 
         result = self._result(base, final, steps=steps, stopped=stopped)
         result.write(self.directory)
@@ -332,7 +333,7 @@ def rule_of(config: RunConfig, labels: Labels) -> RewardRule:
         raise ConfigError(
             "reward=answer-key needs true answers: name their column or file with --answers."
         )
-    return AnswerKeyReward(answers=labels.answers, tie_seed=config.seed)
+    return answer_key_rule(labels.answers, make_task(config))
 
 
 def _peak_rss_bytes() -> int:

@@ -26,6 +26,7 @@ from ttrl.runs.interrupts import Interrupts
 from ttrl.runs.run import Run, Spent, rule_of
 from ttrl.runs.session import Session, open_session
 from ttrl.runs.trl_setup import open_trl
+from ttrl.train.progress import end_of_silence
 from ttrl.types import StepResult
 
 if TYPE_CHECKING:
@@ -206,7 +207,10 @@ class TrlRecords:
     """
 
     def __init__(self, config: RunConfig, run: Run | None, *, silent: Sequence[int] = ()) -> None:
+        from ttrl.rl.algorithms.policy_gradient import no_group_differs  # brings torch
+
         self._config, self._run = config, run
+        self._nothing_to_learn = no_group_differs
         self._observers = run.observers() if run is not None else []
         self._rollout: RolloutStep | None = None
         self._begin = 0.0
@@ -224,7 +228,7 @@ class TrlRecords:
         rollout = self._rollout
         assert rollout is not None  # TRL logs after the updates of a rollout
         step = rollout.step + 1
-        if not any(len(set(group.rewards)) > 1 for group in rollout.groups):
+        if self._nothing_to_learn(rollout.scored):
             self._silent.append(step)
         if self._run is not None:
             self._record(self._run, step, rollout, learned)
@@ -238,13 +242,9 @@ class TrlRecords:
         row, silent = 0, set(self._silent)
         while step - row in silent:
             row += 1
-        if row < self._config.stop_after_silent_steps:
-            return False
-        self.stopped = (
-            f"{row} steps in a row without a gradient, at last because no group has two different "
-            "rewards"
-        )
-        return True
+        why = end_of_silence(row, self._nothing_to_learn(()), self._config)
+        self.stopped = why or self.stopped
+        return why is not None
 
     def _record(self, run: Run, step: int, rollout: RolloutStep, learned: dict[str, float]) -> None:
         metrics = {
@@ -253,8 +253,7 @@ class TrlRecords:
             "train/updates": float(updates_of_step(self._config)),
             "train/seconds": time.perf_counter() - self._begin,
         }
-        scored = tuple(group.scored for group in rollout.groups)
-        result = StepResult(step=rollout.step, scored=scored, metrics=metrics)
+        result = StepResult(step=rollout.step, scored=rollout.scored, metrics=metrics)
         for observer in self._observers:
             metrics |= observer.on_step(result)
         run.record(step, metrics, rollout.votes, None)

@@ -4,49 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 from ttrl.config import RunConfig
-from ttrl.consensus.summary import flip_rate, labels_of, vote_records
 from ttrl.data.order import epoch_order
 from ttrl.engine.learner import Learner
 from ttrl.engine.optimizer import rate_share
 from ttrl.rl.algorithms.interface import Algorithm
 from ttrl.seeding import derive_seed
+from ttrl.train.progress import Progress, StepReport, end_of_silence, report_of
 from ttrl.train.step import ttrl_step
-from ttrl.types import Question, RewardRule, Sampler, StepResult, Task
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """All that a run has to remember besides weights and optimizer. No generator state: seeds are paths."""
-
-    step: int = 0
-    """Steps done."""
-    silent_steps: int = 0
-    """Steps in a row, up to now, without a gradient."""
-    silence: str | None = None
-    """Why the last step had none."""
-    labels: dict[str, str | None] = field(default_factory=dict)
-    """Last pseudo-label of each question."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepReport:
-    """What is written down about a step."""
-
-    result: StepResult
-    metrics: dict[str, float]
-    votes: list[dict[str, Any]]
-    progress: Progress
+from ttrl.types import Question, RewardRule, Sampler, Task
 
 
 def questions_of_step(
     questions: Sequence[Question], *, step: int, config: RunConfig
 ) -> list[Question]:
-    """A slice of the epoch's order, which is a function of (seed, epoch). Every question once an epoch.
+    """Takes a slice of the epoch's order, a function of (seed, epoch). Every question comes once an epoch.
 
     The last step of an epoch is smaller where the number of questions asks for it; none is dropped.
     """
@@ -57,7 +31,7 @@ def questions_of_step(
 def spare_questions(
     questions: Sequence[Question], *, step: int, config: RunConfig
 ) -> list[Question]:
-    """All others, in an order that is a function of (seed, step): the next step's own do not come first."""
+    """Sorts all other questions by (seed, step), so that those of the next step do not come first."""
     order, low, high = _slice(questions, step, config)
     rest = order[:low] + order[high:]
     return sorted(rest, key=lambda q: derive_seed(config.seed, "spare", step, q.id))
@@ -123,23 +97,4 @@ def reason_to_end(progress: Progress, config: RunConfig) -> str | None:
     """Why a run ends where it stands, or None while there is a step to make."""
     if progress.step >= config.steps:
         return "all steps done"
-    if progress.silent_steps >= config.stop_after_silent_steps:
-        return (
-            f"{progress.silent_steps} steps in a row without a gradient, at last because "
-            f"{progress.silence}"
-        )
-    return None
-
-
-def report_of(result: StepResult, before: Progress, *, task: Task) -> StepReport:
-    """Metrics, vote records and progress after a step."""
-    votes = vote_records(result.scored, step=result.step + 1, task=task, previous=before.labels)
-    metrics = {**result.metrics, **flip_rate(votes)}
-    after = replace(
-        before,
-        step=result.step + 1,
-        silent_steps=before.silent_steps + 1 if result.skipped else 0,
-        silence=result.skipped,
-        labels=before.labels | labels_of(votes),
-    )
-    return StepReport(result=result, metrics=metrics, votes=votes, progress=after)
+    return end_of_silence(progress.silent_steps, progress.silence, config)

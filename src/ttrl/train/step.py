@@ -8,15 +8,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from functools import partial
 from itertools import groupby
 
 from ttrl.config import RunConfig
+from ttrl.consensus.rules import score
 from ttrl.consensus.summary import step_metrics
+from ttrl.consensus.vote import vote_on_group
 from ttrl.engine.learner import Learner
 from ttrl.rl.algorithms.interface import Algorithm
-from ttrl.rl.subset import trained_subset
 from ttrl.seeding import derive_seed
 from ttrl.train.votes import draw_votes, vote_metrics
 from ttrl.types import (
@@ -31,6 +30,7 @@ from ttrl.types import (
 )
 
 COUNTS = ("train/tokens", "train/samples", "train/distinct_samples")
+NO_ADVANTAGE = "no completion with an advantage is left"
 
 
 def ttrl_step(
@@ -47,7 +47,7 @@ def ttrl_step(
     rate_share: float = 1.0,
     before_update: Callable[[], object] = lambda: None,
 ) -> StepResult:
-    """Votes, rewards, updates.
+    """Samples votes, elects a pseudo-label for each question, rewards agreement with it, and updates.
 
     Args:
         spare: questions that may take the place of ones that teach nothing (`refill_rounds`).
@@ -57,82 +57,92 @@ def ttrl_step(
     Raises:
         NumericsError: a loss or gradient that is not finite.
     """
-    begin, drawing = time.perf_counter(), 0.0
-    draw = partial(
-        draw_votes,
-        sampler=sampler,
-        task=task,
-        config=config,
-        seed=derive_seed(config.seed, "sample", step),
-    )
-
-    def vote_on(asked: Sequence[Question]) -> list[ScoredGroup]:
-        nonlocal drawing
-        started = time.perf_counter()
-        groups = draw(asked)  # y_1..y_M ~ pi_theta(.|x), M or fewer
-        drawing += time.perf_counter() - started
-        return [rule(task, group) for group in groups]  # y* = consensus; r_i = agreement
-
-    scored = vote_on(questions)
-    kept = [keep(s, config, step) for s in scored]  # vote on M, train on K <= M
-    for _ in range(config.refill_rounds or 0):
-        missing = len(questions) - sum(s.differs for s in kept)
-        further, spare = spare[:missing], spare[missing:]
-        if further:
-            scored += (more := vote_on(further))
-            kept += [keep(s, config, step) for s in more]
-    voted = time.perf_counter()
-    metrics = {
-        **step_metrics(scored),
-        **vote_metrics([s.group for s in scored], config),
-        "sample/seconds": drawing,
-        "consensus/seconds": voted - begin - drawing,
-    }
-    if reason := algorithm.nothing_to_learn(kept):
-        if all(s.skipped for s in kept):
-            reason = str(kept[0].skipped)
+    clock, seed = Clock(), derive_seed(config.seed, "sample", step)
+    scored: list[ScoredGroup] = []
+    for asked in asked_in_rounds(questions, spare, scored, config.refill_rounds or 0):
+        # y_1..y_M ~ pi_theta(.|x), M or fewer
+        groups = draw_votes(asked, sampler=sampler, task=task, config=config, seed=seed)
+        clock.lap("sample/seconds")
+        # y* = what most of them answer
+        votes = [vote_on_group(task, g, tie_seed=config.seed, weigh=rule.weigh) for g in groups]
+        # r_i = agreement with y*; all M vote, K <= M are trained on
+        scored += [
+            score(group, consensus, rule=rule, config=config, step=step)
+            for group, consensus in zip(groups, votes, strict=True)
+        ]
+        clock.lap("consensus/seconds")
+    drawn = vote_metrics([s.group for s in scored], config)
+    metrics = {**step_metrics(scored), **drawn, **clock.seconds}
+    if reason := nothing_to_learn(scored, algorithm):
         return StepResult(step=step, scored=tuple(scored), metrics=metrics, skipped=reason)
     before_update()
     learner.begin_step(rate_share)
-    samples, learned = algorithm.training_samples(kept, learner)  # advantages over the K kept
-    if config.mask_truncated:
-        samples = [s for s in samples if s.completion.finish_reason != "length"]
-    updates: list[Metrics] = []
-    for _ in range(config.passes_per_step):
-        for mini_batch in mini_batches(samples, config.updates_per_step):
-            if update := learner.update(mini_batch, algorithm):  # none without an advantage
-                updates.append(update)
+    # A_i over the K of each question
+    samples, learned = samples_of(scored, algorithm=algorithm, learner=learner, config=config)
+    batches = list(mini_batches(samples, config.updates_per_step)) * config.passes_per_step
+    # theta <- theta - rate * gradient of the loss; nothing where no advantage is left
+    updates = [done for batch in batches if (done := learner.update(batch, algorithm))]
     if not updates:
-        reason = "no completion with an advantage is left"
-        return StepResult(step=step, scored=tuple(scored), metrics=metrics, skipped=reason)
+        return StepResult(step=step, scored=tuple(scored), metrics=metrics, skipped=NO_ADVANTAGE)
     sampler.load_weights(learner.model)
-    metrics |= {
-        **learned,
-        **means(updates),
-        "train/updates": float(len(updates)),
-        "train/seconds": time.perf_counter() - voted,
-    }
+    clock.lap("train/seconds")
+    trained = {**learned, **means(updates), "train/updates": float(len(updates))}
+    metrics |= trained | clock.seconds
     return StepResult(step=step, scored=tuple(scored), metrics=metrics)
 
 
-def means(updates: Sequence[Metrics]) -> Metrics:
-    """Over the updates of a step; counts are added, and the gap to the sampler is that of the first update.
+class Clock:
+    """Adds up the seconds between one lap and the next, under the name of the lap that ends."""
 
-    Before the first update sampler and trainer hold the same weights, so any gap between their
-    log-probabilities is the mismatch of two ways to compute.
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """Ends a lap."""
+        now = time.perf_counter()
+        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._last
+        self._last = now
+
+
+def asked_in_rounds(
+    questions: Sequence[Question],
+    spare: Sequence[Question],
+    scored: Sequence[ScoredGroup],
+    refills: int,
+) -> Iterator[Sequence[Question]]:
+    """Yields the questions of a step, then up to `refills` times others for those that teach nothing.
+
+    Args:
+        scored: the groups of the step so far, looked at before each refill.
     """
-    found = {key: math.fsum(u[key] for u in updates) / len(updates) for key in updates[0]}
-    found |= {key: math.fsum(u[key] for u in updates) for key in COUNTS}
-    return found | {key: updates[0][key] for key in found if key.startswith("train/sampler_gap")}
+    yield questions
+    for _ in range(refills):
+        missing = len(questions) - sum(group.differs for group in scored)
+        further, spare = spare[:missing], spare[missing:]
+        if further:
+            yield further
 
 
-def keep(scored: ScoredGroup, config: RunConfig, step: int) -> ScoredGroup:
-    """The completions that are trained on; the consensus stays that of all votes."""
-    question = scored.group.question
-    chosen = trained_subset(scored.rewards, config, step=step, question_id=question.id)
-    completions = tuple(scored.group.completions[i] for i in chosen)
-    group = replace(scored.group, completions=completions)
-    return replace(scored, group=group, rewards=tuple(scored.rewards[i] for i in chosen))
+def nothing_to_learn(scored: Sequence[ScoredGroup], algorithm: Algorithm) -> str | None:
+    """Says why a step can teach the algorithm nothing; None where it can."""
+    reason = algorithm.nothing_to_learn(scored)
+    if reason and all(group.skipped for group in scored):
+        return str(scored[0].skipped)
+    return reason
+
+
+def samples_of(
+    scored: Sequence[ScoredGroup], *, algorithm: Algorithm, learner: Learner, config: RunConfig
+) -> tuple[list[TrainingSample], Metrics]:
+    """The completions that updates are made on, with their advantages, and what the algorithm measured.
+
+    Completions that were cut take part in the advantages of the others, and drop out with `mask_truncated`.
+    """
+    samples, learned = algorithm.training_samples(scored, learner)
+    if config.mask_truncated:
+        samples = [s for s in samples if s.completion.finish_reason != "length"]
+    return samples, learned
 
 
 def mini_batches(samples: Sequence[TrainingSample], updates: int) -> Iterator[list[TrainingSample]]:
@@ -142,3 +152,14 @@ def mini_batches(samples: Sequence[TrainingSample], updates: int) -> Iterator[li
     for part in range(parts):
         low, high = (len(by_question) * (part + i) // parts for i in (0, 1))
         yield [sample for group in by_question[low:high] for sample in group]
+
+
+def means(updates: Sequence[Metrics]) -> Metrics:
+    """Metrics over the updates of a step: means, but sums of counts, and the first gap to the sampler.
+
+    Before the first update sampler and trainer hold the same weights, so any gap between their
+    log-probabilities is the mismatch of two ways to compute.
+    """
+    found = {key: math.fsum(u[key] for u in updates) / len(updates) for key in updates[0]}
+    found |= {key: math.fsum(u[key] for u in updates) for key in COUNTS}
+    return found | {key: updates[0][key] for key in found if key.startswith("train/sampler_gap")}

@@ -18,7 +18,7 @@ from ttrl.types import SIMILAR_TASKS, Group, Metrics, Question, Sampler, Samplin
 def draw_votes(
     questions: Sequence[Question], *, sampler: Sampler, task: Task, config: RunConfig, seed: int
 ) -> list[Group]:
-    """Groups in the order of the questions, of M completions each, or fewer with `votes: adaptive`.
+    """Draws M completions for each question, or fewer with `votes: adaptive`; groups keep the order.
 
     Adaptive votes come in rounds (`ttrl.consensus.adaptive`), each question's until it is decided. They are
     the first of its M fixed votes. The error rate is shared evenly by the looks.
@@ -76,7 +76,7 @@ def _refusal(question: Question, task: str | None) -> str:
 
 
 def vote_params(config: RunConfig) -> SamplingParams:
-    """How votes are sampled."""
+    """The sampling parameters of the votes."""
     return SamplingParams(
         temperature=config.temperature,
         top_p=config.top_p,
@@ -87,7 +87,7 @@ def vote_params(config: RunConfig) -> SamplingParams:
 
 
 def vote_metrics(groups: Sequence[Group], config: RunConfig) -> Metrics:
-    """What adaptive votes saved; fixed ones save nothing and have none of these."""
+    """Measures what adaptive votes saved; fixed ones save nothing and have none of these."""
     if config.votes == "fixed":
         return {}
     drawn = [float(len(group.completions)) for group in groups]

@@ -8,8 +8,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ttrl.evaluate.report.figure import MAX_STEPS, CurveGroup, Panel, figure_svg
-from ttrl.evaluate.report.figure_axis import Axis, fitting_axis
+from ttrl.evaluate.report.arms import Arm
+from ttrl.evaluate.report.figure import MAX_STEPS, Axis, figure_svg, fitting_axis
+from ttrl.evaluate.report.reading import Run
+from ttrl.recording.results import RunResult
+from ttrl.recording.shown import Panel
 
 SHARE = Panel(title="Ratio", unit="%", key="a/b", share=True)
 AMOUNT = Panel(title="Amount", unit="tokens", key="c/d")
@@ -19,8 +22,9 @@ def series(*values: float, key: str = "a/b") -> list[dict[str, Any]]:
     return [{"step": step, key: value} for step, value in enumerate(values, 1)]
 
 
-def group(*runs: list[dict[str, Any]], name: str = "ttrl", role: Any = "main") -> CurveGroup:
-    return CurveGroup(name=name, role=role, runs=runs)
+def group(*runs: list[dict[str, Any]], name: str = "ttrl", role: Any = "run") -> Arm:
+    made = (Run(result=RunResult(), records=tuple(records)) for records in runs)
+    return Arm(name=name, role=role, runs=tuple(made))
 
 
 def paths(svg: str, attribute: str) -> list[str]:

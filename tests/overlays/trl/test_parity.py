@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 
-from ttrl.answers.tasks import make_task
 from ttrl.config import RunConfig, resolve
-from ttrl.consensus.rules import RULES, make_rule
+from ttrl.consensus.rules import RULES
 from ttrl.overlays.trl.questions import by_prompt
 from ttrl.overlays.trl.rollout import VotingRollout
 from ttrl.overlays.voting import GroupVoter
-from ttrl.train.step import keep
 from ttrl.types import Completion, Group, Question, ScoredGroup
 
 PARTS, BATCHES_OF_A_PART, GROUPS_OF_A_BATCH = 5, 50, 42
@@ -94,7 +92,9 @@ def draw_group(
     return question, [line(text=text, ended=rng.random() >= cut) for text in texts]
 
 
-def native(config: RunConfig, question: Question, lines: list[Any], *, step: int) -> ScoredGroup:
+def native(
+    vote_and_score: Any, config: RunConfig, question: Question, lines: list[Any], *, step: int
+) -> ScoredGroup:
     """What the native engine trains on."""
     completions = tuple(
         Completion(
@@ -109,18 +109,19 @@ def native(config: RunConfig, question: Question, lines: list[Any], *, step: int
         )
         for one in lines
     )
-    scored = make_rule(config)(make_task(config), Group(question=question, completions=completions))
-    return keep(scored, config, step)
+    group = Group(question=question, completions=completions)
+    scored: ScoredGroup = vote_and_score(group, step=step, config=config)
+    return scored
 
 
-def earned(kept: ScoredGroup) -> list[float]:
+def earned(scored: ScoredGroup) -> list[float]:
     """Nothing is learned from a group that the rule leaves out."""
-    return [0.0 if kept.skipped else reward for reward in kept.rewards]
+    return [0.0 if scored.skipped else reward for _, reward in scored.trained]
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_ten_thousand_groups_earn_and_train_on_the_same_as_natively(
-    make_trainer: Any, line: Any, part: int
+    make_trainer: Any, line: Any, vote_and_score: Any, part: int
 ) -> None:
     rng = random.Random(part)
     groups = differing = skipped = 0
@@ -142,9 +143,9 @@ def test_ten_thousand_groups_earn_and_train_on_the_same_as_natively(
         rows = hooks.rollout([prompt for prompt in prompts for _ in range(k)], trainer)
         fields = {key: rows[key] for key in rows.keys() - {"prompt_ids", "logprobs"}}
         rewards = hooks.reward(completions=[], **fields)
-        expected = [native(config, *each, step=step) for each in drawn]
+        expected = [native(vote_and_score, config, *each, step=step) for each in drawn]
         assert rewards == [reward for kept in expected for reward in earned(kept)], config
-        completions = [c for kept in expected for c in kept.group.completions]
+        completions = [c for scored in expected for c, _ in scored.trained]
         assert rows["completion_ids"] == [list(c.token_ids) for c in completions], config
         groups += len(drawn)
         differing += sum(kept.differs for kept in expected)

@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 
 from ttrl.answers.tasks import make_task
-from ttrl.config import resolve
-from ttrl.consensus.rules import make_rule
+from ttrl.config import RunConfig, resolve
 from ttrl.consensus.summary import step_metrics, vote_records
 from ttrl.errors import ConfigError
 from ttrl.overlays.trl.questions import by_prompt
 from ttrl.overlays.trl.rollout import RolloutStep, VotingRollout
-from ttrl.overlays.voting import GroupVoter
+from ttrl.overlays.voting import GroupVoter, rewards_of
 from ttrl.types import Completion, Group, Question, ScoredGroup
 
 A = (r"\boxed{1}", r"\boxed{2}", r"\boxed{1}", r"\boxed{3}")
@@ -99,8 +98,9 @@ def test_the_reward_hands_on_what_the_rollout_found(make_trainer, script) -> Non
     assert found == [1.0, 0.0, 0.0, 1.0]
 
 
-def native_groups(config: Any, groups: dict[Question, Sequence[str]]) -> list[ScoredGroup]:
-    rule, task = make_rule(config), make_task(config)
+def native_groups(
+    vote_and_score: Any, config: RunConfig, groups: dict[Question, Sequence[str]]
+) -> list[ScoredGroup]:
     scored = []
     for question, texts in groups.items():
         completions = tuple(
@@ -110,17 +110,21 @@ def native_groups(config: Any, groups: dict[Question, Sequence[str]]) -> list[Sc
             )
             for text in texts
         )  # fmt: skip
-        scored.append(rule(task, Group(question=question, completions=completions)))
+        group = Group(question=question, completions=completions)
+        scored.append(vote_and_score(group, config=config))
     return scored
 
 
-def test_the_logged_metrics_are_those_of_the_step_over_all_votes(make_trainer, script) -> None:
+def test_the_logged_metrics_are_those_of_the_step_over_all_votes(
+    make_trainer, script, vote_and_score
+) -> None:
     hooks, logged = two(), {}
     rows = hooks.rollout(ROWS, make_trainer(script, num_generations=2))
     hooks.reward(ttrl_reward=rows["ttrl_reward"], log_metric=logged.__setitem__)
     config = resolve({"votes_per_question": 4, "trained_per_question": 2}, environment={}).values
     questions = [Question(id="a", prompt="a?"), Question(id="b", prompt="b?")]
-    expected = step_metrics(native_groups(config, dict(zip(questions, (A, B), strict=True))))
+    groups = dict(zip(questions, (A, B), strict=True))
+    expected = step_metrics(native_groups(vote_and_score, config, groups))
     clock = {key: value for key, value in logged.items() if key.endswith("/seconds")}
     assert clock.keys() == {"sample/seconds", "consensus/seconds"} and min(clock.values()) >= 0
     assert {key: value for key, value in logged.items() if key not in clock} == expected
@@ -309,7 +313,7 @@ def test_the_step_decides_which_random_ones_are_trained_on(make_trainer, lines) 
             {"a?": lines(A), "b?": lines(B)}, num_generations=2, global_step=global_step
         )
         hooks.rollout(ROWS, trainer)
-        return steps[0].groups[0].kept
+        return steps[0].scored[0].kept
 
     assert [kept(step) for step in range(12)] == [kept(step) for step in range(12)]
     assert len({kept(step) for step in range(12)}) > 2
@@ -378,16 +382,18 @@ def steps() -> list[list[RolloutStep]]:
     return [[], []]
 
 
-def test_metrics_and_records_are_over_all_processes(together, lines, steps) -> None:
+def test_metrics_and_records_are_over_all_processes(together, lines, steps, vote_and_score) -> None:
     together([two(on_step=own.append) for own in steps], [{"a?": lines(A)}, {"b?": lines(B)}])
     config = resolve({"votes_per_question": 4, "trained_per_question": 2}, environment={}).values
     questions = [Question(id="a", prompt="a?"), Question(id="b", prompt="b?")]
-    scored = native_groups(config, dict(zip(questions, (A, B), strict=True)))
+    groups = dict(zip(questions, (A, B), strict=True))
+    scored = native_groups(vote_and_score, config, groups)
     for (step,) in steps:
         own = {k: v for k, v in step.metrics.items() if not k.endswith("/seconds")}
         assert own == step_metrics(scored)
         assert step.votes == vote_records(scored, step=1, task=make_task(config), previous={})
-        assert [group.rewards for group in step.groups] == [[1.0, 0.0], [0.0, 1.0]]
+        trained = [rewards_of(group, group.kept) for group in step.scored]
+        assert trained == [[1.0, 0.0], [0.0, 1.0]]
 
 
 def test_labels_of_the_other_process_are_known_at_the_next_visit(together, lines, steps) -> None:
@@ -415,7 +421,7 @@ def test_texts_and_tokens_stay_in_their_process_and_lengths_and_entropies_do_not
     together([two(on_step=own.append, reward="selective") for own in steps], scripts)
     written = [line for script in scripts for part in script.values() for line in part]
     for (step,) in steps:
-        completions = [c for group in step.groups for c in group.scored.group.completions]
+        completions = [c for group in step.scored for c in group.group.completions]
         assert {c.text for c in completions} == {""} and not any(c.logprobs for c in completions)
         assert {token for c in completions for token in c.token_ids} == {0}
         assert [len(c.token_ids) for c in completions] == [len(line.ids) for line in written]
@@ -434,4 +440,4 @@ def test_one_process_asks_nobody(make_trainer, script, monkeypatch) -> None:
     two(on_step=steps.append, stop_requested=lambda: True).rollout(
         ROWS, make_trainer(script, num_generations=2)
     )
-    assert steps[0].stop and steps[0].groups[0].scored.group.completions[0].text == A[0]
+    assert steps[0].stop and steps[0].scored[0].group.completions[0].text == A[0]

@@ -3,7 +3,7 @@ import copy
 import pytest
 
 from ttrl.errors import ConfigError
-from ttrl.overlays.verl.config_checks import REWARD_CLASS, REWARD_MODULE, check_config
+from ttrl.overlays.verl.checks import REWARD_CLASS, REWARD_MODULE, check_config
 
 GOOD = {
     "trainer": {"use_v1": True, "v1": {"trainer_mode": "ttrl"}, "n_gpus_per_node": 8, "nnodes": 2},

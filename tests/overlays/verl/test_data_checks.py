@@ -3,9 +3,9 @@ import json
 import pytest
 
 from ttrl.answers.tasks import get_task
-from ttrl.data.verl_rows import training_row, validation_row
 from ttrl.errors import ConfigError, DataError
-from ttrl.overlays.verl.data_checks import check_files
+from ttrl.overlays.verl.checks import check_files
+from ttrl.overlays.verl.rows import training_row, validation_row
 from ttrl.types import Question
 
 TASK = get_task("math")

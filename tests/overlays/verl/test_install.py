@@ -5,7 +5,8 @@ import sys
 import pytest
 
 from ttrl.errors import ConfigError
-from ttrl.overlays.verl import install
+from ttrl.overlays import pins
+from ttrl.overlays.pins import VERL
 
 HERE = importlib.util.find_spec("verl") is not None
 
@@ -15,9 +16,9 @@ def verl(monkeypatch):
     """`verl(version, *missing)`: as if that version were installed, without these modules."""
 
     def arrange(version, *missing):
-        monkeypatch.setattr(install, "version", lambda name: version)
+        monkeypatch.setattr(pins.metadata, "version", lambda name: version)
         monkeypatch.setattr(
-            install.importlib.util, "find_spec", lambda name: None if name in missing else object()
+            pins.importlib.util, "find_spec", lambda name: None if name in missing else object()
         )
 
     return arrange
@@ -25,7 +26,7 @@ def verl(monkeypatch):
 
 def test_the_pinned_version_passes(verl):
     verl("0.9.1")
-    install.check_install()
+    VERL.check()
 
 
 @pytest.mark.parametrize("version", ["0.9.0", "0.9.1.post1", "1.0.0"])
@@ -34,13 +35,13 @@ def test_another_version_is_refused_with_both_and_the_command_that_mends_it(verl
     with pytest.raises(
         ConfigError, match=rf"verl {version} is installed, wanted 0\.9\.1.*pip install"
     ):
-        install.check_install()
+        VERL.check()
 
 
 def test_what_the_trainer_needs_beside_verl_is_named(verl):
     verl("0.9.1", "transfer_queue")
     with pytest.raises(ConfigError, match=r"without transfer_queue.*pip install"):
-        install.check_install()
+        VERL.check()
 
 
 @pytest.mark.skipif(HERE, reason="verl is installed")
@@ -58,11 +59,9 @@ def test_what_needs_no_verl_imports_neither_torch_nor_transformers():
     """So that it works beside the versions that verl pins for its GPU engines."""
     names = (
         "batch_vote",
-        "sessions",
         "settings",
-        "config_checks",
-        "data_checks",
-        "install",
+        "checks",
+        "rows",
     )
     code = "import sys, " + ", ".join(f"ttrl.overlays.verl.{name}" for name in names)
     code += "; print(sorted({'torch', 'transformers', 'peft', 'verl', 'ray'} & set(sys.modules)))"

@@ -3,7 +3,7 @@ import random
 import pytest
 
 from ttrl.errors import DataError
-from ttrl.overlays.verl.sessions import Session, sessions_by_prompt
+from ttrl.overlays.verl.batch_vote import Session, sessions_by_prompt
 
 
 def test_sessions_come_in_the_order_of_sampling_whatever_the_order_of_keys():

@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """What one question's prompt was answered with."""
+    """The completions of one prompt, as TRL gives them."""
 
     prompt_ids: list[int]
     """As TRL sees them, special tokens included."""
@@ -24,17 +24,17 @@ class Drawn:
     ended: list[bool]
     """Whether it ends with an end token, and was not cut.   [M]"""
     sampler_logprobs: list[list[float]] | None
-    """vLLM's; transformers tells none.   [M][T]"""
+    """vLLM's; transformers gives none.   [M][T]"""
     logprobs: list[list[float]] | None
-    """Of a rule that asks for them: nats, at the sampling temperature.   [M][T]"""
+    """For rules that read them: nats, at the sampling temperature.   [M][T]"""
     entropy: list[list[float]] | None
-    """The same.   [M][T]"""
+    """For rules that read it: nats, at the sampling temperature.   [M][T]"""
 
 
 def draw(
     trainer: Any, prompts: Sequence[Any], *, votes: int, rows_at_once: int | None, measured: bool
 ) -> list[Drawn]:
-    """`votes` completions of each prompt, by transformers or vLLM as the trainer is set up.
+    """Draws `votes` completions of each prompt, by transformers or vLLM as the trainer is set up.
 
     Every process has to call this with as many prompts: vLLM and sharded models wait for each other.
 
@@ -76,7 +76,7 @@ def draw(
 def measure(
     trainer: Any, prompts: Sequence[list[int]], completions: Sequence[list[int]]
 ) -> tuple[list[list[float]], list[list[float]]]:
-    """Log-probabilities and entropies of the tokens of each completion, nats, at the sampling temperature.
+    """Computes log-probabilities and entropies of all tokens, in nats, at the sampling temperature.   [M][T]
 
     In parts of `per_device_train_batch_size` rows, which is what fits in training.
     """

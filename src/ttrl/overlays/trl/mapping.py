@@ -25,7 +25,7 @@ LONGEST_WAIT = 7 * 24 * 3600
 
 
 def check_mapping(config: RunConfig) -> None:
-    """Raises ConfigError with every setting that TRL cannot be told, and what to do about it."""
+    """Raises ConfigError with every setting that TRL has no words for, and what to do about it."""
     found = list(_unmapped(config))
     if found:
         raise ConfigError(
@@ -77,7 +77,7 @@ def _unmapped(config: RunConfig) -> list[tuple[str, str]]:
 def grpo_arguments(
     config: RunConfig, share: Share, *, prompt_tokens: int, output_dir: str
 ) -> dict[str, Any]:
-    """Keyword arguments of GRPOConfig.
+    """Translates a config into the keyword arguments of GRPOConfig.
 
     Args:
         prompt_tokens: of the longest prompt; decides how many completions a micro-batch holds.
@@ -142,7 +142,7 @@ def grpo_arguments(
 
 
 def differences(config: RunConfig) -> list[str]:
-    """What a run under TRL does otherwise than the native engine, of what this config asks for."""
+    """Lists what this config asks for and TRL does differently from the native engine."""
     found = [
         "votes are drawn by torch's generator, seeded for each step and process: other ones than natively",
         "advantages are divided by the standard deviation + 1e-4 (native: 1e-6), and the first update of the "

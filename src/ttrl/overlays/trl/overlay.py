@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from ttrl.config import RunConfig, keys_of_groups, resolve
+from ttrl.config import RunConfig, keys_read_by, resolve
 from ttrl.errors import ConfigError
 from ttrl.overlays.pins import TRL
-from ttrl.overlays.trl.groups import check_whole_evaluations, check_whole_groups
 from ttrl.overlays.trl.questions import labels_of, questions_of_dataset
 from ttrl.overlays.trl.rollout import VotingRollout
+from ttrl.overlays.trl.share import check_whole_evaluations, check_whole_groups
 from ttrl.overlays.voting import GroupVoter
 
 DEFAULT_VOTES = 64
@@ -27,14 +27,11 @@ OF_TRL = {
     "report_to": "report_to",
 }
 """Settings of ours that a TRL script says in GRPOConfig."""
-OWN = frozenset(
-    {*keys_of_groups(["Consensus"]), "votes_per_question", "trained_choice", "seed",
-     "task_column", "options_column"}
-)  # fmt: skip
+OWN = frozenset(keys_read_by("Overlay"))
 
 
 class Overlay:
-    r"""Votes in the place of labels, for GRPOTrainer.
+    r"""Puts votes in the place of labels, for GRPOTrainer.
 
     Attributes:
         dataset: for `train_dataset`: the given one without the columns that are named like true answers.

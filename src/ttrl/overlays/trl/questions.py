@@ -16,14 +16,14 @@ PROMPT = "prompt"
 
 
 def prompt_key(prompt: object) -> str:
-    """Equal for equal prompts: a text, or a list of chat messages."""
+    """A text that is the same for equal prompts, be they texts or lists of chat messages."""
     return json.dumps(prompt, sort_keys=True, default=str)
 
 
 def questions_of_dataset(
     dataset: Any, *, task: str, task_column: str | None = None, options_column: str | None = None
 ) -> dict[str, Question]:
-    """The questions of a map-style data set with a column "prompt", by `prompt_key`.
+    """Reads the questions of a map-style data set with a column "prompt", by `prompt_key`.
 
     Ids are those of a column id, question_id, ..., else the numbers of the rows. The text of a chat is that
     of the user's last message. Rows of the same prompt are one question, under the id of the first.
@@ -61,7 +61,7 @@ def questions_of_dataset(
 
 
 def by_prompt(questions: Sequence[Question], prompts: Sequence[object]) -> dict[str, Question]:
-    """Questions by the key of their prompts; of those with one prompt, the first.
+    """Maps the keys of prompts to their questions; where several share a prompt, to the first.
 
     Raises:
         DataError: questions with one prompt differ in what counts as an answer.
@@ -78,7 +78,7 @@ def by_prompt(questions: Sequence[Question], prompts: Sequence[object]) -> dict[
 
 
 def find_question(questions: Mapping[str, Question], prompt: Any) -> Question:
-    """The question of a prompt; of a data set that is not known (for evaluation) it is made from the text."""
+    """Finds the question of a prompt; where its data set is unknown (evaluation), makes one from the text."""
     key = prompt_key(prompt)
     if key in questions:
         return questions[key]
@@ -88,5 +88,5 @@ def find_question(questions: Mapping[str, Question], prompt: Any) -> Question:
 
 
 def labels_of(columns: Sequence[str]) -> list[str]:
-    """Those that are named like true answers."""
+    """The columns that are named like true answers."""
     return [column for column in columns if column.lower() in ANSWER_COLUMNS]

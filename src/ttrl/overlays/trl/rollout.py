@@ -12,16 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ttrl.consensus.confidence import ConfidenceReward
-from ttrl.consensus.custom import CustomReward
-from ttrl.consensus.selective import SelectiveReward
-from ttrl.consensus.summary import flip_rate, labels_of, step_metrics, vote_records
+from ttrl.consensus.summary import step_record
 from ttrl.errors import ConfigError
 from ttrl.overlays.trl.draw import Drawn, draw
 from ttrl.overlays.trl.questions import find_question
-from ttrl.overlays.voting import GroupVoter, VotedGroup, completion
+from ttrl.overlays.voting import GroupVoter, completion, rewards_of
 from ttrl.seeding import derive_seed
-from ttrl.types import Completion, Metrics, Question
+from ttrl.types import Completion, Metrics, Question, ScoredGroup
 
 REWARD_FIELD = "ttrl_reward"
 
@@ -32,7 +29,7 @@ class RolloutStep:
 
     step: int
     """Generation batches before this one."""
-    groups: tuple[VotedGroup, ...]
+    scored: tuple[ScoredGroup, ...]
     """Without texts and tokens where there are several processes."""
     metrics: Metrics
     votes: list[dict[str, Any]]
@@ -77,7 +74,7 @@ class VotingRollout:
         self._steps = 0
 
     def rollout(self, prompts: list[Any], trainer: Any) -> dict[str, Any]:
-        """TRL's `rollout_func`.   [rows of this process]
+        """Votes on the prompts of this process and returns the kept rows: TRL's `rollout_func`.   [rows]
 
         Raises:
             ConfigError: rows that are no whole groups, or a trainer with other arguments than were checked.
@@ -126,7 +123,7 @@ class VotingRollout:
     def reward(
         self, *, ttrl_reward: Sequence[float], log_metric: Any = None, **_: Any
     ) -> list[float]:
-        """TRL's reward function: what `rollout` found, with the vote's metrics.   [rows of this process]"""
+        """Hands on the rewards that `rollout` found and logs its metrics: TRL's reward function.   [rows]"""
         for key, value in self._metrics.items():
             if log_metric is not None:
                 log_metric(key, value)
@@ -134,17 +131,12 @@ class VotingRollout:
         return list(ttrl_reward)
 
     def _measures(self, trainer: Any) -> bool:
-        """Whether the rule reads log-probabilities or entropies that no sampler of TRL's tells.
-
-        `selective` does at any weight of the entropy, since it punishes only the less sure; a function of
-        the user's may.
-        """
+        """Whether the rule reads what the sampler does not give: entropies, and logprobs without vLLM."""
         rule = self._voter.rule
-        if isinstance(rule, ConfidenceReward):
-            return not trainer.use_vllm
-        return isinstance(rule, SelectiveReward | CustomReward)
+        read = rule.reads | rule.needs
+        return "entropy" in read or ("logprobs" in read and not trainer.use_vllm)
 
-    def _vote(self, question: Question, drawn: Drawn, *, step: int) -> VotedGroup:
+    def _vote(self, question: Question, drawn: Drawn, *, step: int) -> ScoredGroup:
         nothing: list[list[float]] = [[]] * len(drawn.texts)
         logprobs = drawn.logprobs or drawn.sampler_logprobs or nothing
         completions = [
@@ -167,17 +159,19 @@ class VotingRollout:
         ]
         return self._voter.vote(question, completions, step=step)
 
-    def _record(self, step: int, voted: list[VotedGroup], seconds: Metrics, trainer: Any) -> None:
-        groups, stop = _of_all_processes(voted, self._stop_requested(), trainer)
-        scored = [group.scored for group in groups]
-        votes = vote_records(scored, step=step + 1, task=self._voter.task, previous=self._labels)
-        self._labels |= labels_of(votes)
-        metrics = {**step_metrics(scored), **flip_rate(votes), **seconds}
-        self._metrics = metrics
+    def _record(self, step: int, voted: list[ScoredGroup], seconds: Metrics, trainer: Any) -> None:
+        scored, stop = _of_all_processes(voted, self._stop_requested(), trainer)
+        record = step_record(scored, step=step, task=self._voter.task, previous=self._labels)
+        self._labels |= record.labels
+        self._metrics = {**record.metrics, **seconds}
         if self._on_step is not None:
             self._on_step(
                 RolloutStep(
-                    step=step, groups=tuple(groups), metrics=metrics, votes=votes, stop=stop
+                    step=step,
+                    scored=tuple(scored),
+                    metrics=self._metrics,
+                    votes=record.votes,
+                    stop=stop,
                 )
             )
 
@@ -206,14 +200,14 @@ def _whole_groups(prompts: Sequence[Any], per_group: int) -> list[Any]:
 
 
 def _rows(
-    drawn: Sequence[Drawn], voted: Sequence[VotedGroup], kept: Sequence[Sequence[int]]
+    drawn: Sequence[Drawn], voted: Sequence[ScoredGroup], kept: Sequence[Sequence[int]]
 ) -> dict[str, Any]:
     rows: dict[str, Any] = {"prompt_ids": [], "completion_ids": [], REWARD_FIELD: []}
     logprobs: list[Any] | None = []
     for group, vote, chosen in zip(drawn, voted, kept, strict=True):
         rows["prompt_ids"] += [group.prompt_ids for _ in chosen]
         rows["completion_ids"] += [group.completion_ids[index] for index in chosen]
-        rows[REWARD_FIELD] += vote.rewards_of(chosen)
+        rows[REWARD_FIELD] += rewards_of(vote, chosen)
         sampler = group.sampler_logprobs
         if logprobs is None or sampler is None:
             logprobs = None
@@ -223,8 +217,8 @@ def _rows(
 
 
 def _of_all_processes(
-    voted: Sequence[VotedGroup], stop: bool, trainer: Any
-) -> tuple[list[VotedGroup], bool]:
+    voted: Sequence[ScoredGroup], stop: bool, trainer: Any
+) -> tuple[list[ScoredGroup], bool]:
     if trainer.accelerator.num_processes == 1:
         return list(voted), stop
     from accelerate.utils import gather_object
@@ -233,12 +227,10 @@ def _of_all_processes(
     return [group for groups, _ in parts for group in groups], any(asked for _, asked in parts)
 
 
-def _light(voted: VotedGroup) -> VotedGroup:
-    """What metrics and records need: lengths and sums instead of texts and tokens."""
-    scored = voted.scored
+def _light(scored: ScoredGroup) -> ScoredGroup:
+    """What metrics and records need of a group: lengths and sums instead of texts and tokens."""
     completions = tuple(_light_completion(c) for c in scored.group.completions)
-    group = replace(scored.group, completions=completions)
-    return replace(voted, scored=replace(scored, group=group))
+    return replace(scored, group=replace(scored.group, completions=completions))
 
 
 def _light_completion(whole: Completion) -> Completion:

@@ -1,7 +1,11 @@
-"""How the completions of a step are spread over processes and updates, in whole groups."""
+"""How the completions of a step are spread over processes and updates: in whole groups.
+
+A vote over a part of a group would be silently wrong.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ttrl.config import RunConfig
@@ -13,14 +17,14 @@ class Share:
     """How the completions of one step are spread, on each process."""
 
     questions: int
-    """Of a step, on all processes together."""
+    """Questions of a step, on all processes together."""
     rows: int
     """Completions of a step that are trained on: whole groups."""
     rows_of_update: int
 
 
 def share_of(config: RunConfig, *, questions: int, processes: int) -> Share:
-    """Each process's part of a step.
+    """Divides the completions of a step among the processes.
 
     Args:
         questions: how many there are to train on.
@@ -53,8 +57,58 @@ def share_of(config: RunConfig, *, questions: int, processes: int) -> Share:
     return Share(questions=per_step, rows=rows, rows_of_update=rows // updates)
 
 
+def check_whole_groups(*, per_device: int, steps_per_generation: int, num_generations: int) -> None:
+    """Checks that a process's share of a generation batch is a multiple of the completions of a question.
+
+    TRL itself asks this of the batch of all processes together, which may leave a group on two of them.
+
+    Args:
+        per_device: per_device_train_batch_size.
+        num_generations: completions per question, K.
+
+    Raises:
+        ConfigError: groups would be split; the numbers that fit are named.
+    """
+    rows = per_device * steps_per_generation
+    if rows % num_generations == 0:
+        return
+    steps = num_generations // math.gcd(per_device, num_generations)
+    below, above = rows // num_generations, rows // num_generations + 1
+    fitting = " or ".join(str(n * num_generations) for n in (below, above) if n)
+    more = -(-steps_per_generation // steps) * steps
+    divisors = [n for n in range(2, num_generations) if rows % n == 0]
+    kept = f", or num_generations={divisors[-1]}" if divisors else ""
+    raise ConfigError(
+        f"per_device_train_batch_size={per_device} x steps_per_generation={steps_per_generation} = {rows} "
+        f"completions on each process, and num_generations={num_generations} does not divide that: the "
+        "completions of a question would be split over processes, and each part would vote on its own. Make "
+        f"the product {fitting}: per_device_train_batch_size={per_device} with "
+        f"steps_per_generation={more} fits (or gradient_accumulation_steps={more} where "
+        f"steps_per_generation is not set){kept}."
+    )
+
+
+def check_whole_evaluations(*, per_device: int, num_generations: int) -> None:
+    """Checks the same of a batch of TRL's own evaluation.
+
+    Args:
+        per_device: per_device_eval_batch_size.
+        num_generations: num_generations_eval, or num_generations where that is not set.
+
+    Raises:
+        ConfigError: groups would be split; the numbers that fit are named.
+    """
+    if per_device % num_generations:
+        fitting = -(-per_device // num_generations) * num_generations
+        raise ConfigError(
+            f"per_device_eval_batch_size={per_device} and {num_generations} completions of a question "
+            "(num_generations_eval, else num_generations): those of a question would be split over processes "
+            f"or batches, and each part would vote on its own. Set per_device_eval_batch_size={fitting}."
+        )
+
+
 def updates_of_step(config: RunConfig) -> int:
-    """Optimizer updates of a step: what TRL counts as its global step."""
+    """The number of optimizer updates in a step, which TRL counts as its global steps."""
     return config.updates_per_step * config.passes_per_step
 
 

@@ -30,12 +30,12 @@ TRAINING = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrlModel:
-    """What is trained."""
+    """The model that is trained, and what it takes to train it."""
 
     model: Any
     """Folder or hub id, which TRL loads as its parallelism asks for; or a model that is loaded already."""
     options: Mapping[str, Any] | None
-    """Of `from_pretrained`, where TRL loads it."""
+    """Options of `from_pretrained`, where TRL loads it."""
     adapter: Any
     """A LoraConfig, or None to train every weight."""
     tokenizer: Any
@@ -130,7 +130,7 @@ def train_with_trl(
         updates = int(trainer.state.global_step)
     del trainer
     _free_memory()
-    _part()
+    _leave_process_group()
     return updates
 
 
@@ -142,7 +142,7 @@ def _accepted(make: Callable[[], Any]) -> Any:
 
 
 def _free_memory() -> None:
-    """Of models that nothing refers to any more."""
+    """Frees the memory of models that nothing refers to any more."""
     import gc
 
     import torch
@@ -152,8 +152,8 @@ def _free_memory() -> None:
         torch.cuda.empty_cache()
 
 
-def _part() -> None:
-    """Every process goes on by itself."""
+def _leave_process_group() -> None:
+    """Lets every process go on by itself."""
     import torch
 
     if torch.distributed.is_available() and torch.distributed.is_initialized():
@@ -161,7 +161,7 @@ def _part() -> None:
 
 
 def latest_checkpoint(folder: Path) -> tuple[Path, int] | None:
-    """TRL's newest complete checkpoint and its global step; None without any."""
+    """Finds TRL's newest complete checkpoint and its global step; None if there is none."""
     found = []
     for path in folder.glob("checkpoint-*"):
         number = path.name.removeprefix("checkpoint-")

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from typing import Any
 
 import hydra
+import ray
 from omegaconf import OmegaConf
-from verl.trainer.main_ppo import run_ppo
+from verl.trainer.main_ppo import TaskRunnerV1, run_ppo
 from verl.trainer.ppo.core_algos import ADV_ESTIMATOR_REGISTRY
 from verl.trainer.ppo.utils import need_critic, need_reference_policy
 from verl.utils.config import validate_config
 from verl.utils.device import auto_set_device
 
 from ttrl.errors import ConfigError, TtrlError
-from ttrl.overlays.verl.config_checks import NO_ESTIMATOR, check_config
-from ttrl.overlays.verl.data_checks import check_files
-from ttrl.overlays.verl.settings import block_of, voting_config
-from ttrl.overlays.voting import GroupVoter
+from ttrl.overlays.verl.checks import NO_ESTIMATOR, check_config, check_files
+
+_PLAIN: Any = TaskRunnerV1.__ray_metadata__.modified_class.__ray_actor_class__
+"""verl's class as it was before Ray made an actor of it: actors have no subclasses."""
+
+
+@ray.remote
+class TTRLTaskRunner(_PLAIN):  # type: ignore[misc]
+    """verl's task runner, in the one process that has to know the trainer `ttrl`: the trainer's own."""
+
+    def run(self, config: Any) -> None:
+        """Runs verl's trainer.
+
+        Ray sends this class by value, so what registers the trainer is imported there and not here.
+        """
+        importlib.import_module("ttrl.overlays.verl.trainer")
+        super().run(config)
 
 
 @hydra.main(config_path="pkg://verl.trainer.config", config_name="ppo_trainer", version_base=None)  # type: ignore[untyped-decorator, unused-ignore]
@@ -35,8 +50,6 @@ def launch(config: Any) -> None:
 
 
 def _run(config: Any) -> None:
-    from ttrl.overlays.verl.runner import TTRLTaskRunner
-
     auto_set_device(config)
     validate_config(
         config=config,
@@ -47,7 +60,7 @@ def _run(config: Any) -> None:
 
 
 def check_run(config: Any) -> list[str]:
-    """Everything that can be known before Ray starts and a model is loaded.
+    """Checks everything that can be known before Ray starts and a model is loaded.
 
     Returns:
         What the user should know.
@@ -58,15 +71,13 @@ def check_run(config: Any) -> list[str]:
     plain: Any = OmegaConf.to_container(config, resolve=True)
     check_config(plain)
     _check_estimator(plain["algorithm"]["adv_estimator"])
-    rollout = plain["actor_rollout_ref"]["rollout"]
-    GroupVoter(voting_config(block_of(plain), trained=rollout["n"]))
     notes = check_files(plain)
     _check_gpus(plain)
     return notes
 
 
 def _check_estimator(name: object) -> None:
-    """Verl asks for it at the first update only."""
+    """Refuses an unknown estimator now; verl asks for it at the first update only."""
     if name not in ADV_ESTIMATOR_REGISTRY:
         known = sorted(set(map(str, ADV_ESTIMATOR_REGISTRY)) - NO_ESTIMATOR.keys())
         raise ConfigError(
@@ -75,7 +86,7 @@ def _check_estimator(name: object) -> None:
 
 
 def _check_gpus(plain: Any) -> None:
-    """A cluster that is already there knows its GPUs; here they are counted where verl would start one."""
+    """Counts the GPUs of this machine where verl would start a cluster; one that is there knows its own."""
     address = plain["ray_kwargs"]["ray_init"].get("address")
     if address or os.environ.get("RAY_ADDRESS") or plain["trainer"]["device"] != "cuda":
         return

@@ -8,13 +8,13 @@ from __future__ import annotations
 import sys
 
 from ttrl.errors import TtrlError
-from ttrl.overlays.verl.install import check_install
+from ttrl.overlays.pins import VERL
 
 
 def main() -> int:
     """Runs verl; returns the exit code."""
     try:
-        check_install()
+        VERL.check()
     except TtrlError as error:
         print(f"ttrl verl: {error}", file=sys.stderr)
         return error.exit_code

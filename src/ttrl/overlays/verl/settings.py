@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 
-from ttrl.config import RunConfig, key_names, keys_of_groups, resolve
+from ttrl.config import RunConfig, key_names, keys_read_by, resolve
 from ttrl.errors import ConfigError
 
-VOTING_KEYS = (*keys_of_groups(["Consensus"]), "trained_choice", "seed")
+VOTING_KEYS = tuple(keys_read_by("verl"))
 """Keys of `ttrl train` that mean the same here."""
 OWNED_BY_VERL = {
     "votes_per_question": "the column __rollout_n__ of data.train_files, which "
@@ -52,7 +52,7 @@ OWNED_BY_VERL = {
 
 
 def block_of(config: Mapping[str, object]) -> Mapping[str, object]:
-    """The block `ttrl` of verl's config; a config without one votes by the defaults.
+    """Finds the block `ttrl` of verl's config; a config without one votes by the defaults.
 
     Raises:
         ConfigError: it is something else than keys with values.
@@ -66,7 +66,7 @@ def block_of(config: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def voting_config(block: Mapping[str, object], *, trained: int) -> RunConfig:
-    """The settings of the vote.
+    """Resolves the settings of the vote.
 
     Args:
         block: what stands under `ttrl` in verl's config.

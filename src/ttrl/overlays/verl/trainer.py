@@ -6,21 +6,23 @@ Importing this file registers the trainer, and takes the seconds that verl's own
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import torch
+import transfer_queue as tq
 from omegaconf import OmegaConf
+from tensordict import TensorDict
 from verl.trainer.ppo.v1 import PPOTrainerSync, register_trainer
 
-from ttrl.consensus.summary import flip_rate, labels_of, step_metrics, vote_records
-from ttrl.data.verl_rows import question_of_row
+from ttrl.consensus.summary import step_record
 from ttrl.errors import DataError
-from ttrl.overlays.verl.batch_vote import Asked, BatchVote, vote_on_batch
-from ttrl.overlays.verl.config_checks import TRAINER, check_config
-from ttrl.overlays.verl.install import check_install
-from ttrl.overlays.verl.queue import StoredSample, drop, read_samples, write_rewards
-from ttrl.overlays.verl.sessions import Session, sessions_by_prompt
-from ttrl.overlays.verl.settings import block_of, voting_config
-from ttrl.overlays.voting import GroupVoter, completion
+from ttrl.overlays.pins import VERL
+from ttrl.overlays.verl.batch_vote import Asked, Session, sessions_by_prompt, vote_on_batch
+from ttrl.overlays.verl.checks import TRAINER, check_config
+from ttrl.overlays.verl.rows import question_of_row
+from ttrl.overlays.voting import completion
 from ttrl.types import Completion, Question
 
 
@@ -36,14 +38,11 @@ class TTRLTrainer(PPOTrainerSync):  # type: ignore[misc]  # verl has no types
     """
 
     def __init__(self, config: Any) -> None:
-        check_install()
+        VERL.check()
         plain: Any = OmegaConf.to_container(config, resolve=True)
-        check_config(plain)
-        rollout = plain["actor_rollout_ref"]["rollout"]
-        settings = voting_config(block_of(plain), trained=rollout["n"])
-        self.voter = GroupVoter(settings)
+        self.voter = check_config(plain)
         self.labels: dict[str, str | None] = {}  # a resumed run starts without any
-        self.with_logprobs = settings.reward == "confidence"
+        self.with_logprobs = "logprobs" in self.voter.rule.needs
         super().__init__(config)
 
     def _build_replay_buffer(self) -> Any:
@@ -98,7 +97,9 @@ class TTRLTrainer(PPOTrainerSync):  # type: ignore[misc]  # verl has no types
         )
         chosen = batch.select_keys(kept)
         drop(voted.dropped, partition=partition)
-        self._tell(voted, metrics, step=step)
+        record = step_record(voted.scored, step=step, task=self.voter.task, previous=self.labels)
+        self.labels |= record.labels
+        metrics |= record.metrics
         metrics["consensus/seconds"] = time.perf_counter() - begin
         return chosen
 
@@ -128,10 +129,54 @@ class TTRLTrainer(PPOTrainerSync):  # type: ignore[misc]  # verl has no types
             logprobs=sample.logprobs,
         )
 
-    def _tell(self, voted: BatchVote, metrics: dict[str, Any], *, step: int) -> None:
-        votes = vote_records(
-            voted.scored, step=step + 1, task=self.voter.task, previous=self.labels
-        )
-        self.labels |= labels_of(votes)
-        metrics |= step_metrics(voted.scored)
-        metrics |= flip_rate(votes)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSample:
+    """An output of a session as it is stored."""
+
+    token_ids: tuple[int, ...]
+    """With the stop token.   [T]"""
+    logprobs: tuple[float, ...]
+    """Under the sampler; empty unless they were asked for.   [T]"""
+    extra_info: object
+    """The column of that name in its row."""
+
+
+def read_samples(
+    keys: Sequence[str], *, partition: str, with_logprobs: bool
+) -> dict[str, StoredSample]:
+    """Reads the samples of these keys from TransferQueue."""
+    fields = ["responses", "extra_info", *(["rollout_log_probs"] if with_logprobs else [])]
+    data = tq.kv_batch_get(keys=list(keys), partition_id=partition, select_fields=fields)
+    tokens = [tuple(row.tolist()) for row in data["responses"].unbind()]
+    logprobs: list[tuple[float, ...]] = [()] * len(keys)
+    if with_logprobs:
+        logprobs = [tuple(row.tolist()) for row in data["rollout_log_probs"].unbind()]
+    rows = [getattr(row, "data", row) for row in data["extra_info"]]
+    return {
+        key: StoredSample(token_ids=ids, logprobs=logs, extra_info=row)
+        for key, ids, logs, row in zip(keys, tokens, logprobs, rows, strict=True)
+    }
+
+
+def write_rewards(rewards: Mapping[str, float], *, partition: str, lengths: Sequence[int]) -> None:
+    """Puts each reward on the last token of its sample, where verl looks for it.
+
+    Args:
+        rewards: by key.
+        lengths: tokens of each sample, in the order of `rewards`.
+    """
+    rows = []
+    for reward, length in zip(rewards.values(), lengths, strict=True):
+        row = torch.zeros(length, dtype=torch.float32)
+        row[-1:] = reward  # nothing of a sample without tokens
+        rows.append(row)
+    scores = torch.nested.as_nested_tensor(rows, layout=torch.jagged)
+    fields: Any = TensorDict({"rm_scores": scores}, batch_size=len(rows))
+    tq.kv_batch_put(keys=list(rewards), partition_id=partition, fields=fields)
+
+
+def drop(keys: Sequence[str], *, partition: str) -> None:
+    """Takes samples out of TransferQueue; verl clears only what it has trained on."""
+    if keys:
+        tq.kv_clear(keys=list(keys), partition_id=partition)

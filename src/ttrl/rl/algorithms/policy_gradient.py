@@ -65,7 +65,10 @@ class PolicyGradient(ABC):
         """Returns a reason unless two of the completions that are compared have different rewards."""
         if self.row.compares == "question":
             return no_group_differs(scored)
-        if len({reward for group in scored if not group.skipped for reward in group.rewards}) > 1:
+        if (
+            len({reward for group in scored if not group.skipped for _, reward in group.trained})
+            > 1
+        ):
             return None
         return "all rewards of the step are equal"
 
@@ -175,14 +178,13 @@ def no_group_differs(scored: Sequence[ScoredGroup]) -> str | None:
 
 
 def fold(scored: ScoredGroup) -> list[TrainingSample]:
-    """Returns the distinct (completion, reward) pairs of a group in the order of their first appearance.
+    """Returns the distinct (completion, reward) pairs that are trained on, in the order of first appearance.
 
     Equal completions share their log-probabilities, so one of them, weighted by their number, has exactly
     their summed gradient whatever the probability ratio. Rewards may differ (the random control).
     """
-    completions = scored.group.completions
-    first = {c.token_ids: c for c in reversed(completions)}
-    counts = Counter(zip((c.token_ids for c in completions), scored.rewards, strict=True))
+    first = {completion.token_ids: completion for completion, _ in reversed(scored.trained)}
+    counts = Counter((completion.token_ids, reward) for completion, reward in scored.trained)
     return [
         TrainingSample(completion=first[ids], reward=reward, weight=float(count))
         for (ids, reward), count in counts.items()

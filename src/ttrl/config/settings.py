@@ -1,0 +1,272 @@
+"""Every setting of a run: its key, type, default, help and readers, in one line each.
+
+No default depends on another key, except in the group Algorithm, where each algorithm has its own
+(`ttrl.algorithm_settings`). The defaults suit the embedded model; `--config paper` holds the published
+settings for models of a billion parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_origin
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from ttrl.algorithm_settings import ALGORITHM_SETTINGS, AlgorithmName
+from ttrl.types import TaskName, TextMeasure
+
+RUN = "train probe study sweep config"
+"""The commands that take a whole run's settings. Readers are commands, and the two adapters whose settings
+come from a script or another program's config: Overlay (`ttrl.overlays.trl`) and verl."""
+EVAL = f"{RUN} eval"
+DATA = f"{EVAL} export-data"
+VOTE = f"{RUN} vote Overlay verl"
+ANSWERS = f"{VOTE} eval"
+
+
+def _separated(value: object) -> object:
+    """The names in `a,b`, or in a list of such texts; anything else unchanged, to be refused later."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        return value
+    return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
+
+
+def _listed(value: object) -> object:
+    """One text as a list of it: such texts may contain commas."""
+    return (value,) if isinstance(value, str) else value
+
+
+def _spelled(value: object) -> object:
+    """A number of a YAML file as the text that the command line has for it."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if number else value
+
+
+Positive = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(gt=0, le=1)]
+ReportTo = Literal["tensorboard", "wandb", "trackio", "mlflow", "all", "none"]
+Names = Annotated[tuple[str, ...], BeforeValidator(_separated)]
+Trackers = Annotated[tuple[ReportTo, ...], BeforeValidator(_separated)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+ShareOrFile = Annotated[str | None, BeforeValidator(_spelled)]
+
+
+def _key(
+    default: Any,
+    group: str,
+    text: str,
+    readers: str = RUN,
+    *,
+    invocation: bool = False,
+    of_files: bool = False,
+    per_run: str | None = None,
+    **limits: Any,
+) -> Any:
+    """One key. `Key` says what the arguments mean; `limits` are those of pydantic's `Field`."""
+    extra: dict[str, Any] = {"group": group, "readers": readers.split(), "per_run": per_run}
+    extra |= {"invocation": invocation, "of_files": of_files}
+    return Field(default=default, description=text, json_schema_extra=extra, **limits)
+
+
+def _own(text: str, **limits: Any) -> Any:
+    """A parameter of some algorithms; its default is that of the algorithm that runs."""
+    return _key(None, "Algorithm", text, **limits)
+
+
+def _call(default: Any, text: str, readers: str, **more: Any) -> Any:
+    """A key that says how a command was called, and not what the run is."""
+    return _key(default, "Run", text, readers, invocation=True, **more)
+
+
+class RunConfig(BaseModel):
+    """Every setting of a run, resolved."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    # fmt: off
+    model: str = _key("ttrl-tiny", "Model", "'ttrl-tiny' (embedded), a folder, a .gguf file, or a Hugging Face id org/name[@revision]", EVAL)
+    lora: int = _key(0, "Model", "rank of the LoRA adapters; 0 trains all weights", EVAL, ge=0)
+    dtype: Literal["float32", "bfloat16"] = _key("float32", "Model", "type of the weights and of computation", EVAL)
+    device: str = _key("auto", "Model", "auto, cpu, cuda or cuda:N", EVAL)
+    prompt_template: str | None = _key(None, "Model", "text with {question}; default: the model's own (chat template or ttrl.json), else a plain one", EVAL)
+
+    questions: str = _key("word-problems", "Questions", "'word-problems' (embedded), a .jsonl, .json, .csv or .parquet file, or hub:org/name[@revision]:split", DATA)
+    question_column: str | None = _key(None, "Questions", "column with the question; default: found by name", DATA, of_files=True)
+    answers: str | None = _key(None, "Questions", "column or file with the true answers, used for evaluation only: training never sees them", DATA, of_files=True)
+    holdout: ShareOrFile = _key(None, "Questions", "share (between 0 and 1) of the questions, or a file of questions, used for evaluation only", DATA, of_files=True)
+    limit: int | None = _key(None, "Questions", "use only the first N questions", DATA, ge=1)
+    difficulty: int = _key(4, "Questions", "days in each embedded word problem", DATA, ge=1, le=7)
+    data_seed: int = _key(0, "Questions", "seed for holding out questions and making fresh ones; separate from --seed, so that runs with different seeds share their questions", DATA, ge=0)
+    task_column: str | None = _key(None, "Questions", "column with each question's task, for files that mix tasks", f"{DATA} Overlay", of_files=True)
+    options_column: str | None = _key(None, "Questions", "column with a list of options (choice) or labels (label); default: as listed in the question", f"{DATA} Overlay", of_files=True)
+    level_column: str | None = _key(None, "Questions", "column with each question's level of difficulty, for tables by level; default: found by name", EVAL, of_files=True)
+    transfer: Names = _key((), "Questions", "files of other questions, evaluated before and after training and never trained on: docs/fresh.md", EVAL)
+    fresh: Names = _key((), "Questions", "sets of new questions, made for evaluation only: generated, perturbed or gym:<task>: docs/fresh.md", EVAL)
+    fresh_count: Positive = _key(128, "Questions", "maximum number of questions in each fresh set", EVAL)
+    equation_column: str | None = _key(None, "Questions", "column with the arithmetic that gives the answer, for perturbed copies; default: found by name", EVAL, of_files=True)
+
+    task: TaskName = _key("math", "Consensus", "how answers are requested, extracted and compared: docs/answers.md", f"{ANSWERS} export-data")
+    reward: str = _key("agreement", "Consensus", "agreement (majority; similarity for text and code), majority, soft, selective, confidence, similarity, medoid, threshold; the controls random and format; answer-key (TRUE LABELS: an upper bound, not TTRL); or package.module:function: docs/rewards.md", VOTE)
+    last_number: bool = _key(False, "Consensus", "if no answer is marked, take the last number in the text; this invents votes", ANSWERS)
+    text_measure: TextMeasure = _key("rouge-l", "Consensus", "how the similarity of texts is measured", ANSWERS)
+    similarity_threshold: Share = _key(0.5, "Consensus", "reward threshold: similarity to the medoid that is rewarded with 1", VOTE)
+    confidence_temperature: float = _key(1.0, "Consensus", "reward confidence: temperature of the weights; a large one gives the plain vote", VOTE, gt=0, allow_inf_nan=False)
+    selective_share: Share = _key(0.375, "Consensus", "reward selective: smallest share of the votes that makes a label", VOTE)
+    selective_margin: Rate = _key(0.125, "Consensus", "reward selective: lead over the second answer, as a share of the votes", VOTE, le=1)
+    selective_negative: Rate = _key(0.125, "Consensus", "reward selective: answers with a smaller share of the votes are punished", VOTE, le=1)
+    selective_entropy: Rate = _key(0.1, "Consensus", "reward selective: weight of an answer's excess entropy", VOTE)
+
+    algorithm: AlgorithmName = _key("grpo", "Learning", "reinforcement-learning algorithm: docs/algorithms.md")
+    steps: int = _key(60, "Learning", "training steps", ge=0)
+    questions_per_step: Positive = _key(16, "Learning", "questions sampled in each step")
+    votes_per_question: Positive = _key(64, "Learning", "completions that vote on each question (M)", f"{RUN} export-data Overlay")
+    trained_per_question: Positive = _key(32, "Learning", "how many of the M votes are trained on (K <= M)")
+    votes: Literal["fixed", "adaptive"] = _key("fixed", "Learning", "fixed: M votes on every question; adaptive: fewer where more would hardly change the winner")
+    adaptive_first: int = _key(16, "Learning", "adaptive votes: completions drawn before the first look; their number then doubles, up to M", ge=2)
+    adaptive_error: Rate = _key(0.05, "Learning", "adaptive votes: share of questions whose winner may differ from that of M votes; 0 stops only when the winner is certain", lt=0.5)
+    trained_choice: Literal["first", "random", "spread"] = _key("first", "Learning", "which K of the M votes: the first, random ones, or those whose rewards vary most", f"{RUN} Overlay verl")
+    mask_truncated: bool = _key(False, "Learning", "do not train on completions cut off at max_tokens (they still vote and are rewarded)")
+    updates_per_step: Positive = _key(1, "Learning", "optimizer updates in one pass over the samples of a step; each uses whole questions")
+    passes_per_step: Positive = _key(1, "Learning", "passes over the samples of a step")
+    learning_rate: Rate = _key(2e-4, "Learning", "peak learning rate; for models above 0.1B parameters about 1e-6 (all weights) or 1e-5 (LoRA)", le=1000)
+    schedule: Literal["constant", "cosine"] = _key("constant", "Learning", "how the learning rate changes after warm-up")
+    warmup_steps: int = _key(5, "Learning", "steps of linear warm-up", ge=0)
+    weight_decay: Rate = _key(0.0, "Learning", "decoupled weight decay of AdamW")
+    adam_beta2: float = _key(0.99, "Learning", "second-moment decay of AdamW", gt=0, lt=1)
+    clip_norm: float = _key(1.0, "Learning", "maximum norm of a gradient", gt=0, allow_inf_nan=False)
+    stop_after_silent_steps: Positive = _key(20, "Learning", "stop after this many consecutive steps without a gradient (full agreement)")
+    micro_batch_tokens: Positive = _key(8192, "Learning", "tokens in one forward and backward pass; limits memory, does not change the result")
+    gradient_checkpointing: bool = _key(False, "Learning", "recompute activations in the backward pass: less memory, about a third more time")
+
+    clip_low: float | None = _own("the probability ratio is clipped below at 1 - this", gt=0, lt=1)
+    clip_high: float | None = _own("the probability ratio is clipped above at 1 + this", gt=0, allow_inf_nan=False)
+    dual_clip: Rate | None = _own("maximum ratio (above 1) for negative advantages; 0: no limit")
+    loss_aggregation: Literal["token-mean", "sequence-mean", "constant"] | None = _own("token-mean: mean over all tokens; sequence-mean: over each completion's tokens, then over completions; constant: sum divided by completions x max_tokens")
+    kl_coefficient: Rate | None = _own("weight of the KL term to the base model; 0 needs no reference model")
+    kl_estimator: Literal["k1", "k2", "k3"] | None = _own("estimator of the KL term")
+    kl_in: Literal["loss", "reward"] | None = _own("where the KL term is added")
+    entropy_coefficient: Rate | None = _own("weight of an entropy bonus in the loss")
+    advantage_clip: Rate | None = _own("maximum absolute advantage; 0: no limit")
+    importance_cap: Rate | None = _own("weight losses by the ratio of trainer to sampler probability, capped at this; 0: the clipped ratio itself is relative to the sampler")
+    refill_rounds: int | None = _own("rounds in which questions whose rewards are all equal are replaced by others", ge=0)
+    gae_lambda: float | None = _own("lambda of generalized advantage estimation", ge=0, le=1)
+    value_clip: Rate | None = _own("maximum change of a value in one step; 0: no limit")
+    critic_learning_rate: Rate | None = _own("peak learning rate of the critic, on the same schedule", le=1000)
+    dpo_beta: float | None = _own("strength of the tie to the base model", gt=0, allow_inf_nan=False)
+    dpo_loss: Literal["sigmoid", "sigmoid-norm", "ipo"] | None = _own("loss of a pair: DPO's, the same per token of each completion, or IPO's")
+    dpo_label_smoothing: Rate | None = _own("assumed share of pairs that are the wrong way round", lt=0.5)
+    prime_beta: float | None = _own("scale of the implicit reward", gt=0, allow_inf_nan=False)
+    prime_learning_rate: Rate | None = _own("peak learning rate of the implicit reward model, on the same schedule", le=1000)
+
+    temperature: float = _key(1.0, "Sampling", "temperature of the votes", gt=0, allow_inf_nan=False)
+    top_p: Share = _key(1.0, "Sampling", "top-p of the votes")
+    top_k: int = _key(0, "Sampling", "top-k of the votes; 0 keeps all tokens", ge=0)
+    max_tokens: Positive = _key(96, "Sampling", "maximum tokens of a completion", EVAL)
+    stop: Texts = _key((), "Sampling", "texts that end a completion", EVAL)
+    sampling_dtype: Literal["model", "bfloat16"] = _key("model", "Sampling", "type in which votes are sampled; bfloat16 is faster for a float32 model and leaves its updates and evaluations unchanged", EVAL)
+    sampler_rows: Positive = _key(1024, "Sampling", "completions sampled side by side; limits memory, does not change the result", EVAL)
+
+    samples: Positive = _key(64, "Evaluation", "completions per question in each evaluation", EVAL)
+    eval_temperature: float = _key(0.6, "Evaluation", "temperature in evaluations; 0 is greedy", EVAL, ge=0, allow_inf_nan=False)
+    eval_top_p: Share = _key(0.95, "Evaluation", "top-p in evaluations", EVAL)
+    eval_limit: int | None = _key(None, "Evaluation", "evaluate only the first N questions of each set", EVAL, ge=1)
+
+    eval_sets: Names = _key((), "Evaluation", "evaluate only these sets, such as unlabeled and heldout; default: all", EVAL)
+
+    engine: Literal["native", "trl"] = _key("native", "Engine", "what samples and updates: ttrl itself, on one device; or TRL's GRPOTrainer, on any number of devices: docs/trl.md")
+    vllm: Literal["off", "colocate", "server"] = _key("off", "Engine", "engine trl: sample with vLLM, inside the training processes or from a `trl vllm-serve` server")
+    trl: Texts = _key((), "Engine", "engine trl: further fields of its GRPOConfig, as KEY=VALUE")
+
+    seed: int = _key(0, "Run", "seed of every random decision except the choice of questions (--data-seed)", "train probe config eval vote Overlay verl", ge=0, per_run="the seeds of all runs are named by --seeds")
+    base_evaluations: str | None = _call(None, "folder of a `ttrl eval` of the same model, questions and settings, whose figures replace the evaluation before training", "train config", per_run="each run gets its own")
+    out: str | None = _call(None, "run directory; default: runs/<model>-<time>", "train study sweep config eval vote")
+    checkpoint_every: Positive = _key(20, "Run", "steps between checkpoints", "train study sweep config")
+    config: tuple[str, ...] = _call((), "YAML files, later ones win; 'paper' (the published settings) is built in", f"{DATA} vote")
+    resume: str | None = _call(None, "run directory to continue, with its own settings", "train study sweep config")
+    report_to: Trackers = _call((), "experiment trackers that also receive the metrics: tensorboard, wandb, trackio, mlflow; all: every one that is installed", "train study sweep config")
+    dry_run: bool = _call(False, "show what would happen, then stop", "train study sweep config eval")
+    json_output: bool = _call(False, "print one JSON object as the last line of standard output", f"{DATA} vote report export", alias="json")
+    # fmt: on
+
+    @model_validator(mode="before")
+    @classmethod
+    def _algorithm_defaults(cls, given: dict[str, Any]) -> dict[str, Any]:
+        row = algorithm_row(given)
+        return given | {key: value for key, value in row.items() if given.get(key) is None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """What the line of a key says about it, for parsers, refusals and help texts."""
+
+    name: str
+    """As it is written in YAML."""
+    annotation: Any
+    """Its type, without limits."""
+    default: Any
+    help: str
+    group: str
+    """The heading under which it is listed."""
+    readers: Collection[str]
+    """The commands, and adapters, that read it."""
+    invocation: bool
+    """It says how a command was called, and not what the run is."""
+    of_files: bool
+    """It describes a file of questions."""
+    per_run: str | None
+    """Why runs of one study or sweep cannot share it."""
+
+    @property
+    def is_switch(self) -> bool:
+        """On or off."""
+        return self.annotation is bool
+
+    @property
+    def is_list(self) -> bool:
+        """Any number of texts."""
+        return get_origin(self.annotation) is tuple
+
+
+def _keys() -> dict[str, Key]:
+    found = {}
+    for attribute, field in RunConfig.model_fields.items():
+        about, name = field.json_schema_extra, field.alias or attribute
+        assert isinstance(about, dict)
+        found[name] = Key(
+            name=name,
+            annotation=field.annotation,
+            default=field.default,
+            help=str(field.description),
+            **about,  # type: ignore[arg-type]
+        )
+    return found
+
+
+KEYS: Mapping[str, Key] = _keys()
+"""Every key by its name, in the order in which they are listed."""
+INVOCATION_KEYS = frozenset(key.name for key in KEYS.values() if key.invocation)
+"""Keys that say how a command was called, not what the run is."""
+
+
+def key_names() -> list[str]:
+    """Every key as it is written in YAML."""
+    return list(KEYS)
+
+
+def keys_of_groups(groups: Collection[str]) -> list[str]:
+    """The keys under these headings, as they are written in YAML."""
+    return [key.name for key in KEYS.values() if key.group in groups]
+
+
+def keys_read_by(reader: str) -> list[str]:
+    """The keys that a command (`eval`), or an adapter (`Overlay`, `verl`), reads."""
+    return [key.name for key in KEYS.values() if reader in key.readers]
+
+
+def algorithm_row(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Defaults of the algorithm that is asked for; none of one that does not exist, which is refused later."""
+    name = given.get("algorithm", "grpo")
+    return ALGORITHM_SETTINGS.get(name, {}) if isinstance(name, str) else {}  # type: ignore[call-overload]

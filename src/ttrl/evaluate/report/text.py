@@ -1,0 +1,157 @@
+"""Numbers, names and short texts as a reader sees them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from ttrl.interval import Interval
+
+NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
+EN_DASH = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
+NOTHING = "\N{EM DASH}"
+ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+LEVEL = f"95{NO_BREAK_SPACE}%"
+
+TRAINED, HELD_OUT, NO_PRIOR = "unlabeled", "heldout", "out_of_prior"
+FRESH, TRANSFER = "fresh_", "transfer_"
+SET_TITLES = {
+    TRAINED: "unlabeled questions",
+    HELD_OUT: "held-out questions",
+    "fresh_generated": "newly generated questions",
+    "fresh_perturbed": "perturbed questions",
+    NO_PRIOR: "out-of-prior questions",
+}
+
+
+def set_title(name: str) -> str:
+    """What a question set is called on a page, in the plural."""
+    if name in SET_TITLES:
+        return SET_TITLES[name]
+    if name.startswith(TRANSFER):
+        return f"{name.removeprefix(TRANSFER)} transfer questions"
+    if name.startswith(FRESH):
+        return f"fresh {name.removeprefix(FRESH).replace('_', ' ')} questions"
+    return name.replace("_", " ") + " questions"
+
+
+def heading(name: str) -> str:
+    """As `set_title`, to begin a line with."""
+    return capital(set_title(name))
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Known sets first, in the order of the report."""
+    found = set(names)
+    return [name for name in SET_TITLES if name in found] + sorted(found - SET_TITLES.keys())
+
+
+def capital(text: str) -> str:
+    """The text with a capital at its beginning."""
+    return text[:1].upper() + text[1:]
+
+
+def percent(share: float) -> str:
+    """0.509 -> '50.9 %'."""
+    return f"{100 * share:.1f}{NO_BREAK_SPACE}%"
+
+
+def plain(value: float, digits: int = 4) -> str:
+    """So many significant digits, but never fewer than the whole number has."""
+    return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """With its sign, except for what rounds to 0."""
+    text = f"{abs(value):.{digits}f}"
+    if float(text) == 0:
+        return text
+    return ("+" if value > 0 else MINUS) + text
+
+
+def points(change: Interval) -> str:
+    """A change or a difference of shares: '+12.3 points [+10.1, +14.5]', without brackets if it has none."""
+    value = f"{signed(100 * change.value)} points"
+    if change.bounds is None:
+        return value
+    low, high = (signed(100 * bound) for bound in change.bounds)
+    return f"{value} [{low}, {high}]"
+
+
+def span(bounds: tuple[float, float]) -> str:
+    """(0.47, 0.548) -> '47.0 to 54.8', in percent, on one line."""
+    low, high = (f"{100 * bound:.1f}" for bound in bounds)
+    return f"{low}{NO_BREAK_SPACE}to{NO_BREAK_SPACE}{high}"
+
+
+def short_span(bounds: tuple[float, float] | None) -> str:
+    """As `span`, for tables; empty without an interval."""
+    return "" if bounds is None else f"{100 * bounds[0]:.1f}{EN_DASH}{100 * bounds[1]:.1f}"
+
+
+def signed_span(bounds: tuple[float, float]) -> str:
+    """(-0.01, 0.02) -> '−1.0 to +2.0', on one line."""
+    low, high = (signed(100 * bound) for bound in bounds)
+    return f"{low}{NO_BREAK_SPACE}to{NO_BREAK_SPACE}{high}"
+
+
+def p_value(p: float) -> str:
+    """'p = 0.031', or 'p < 0.001' where more digits would say nothing."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def plural(amount: float, thing: str) -> str:
+    """'1 question', '12 questions'."""
+    return f"{amount:,.0f} {thing}{'' if amount == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as hours, minutes and seconds, in the coarsest two units that say enough."""
+    if seconds < 60:
+        return f"{seconds:.1f}{NO_BREAK_SPACE}s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}{NO_BREAK_SPACE}h {minutes}{NO_BREAK_SPACE}min"
+    return f"{minutes}{NO_BREAK_SPACE}min {rest}{NO_BREAK_SPACE}s"
+
+
+def memory(size: float) -> str:
+    """Bytes in binary units."""
+    if size < 2**30:
+        return f"{size / 2**20:.0f}{NO_BREAK_SPACE}MiB"
+    return f"{size / 2**30:.2f}{NO_BREAK_SPACE}GiB"
+
+
+def energy(joules: float) -> str:
+    """Joules, with watt-hours beside them where these say more."""
+    text = f"{joules:,.0f}{NO_BREAK_SPACE}J"
+    return text if joules < 3600 else f"{text} ({joules / 3600:,.1f}{NO_BREAK_SPACE}Wh)"
+
+
+def short(text: str, length: int) -> str:
+    """The text, cut to so many characters."""
+    return text if len(text) <= length else text[: length - 1] + ELLIPSIS
+
+
+def line(value: object, length: int = 80) -> str:
+    """A short text for one line: an answer or an id."""
+    return short(" ".join(str(value).split()), length)
+
+
+def scalar(value: object) -> str:
+    """A setting or a version as a short text; a list with commas, but not what stands in its lists."""
+    if isinstance(value, list | tuple):
+        parts = ("(several)" if isinstance(e, list | tuple) else scalar(e) for e in value[:20])
+        return ", ".join(parts) or "none"
+    if isinstance(value, Mapping):
+        return "(several)"
+    if value is None:
+        return "none"
+    return short(("yes" if value else "no") if isinstance(value, bool) else str(value), 120)
+
+
+def without_seed(name: str, seed: object) -> str:
+    """The name of a run without its seed at the end: 'grpo-1' of seed 1 is 'grpo'."""
+    return re.sub(rf"[-_. ]*(seed)?[-_. ]*{re.escape(str(seed))}$", "", name)
