@@ -20,7 +20,7 @@ SUMMARY = (
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Samples, counts, prints; with --out also writes result.json and the votes."""
+    """Evaluates and prints each set, and returns the exit code."""
     resolved = resolve(parse(make_parser("eval", SUMMARY), arguments))
     config = resolved.values
     session = open_evaluation(resolved)

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from ttrl.cli.options import make_parser, parse
 from ttrl.config import ResolvedConfig, read_layers
@@ -45,7 +44,7 @@ class ConsoleWatcher:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """The whole of a run; returns its exit code."""
+    """Carries out the whole of a run and returns its exit code."""
     started = time.perf_counter()
     order = place_order(read_layers(parse(make_parser("train", SUMMARY), arguments)))
     as_json = order.resolved.values.json_output
@@ -71,33 +70,13 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _dry_run(resolved: ResolvedConfig, *, as_json: bool) -> int:
-    from ttrl.runs.memory import check_memory, memory_estimate
-    from ttrl.runs.plan import plan_lines
-    from ttrl.runs.session import open_session
+    from ttrl.runs.plan import make_plan
 
-    config = resolved.values
-    shown: dict[str, Any] = {}
-    if config.engine == "trl":
-        from ttrl.runs.trl_setup import open_trl
-
-        setup = open_trl(config)
-        session = open_session(config, sets=setup.sets)
-        lines = plan_lines(session, setup.lines())
-        shown["trl"] = dict(setup.arguments)
-    else:
-        session = open_session(config)
-        check_memory(session.model, config)
-        lines = plan_lines(session)
-        shown["memory_bytes"] = memory_estimate(session.model, config, session.prompt_tokens)
+    plan = make_plan(resolved.values)
     if as_json:
-        shown |= {
-            "config": resolved.as_dict(),
-            "first_prompt": session.prompts[0],
-            "questions": {each.name: len(each.questions) for each in session.sets},
-        }
-        print("\n".join(lines), file=sys.stderr)
-        print(json.dumps(shown))
+        print("\n".join(plan.lines), file=sys.stderr)
+        print(json.dumps({**plan.engine, "config": resolved.as_dict(), **plan.asked}))
     else:
         print(resolved.as_yaml())
-        print("\n".join(lines))
+        print("\n".join(plan.lines))
     return EXIT_DONE

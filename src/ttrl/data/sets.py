@@ -1,4 +1,4 @@
-"""Which questions a run trains on and which it only looks at. True answers are not read here.
+"""Reads the questions that a run trains on, and those that it only evaluates, without their true answers.
 
 What a set was read from may hold its answers too. That is its `Origin`, a value of its own, which
 `ttrl.evaluate.labels` alone looks into.
@@ -65,7 +65,7 @@ def read_sets(config: RunConfig) -> list[tuple[QuestionSet, Origin]]:
 
 
 def evaluated_sets(sets: Sequence[QuestionSet], config: RunConfig) -> list[QuestionSet]:
-    """The sets that `eval_sets` names, or all.
+    """Returns the sets that `eval_sets` names, or all of them.
 
     Raises:
         ConfigError: a name that no set has.
@@ -136,7 +136,7 @@ def _set(
 
 
 def _repeats(count: int, drawn: int, config: RunConfig) -> str | None:
-    """What is said of held-out questions that are trained on under another id.
+    """Returns a note about held-out questions that are trained on under another id, or None.
 
     Raises:
         DataError: they are all of them.

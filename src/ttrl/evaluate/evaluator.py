@@ -1,4 +1,4 @@
-"""Evaluation of one question set with one set of weights."""
+"""Evaluates one question set with one set of weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ttrl.types import Sampler, SamplingParams, Task
 
 
 def evaluation_params(config: RunConfig) -> SamplingParams:
-    """How completions are drawn for evaluation; the paper's values are temperature 0.6, top-p 0.95."""
+    """Returns how completions are drawn for evaluation; the paper uses temperature 0.6 and top-p 0.95."""
     return SamplingParams(
         temperature=config.eval_temperature,
         top_p=config.eval_top_p,
@@ -32,7 +32,7 @@ def evaluate_set(
     task: Task,
     config: RunConfig,
 ) -> Evaluation:
-    """Samples and counts; what it cost is for the caller to add.
+    """Samples completions and measures them; the caller adds what that cost.
 
     Before and after use the same seeds, so differences are those of the weights.
     """

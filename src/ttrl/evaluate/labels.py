@@ -1,4 +1,4 @@
-"""True labels of a run's question sets: answers and levels by question, apart from the questions."""
+"""The true labels of a run's question sets, which stand apart from the questions."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from ttrl.evaluate.levels import read_levels
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """What evaluation may know of the questions of a set."""
+    """What evaluation knows about the questions of a set."""
 
     answers: AnswerSheet | None = None
     levels: Mapping[str, str] = field(default_factory=dict)
-    """Question id -> how hard it is said to be, of those that say it."""
+    """The level of difficulty by question id, for questions that have one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class RunSets:
     others: tuple[QuestionSet, ...]
     """Held-out questions, then those of `transfer`, then those of `fresh`."""
     labels: Mapping[str, Labels]
-    """By the name of the set; every set has an entry."""
+    """The labels of every set, by its name."""
 
     @property
     def all(self) -> tuple[QuestionSet, ...]:
@@ -90,7 +90,7 @@ def _of_training(config: RunConfig, origin: Origin) -> Labels:
 
 
 def _of_file(config: RunConfig, table: Table, *, with_answers: bool) -> Labels:
-    """Labels of a second file: its column of the name given, else the one found by its name."""
+    """Reads the labels of a second file from the column that is named, or from one found by its name."""
     column = find_column(table.columns, [config.answers or "", *ANSWER_COLUMNS])
     return Labels(
         answers=resolve_answers(column, table) if with_answers and column is not None else None,

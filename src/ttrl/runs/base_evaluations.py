@@ -1,4 +1,4 @@
-"""Evaluations before training that another command has made already."""
+"""Borrows the evaluations before training from the folder of an earlier `ttrl eval`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOTHING = EvaluationCost(sampled_tokens=0, sampling_seconds=0, evaluation_second
 EVALUATION_KEYS = tuple(
     key for key in keys_read_by("eval") if key not in INVOCATION_KEYS | {"eval_sets"}
 )
-"""Settings that the figures of a base depend on."""
+"""The settings that the figures of a base depend on."""
 
 
 def borrow_base(
@@ -82,7 +82,7 @@ def _check(source: RunDirectory, run: RunDirectory, resolved: ResolvedConfig) ->
 
 
 def _check_answers(found: Evaluation, labels: Labels, spec: str) -> None:
-    """The figures hold for the answers they were made with."""
+    """Refuses figures that were made with other true answers than the ones here."""
     for record in found.questions:
         now = None if labels.answers is None else labels.answers.get(record.id)
         if record.answer != now:

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM, a closed terminal: at once where nothing changes, after the update where it does."""
+"""Ctrl-C, SIGTERM and a closed terminal interrupt at once, but never while the weights change."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class Interrupts:
 
     @property
     def pending(self) -> bool:
-        """A signal came inside `deferred` and has not taken effect yet."""
+        """Whether a signal came inside `deferred` and has not taken effect yet."""
         return self._pending
 
     def deferred(self) -> Deferred:
-        """A block that is finished before an interrupt takes effect. May be entered many times."""
+        """Returns a context in which interrupts wait until its block is finished. It may be nested."""
         return Deferred(self)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
@@ -56,7 +56,7 @@ class Interrupts:
 
 
 class Deferred:
-    """See `Interrupts.deferred`."""
+    """The context that `Interrupts.deferred` returns."""
 
     def __init__(self, interrupts: Interrupts) -> None:
         self._interrupts = interrupts

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 ONE_MODEL = ", ".join(name for name, row in ALGORITHM_ROWS.items() if row.one_model)
-"""Algorithms that can do without a model beside the policy, for messages."""
+"""The algorithms that need no model beside the policy, for messages."""
 
 
 def standing_memory(model: PreTrainedModel, config: RunConfig) -> dict[str, int]:
-    """Bytes that are there throughout training: what each model of the algorithm holds.
+    """Counts the bytes that the models of the algorithm hold throughout training.
 
     A reference is a frozen copy, or the base under the adapter, which costs nothing. A critic and an
     implicit reward model have trainable weights of their own and share frozen ones. A trained number has
@@ -39,7 +39,7 @@ def standing_memory(model: PreTrainedModel, config: RunConfig) -> dict[str, int]
 
 
 def check_memory(model: PreTrainedModel, config: RunConfig) -> None:
-    """Called with the policy loaded and nothing else.
+    """Checks that everything else fits in memory once the policy, and nothing else, is loaded.
 
     Raises:
         ConfigError: the rest cannot fit, and why.
@@ -75,7 +75,7 @@ def check_memory(model: PreTrainedModel, config: RunConfig) -> None:
 def memory_estimate(
     model: PreTrainedModel, config: RunConfig, prompt_tokens: int
 ) -> dict[str, int]:
-    """Bytes, from above: every row of the sampler distinct, every micro-batch full.
+    """Bounds the bytes that a run needs: every row of the sampler distinct, every micro-batch full.
 
     Activations are counted as 34 values per token, layer and hidden unit, plus attention scores and
     float32 logits (three copies), which is what a plain Llama layer keeps for its backward pass. With
@@ -114,7 +114,7 @@ def memory_estimate(
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory that this process could still take: of the machine, within its control group's limit."""
+    """Returns the bytes that this process could still take from the machine or its control group."""
     if device.type == "cuda":
         import torch
 

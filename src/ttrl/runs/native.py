@@ -1,4 +1,4 @@
-"""Training by the native engine: one process, one device."""
+"""Trains with the native engine, in one process on one device."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class NativeTraining:
-    """One run's training, wherever it starts. See `ttrl.runs.run.Training`.
+    """The native engine's `ttrl.runs.run.Training`, for a new run or one that goes on.
 
     Args:
         directory: of a run that goes on from its last checkpoint, locked; None for a new one.
@@ -46,24 +46,24 @@ class NativeTraining:
 
     @property
     def steps(self) -> int:
-        """Steps that are done, in all sittings."""
+        """How many steps are done, in all sittings."""
         return self._progress.step
 
     @property
     def base_is_gone(self) -> bool:
-        """The policy's weights are the only ones."""
+        """True after the first step, since the policy's weights are the only ones."""
         return self._progress.step > 0
 
     def plan_lines(self) -> Sequence[str]:
-        """Nothing beside what the plan says itself."""
+        """Returns nothing: the plan describes this engine itself."""
         return ()
 
     def session(self, when: When) -> Session:
-        """The session whose model is trained: its weights are those of now."""
+        """Returns the one session there is, whose model is the one that is trained."""
         return self._session
 
     def begin(self, run: Run) -> None:
-        """Makes the learner, and puts back what the checkpoint has of it."""
+        """Makes the learner and restores its state from the checkpoint."""
         from ttrl.engine.learner import learner_from
         from ttrl.rl.algorithms.registry import make_algorithm
 
@@ -75,7 +75,7 @@ class NativeTraining:
             run.spent = Spent(**self._found.state["spent"])
 
     def train(self, run: Run | None) -> str:
-        """Makes the steps that are left, keeps the weights, and returns why the run ended."""
+        """Makes the remaining steps, saves the weights and returns why the run ended."""
         from ttrl.train.loop import reason_to_end, train
 
         assert run is not None  # there is one process
@@ -111,7 +111,7 @@ class NativeTraining:
             self._save(run)
 
     def failed(self, error: NumericsError, run: Run) -> str:
-        """What a run that ends with this error says."""
+        """Returns the message of a run that ends with this error."""
         return (
             f"step {self.steps + 1}: {error} The last checkpoint is {run.last_checkpoint()}; "
             "start a new run from it or from the base."
@@ -133,7 +133,7 @@ class NativeTraining:
 
 
 def _latest(directory: RunDirectory | None) -> Checkpoint | None:
-    """The checkpoint to go on from. A new run has none, and needs no torch to know it."""
+    """Returns the checkpoint to go on from, or None for a new run, which needs no torch to know it."""
     if directory is None:
         return None
     from ttrl.engine.checkpoint import latest

@@ -1,13 +1,14 @@
-"""What a run will do and need, said before it starts."""
+"""Says what a run will do and what it needs, before it starts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ttrl.algorithm_settings import ALGORITHM_ROWS
 from ttrl.config import RunConfig
-from ttrl.runs.memory import memory_estimate
+from ttrl.runs.memory import check_memory, memory_estimate
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -18,8 +19,45 @@ LARGE_MODEL = 50_000_000
 LARGE_LEARNING_RATE = 5e-5
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run would do."""
+
+    lines: Sequence[str]
+    """The plan for a person."""
+    engine: Mapping[str, Any]
+    """The bytes that the native engine needs, or the arguments of TRL."""
+    asked: Mapping[str, Any]
+    """The first prompt, and the number of questions of each set."""
+
+
+def make_plan(config: RunConfig) -> Plan:
+    """Loads and checks everything that a run needs, and starts nothing.
+
+    Raises:
+        TtrlError: whatever would stop the run.
+    """
+    from ttrl.runs.session import open_session
+
+    engine: dict[str, Any]
+    if config.engine == "trl":
+        from ttrl.runs.trl_setup import open_trl
+
+        setup = open_trl(config)
+        session = open_session(config, sets=setup.sets)
+        lines, engine = plan_lines(session, setup.lines()), {"trl": dict(setup.arguments)}
+    else:
+        session = open_session(config)
+        check_memory(session.model, config)
+        memory = memory_estimate(session.model, config, session.prompt_tokens)
+        lines, engine = plan_lines(session), {"memory_bytes": memory}
+    questions = {each.name: len(each.questions) for each in session.sets}
+    asked = {"first_prompt": session.prompts[0], "questions": questions}
+    return Plan(lines=lines, engine=engine, asked=asked)
+
+
 def plan_lines(session: Session, engine: Sequence[str] = ()) -> list[str]:
-    """Step and token counts, memory, the first prompt.
+    """Returns lines about steps, tokens, memory and the first prompt.
 
     Args:
         engine: what another engine has to say, in place of the native one's decoder and memory.
@@ -66,7 +104,7 @@ def _memory_line(session: Session) -> str:
 
 
 def _beside(model: PreTrainedModel, config: RunConfig) -> str:
-    """The models that the algorithm holds beside the policy, and what they are made of."""
+    """Names the models that the algorithm holds beside the policy, and what they are made of."""
     from ttrl.rl.algorithms.registry import make_algorithm
 
     adapted = hasattr(model, "peft_config")
@@ -81,7 +119,7 @@ def _beside(model: PreTrainedModel, config: RunConfig) -> str:
 
 
 def warnings(config: RunConfig, parameters: int) -> list[str]:
-    """Settings that run but rarely work."""
+    """Returns a line for each setting that runs but rarely works."""
     found, usual_rates = [], {"learning_rate": "1e-6"}
     if companion := ALGORITHM_ROWS[config.algorithm].companion:
         usual_rates[companion.settings["learning_rate"]] = companion.usual_rate

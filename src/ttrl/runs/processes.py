@@ -1,4 +1,4 @@
-"""Which of several processes this one is, where a launcher has started more than one."""
+"""Finds out which process this is, if a launcher has started several."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from ttrl.errors import ConfigError
 
 
 def rank_and_processes() -> tuple[int, int]:
-    """This process's number, and how many there are, as torchrun and accelerate tell them.
+    """Returns this process's number and how many there are, as torchrun and accelerate set them.
 
     Raises:
-        ConfigError: what stands in RANK and WORLD_SIZE is none.
+        ConfigError: RANK or WORLD_SIZE is not a valid number.
     """
     rank, count = _number("RANK", 0), _number("WORLD_SIZE", 1)
     if count == 1:
@@ -36,7 +36,7 @@ def _number(name: str, default: int) -> int:
 
 
 def check_processes(config: RunConfig) -> bool:
-    """Whether this process is the first one: the one that writes, where several were started.
+    """Returns whether this process is the first one, which is the one that writes.
 
     Raises:
         ConfigError: the native engine, or no run directory that they agree on.

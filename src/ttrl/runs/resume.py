@@ -1,4 +1,4 @@
-"""What a run was started with, and `--resume`: its own config, the same model and questions."""
+"""Resumes a run under its own config, with the same model and questions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ INPUTS = {
 
 
 def resolve_resumed(layers: Layers, directory: RunDirectory) -> ResolvedConfig:
-    """The config the run was started with. Options given beside --resume may repeat it, not change it.
+    """Returns the config that the run was started with, which other options may repeat but not change.
 
     Raises:
         CheckpointError: an option says something else than the run's config.
@@ -46,7 +46,7 @@ def resolve_resumed(layers: Layers, directory: RunDirectory) -> ResolvedConfig:
 
 
 def stored_config(directory: RunDirectory) -> ResolvedConfig:
-    """The run's config.yaml.
+    """Reads the run's config.yaml.
 
     Raises:
         CheckpointError: it cannot be read as one.
@@ -75,7 +75,7 @@ def _written_by(directory: RunDirectory) -> str | None:
 
 
 def stored_inputs(directory: RunDirectory) -> dict[str, Any]:
-    """What the run was started on, by sha256.
+    """Reads the sha256 of each input that the run was started with.
 
     Raises:
         CheckpointError: the folder is not that of a training run.

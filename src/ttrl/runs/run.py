@@ -1,4 +1,4 @@
-"""One run, whatever trains it: its folder, its records, its evaluations and its result."""
+"""One run, whichever engine trains it: its folder, its records, its evaluations and its result."""
 
 from __future__ import annotations
 
@@ -34,43 +34,43 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepDone:
-    """A step that is over and written down."""
+    """A step that is done and recorded."""
 
     step: int
-    """Counted from 1."""
+    """The number of the step, from 1."""
     steps: int
-    """Steps that the run is to have."""
+    """The number of steps that the run is to make."""
     metrics: Metrics
-    """As metrics.jsonl has them."""
+    """The metrics of the step, as metrics.jsonl holds them."""
     skipped: str | None
     """Why nothing was learned, or None."""
 
 
 class Watcher(Protocol):
-    """What is shown of a run while it goes on."""
+    """Shows a run while it goes on."""
 
     def say(self, text: str) -> None:
-        """Takes a line for the person who waits."""
+        """Shows a line."""
         ...
 
     def training(self, *, steps: int, done: int) -> AbstractContextManager[object]:
-        """Returns a context that is entered for as long as steps are made, `done` of them before."""
+        """Returns a context that is entered while steps are made; `done` of them were made before."""
         ...
 
     def on_step(self, done: StepDone) -> None:
-        """Takes a step, inside that context."""
+        """Shows a step; only called inside that context."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callbacks:
-    """A watcher made of functions; what is left out is not shown."""
+    """A watcher that calls functions; without a function nothing is shown."""
 
     on_message: Callable[[str], object] | None = None
     step: Callable[[StepDone], object] | None = None
 
     def say(self, text: str) -> None:
-        """Hands the line on."""
+        """Calls `on_message`."""
         if self.on_message is not None:
             self.on_message(text)
 
@@ -79,20 +79,20 @@ class Callbacks:
         return nullcontext()
 
     def on_step(self, done: StepDone) -> None:
-        """Hands the step on."""
+        """Calls `step`."""
         if self.step is not None:
             self.step(done)
 
 
 class Training(Protocol):
-    """What trains a run: one engine."""
+    """An engine that trains a run."""
 
     is_first: bool
-    """Whether this process records, where several were started."""
+    """Whether this is the process that records; there may be others."""
 
     @property
     def steps(self) -> int:
-        """Steps that are done, in all sittings."""
+        """How many steps are done, in all sittings."""
         ...
 
     @property
@@ -101,19 +101,19 @@ class Training(Protocol):
         ...
 
     def plan_lines(self) -> Sequence[str]:
-        """What the plan of a run says about its engine; nothing of the native one."""
+        """Returns lines about the engine for the plan of the run; none for the native one."""
         ...
 
     def session(self, when: When) -> Session:
-        """Everything loaded, with the weights to evaluate before or after training."""
+        """Returns a session with the weights to evaluate before or after training."""
         ...
 
     def begin(self, run: Run) -> None:
-        """Goes on where the sitting before ended; the run's folder is there."""
+        """Restores what an earlier sitting has left, once the run's folder exists."""
         ...
 
     def train(self, run: Run | None) -> str:
-        """Makes the steps that are left, keeps the weights, and returns why the run ended.
+        """Makes the remaining steps, saves the weights and returns why the run ended.
 
         Args:
             run: where steps are recorded; None on all processes but the first.
@@ -121,16 +121,16 @@ class Training(Protocol):
         ...
 
     def interrupt(self, run: Run) -> None:
-        """Saves what is done and not saved yet."""
+        """Saves what is done but not yet saved."""
         ...
 
     def failed(self, error: NumericsError, run: Run) -> str:
-        """What a run that ends with this error says."""
+        """Returns the message of a run that ends with this error."""
         ...
 
 
 class Run:
-    """The folder of one run and what is written into it. Nothing is kept that holds a model.
+    """The folder of one run and all that is written into it. It keeps nothing that holds a model.
 
     Args:
         directory: of a run that goes on, locked; None makes a new one.
@@ -181,12 +181,12 @@ class Run:
         self.directory = directory
 
     def start_records(self, *, step: int) -> None:
-        """Opens the records after this step; those of later steps are dropped, to be made again."""
+        """Opens the records after this step and drops those of later steps, which will be made again."""
         self.directory.forget_after(step)
         self.trackers.start(self.directory, self._resolved.as_dict(invocation=False), step=step)
 
     def observers(self) -> list[Observer]:
-        """Comparisons with true labels, where there are any."""
+        """Returns the comparisons with true labels, if there are any labels."""
         from ttrl.evaluate.diagnostics import LabelDiagnostics
 
         if self._answers is None:
@@ -196,7 +196,7 @@ class Run:
     def record(
         self, step: int, metrics: Metrics, votes: list[dict[str, Any]], skipped: str | None
     ) -> None:
-        """Writes a step down and shows it."""
+        """Records a step and shows it."""
         self.spent.add(metrics)
         row: dict[str, Any] = {"step": step, **metrics}
         if skipped:
@@ -208,7 +208,7 @@ class Run:
         self.watcher.on_step(done)
 
     def evaluate(self, session: Session, when: When, *, trained: bool) -> dict[str, Evaluation]:
-        """Evaluates each set that is to be; what is in the folder already is not made again.
+        """Evaluates each set that the config asks for, unless the folder has its evaluation already.
 
         Args:
             session: with the weights to evaluate.
@@ -249,7 +249,7 @@ class Run:
         steps: int,
         stopped: str,
     ) -> RunResult:
-        """Writes result and report."""
+        """Writes the result and the report."""
         from ttrl.evaluate.report.pages import write_report
 
         result = self._result(base, final, steps=steps, stopped=stopped)
@@ -260,7 +260,7 @@ class Run:
         return result
 
     def last_checkpoint(self) -> str:
-        """The folder of the last checkpoint, for messages."""
+        """Returns the folder of the last checkpoint, for messages."""
         found = sorted(self.directory.checkpoints.glob("step-*"))
         return str(found[-1]) if found else "not made yet"
 
@@ -303,7 +303,7 @@ class Run:
 
 
 class Spent:
-    """Cost of training, and time, over all sittings of a run. Evaluations carry their own."""
+    """What training has cost, and the time, over all sittings of a run. Evaluations carry their own cost."""
 
     def __init__(self, **values: float) -> None:
         self.wall_seconds = values.get("wall_seconds", 0.0)
@@ -312,14 +312,14 @@ class Spent:
         self.training_seconds = values.get("training_seconds", 0.0)
 
     def add(self, metrics: Metrics) -> None:
-        """Counts a step."""
+        """Adds the cost of a step."""
         self.sampled_tokens += int(metrics["sample/tokens"])
         self.sampling_seconds += metrics["sample/seconds"]
         self.training_seconds += metrics.get("train/seconds", 0.0)
 
 
 def rule_of(config: RunConfig, labels: Labels) -> RewardRule:
-    """The rule of a run.
+    """Makes the reward rule of a run.
 
     Args:
         labels: of the questions that are trained on. Only the upper bound looks at them.
@@ -337,6 +337,6 @@ def rule_of(config: RunConfig, labels: Labels) -> RewardRule:
 
 
 def _peak_rss_bytes() -> int:
-    """Linux counts kibibytes, macOS bytes."""
+    """Returns the largest memory of this process so far; Linux counts it in kibibytes, macOS in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

@@ -1,4 +1,4 @@
-"""What training and evaluation have in common: config and files into a model, samplers and question sets."""
+"""Turns a config into a model, samplers and question sets, for training and for evaluation."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def open_session(
 
 
 def evaluate_one(session: Session, question_set: QuestionSet, *, when: When) -> Evaluation:
-    """Evaluates a set with the weights as they are; also what it took."""
+    """Evaluates a set with the weights as they are now, and measures what that cost."""
     from ttrl.evaluate.evaluator import evaluate_set
 
     sampler, begin = session.sampler, time.perf_counter()

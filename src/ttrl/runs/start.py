@@ -1,4 +1,4 @@
-"""A training run, an evaluation and a report from Python: what the commands of those names do.
+"""Trains, evaluates and reports from Python, as the commands of those names do.
 
 The arguments of `train` and `evaluate` are the settings of a run under the names of their options, and
 `config` names YAML files as there. TTRL_ variables are for commands: a call does not read them. Neither
@@ -43,11 +43,11 @@ class Order:
 
     resolved: ResolvedConfig
     directory: RunDirectory | None
-    """Of the run that goes on; None for a new one."""
+    """The folder of a run that goes on; None for a new run."""
     is_first: bool
-    """Whether this process records, where several were started."""
+    """Whether this is the process that records; there may be others."""
     report_to: tuple[str, ...]
-    """Trackers."""
+    """The trackers that metrics are sent to."""
 
 
 def train(
@@ -106,7 +106,7 @@ def evaluate(*, on_message: Callable[[str], object] | None = None, **settings: A
 
 
 def report(path: str | os.PathLike[str]) -> Path:
-    """Writes the report of a finished run again, and returns where it is.
+    """Writes the report of a finished run again and returns its path.
 
     Args:
         path: the run's folder.
@@ -120,7 +120,7 @@ def report(path: str | os.PathLike[str]) -> Path:
 
 
 def place_order(layers: Layers) -> Order:
-    """Settles the config of a run, new or resumed.
+    """Settles the config of a new or resumed run.
 
     Raises:
         ConfigError: settings that contradict each other, a folder that exists already, or processes that
@@ -185,7 +185,7 @@ def carry_out(
 
 
 def _follow(run: Run, training: Training) -> RunResult:
-    """Evaluates, trains, evaluates, reports."""
+    """Evaluates, trains, evaluates again and reports."""
     try:
         base = run.evaluate(training.session("base"), "base", trained=training.base_is_gone)
         stopped = training.train(run)
@@ -202,7 +202,7 @@ def _follow(run: Run, training: Training) -> RunResult:
 
 
 def _train_along(training: Training) -> None:
-    """Trains with the first process, which has the last word on everything."""
+    """Trains along with the first process, which evaluates and records."""
     try:
         training.train(None)
     except KeyboardInterrupt:
@@ -221,7 +221,7 @@ def _training(order: Order, interrupts: Interrupts) -> Training:
 
 
 def open_evaluation(resolved: ResolvedConfig) -> Session:
-    """Loads what an evaluation needs.
+    """Loads what an evaluation needs and checks that its folder is free.
 
     Raises:
         ConfigError: the folder for its files exists already.
@@ -234,7 +234,7 @@ def open_evaluation(resolved: ResolvedConfig) -> Session:
 def evaluate_session(
     session: Session, resolved: ResolvedConfig, *, show: Callable[[Evaluation], object]
 ) -> EvalResult:
-    """Evaluates every set that is to be, and writes the folder where one is named.
+    """Evaluates every set that the config asks for, and writes a folder if `out` names one.
 
     Args:
         show: called with each evaluation as soon as it is there.
@@ -279,7 +279,7 @@ def _with_out(resolved: ResolvedConfig) -> ResolvedConfig:
 
 
 def _layers(command: Literal["train", "eval"], settings: Mapping[str, Any]) -> Layers:
-    """The layers of a call: its config files and its arguments, by the rules of the command."""
+    """Reads the config files and arguments of a call by the rules of the command."""
     source = "train()" if command == "train" else "evaluate()"
     given = {key: _plain(value) for key, value in settings.items()}
     layers = read_layers(given, environment={}, source=source)
@@ -297,7 +297,7 @@ def _refuse(keys: Collection[str], source: str, why: str) -> None:
 
 
 def _plain(value: object) -> object:
-    """Paths as texts, also in lists."""
+    """Converts paths to texts, also in lists."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     return [_plain(each) for each in value] if isinstance(value, list | tuple) else value

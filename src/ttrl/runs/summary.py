@@ -1,4 +1,4 @@
-"""The result in a few lines of text."""
+"""Describes results in a few lines of text."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _ALWAYS = (
 
 
 def set_line(when: str, name: str, metrics: SetMetrics) -> str:
-    """One set, once."""
+    """Describes one evaluation of one set in a line."""
     return f"{when:<5} {NAMES.get(name, name):<15} {describe(metrics)}"
 
 
 def describe(metrics: SetMetrics) -> str:
-    """Accuracies with intervals and their temperature; without labels, what can be said."""
+    """Lists accuracies with their intervals and temperature, or what is known without labels."""
     parts = [
         f"{prefix}@{k} {_with_interval(value)}"
         for prefix, values in (("avg", metrics.avg), ("maj", metrics.maj), ("pass", metrics.passes))
@@ -41,14 +41,14 @@ def describe(metrics: SetMetrics) -> str:
 
 
 def level_lines(rows: Sequence[LevelMetrics]) -> list[str]:
-    """A table of one evaluation by level; intervals are 95 % over questions. Nothing without levels."""
+    """Returns a table by level, with 95 % intervals over questions; empty without levels."""
     if not rows:
         return []
     return _aligned([_LEVEL_HEAD, *map(_level_cells, rows)])
 
 
 def level_change_lines(base: Sequence[LevelMetrics], final: Sequence[LevelMetrics]) -> list[str]:
-    """A table by level of what was before and what is after. Nothing without levels."""
+    """Returns a table of the change at each level; empty without levels."""
     if not base:
         return []
     after = {row.level: row for row in final}
@@ -88,7 +88,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def summary_lines(result: RunResult) -> list[str]:
-    """What a run came to."""
+    """Describes what a run achieved and what it cost."""
     lines = [f"\n{result.stopped} ({result.steps})."]
     if result.is_true_labels:
         lines.append("This run was rewarded by TRUE LABELS: an upper bound, not TTRL.")

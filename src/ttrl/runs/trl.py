@@ -1,4 +1,4 @@
-"""Training under TRL, in one process or on each of a torchrun.
+"""Trains under TRL, in one process or in each process of a torchrun.
 
 The first process reads, evaluates and records as in any run; the others only train with it.
 """
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 PROGRESS = "trl/progress.json"
 TRAINED = "trained"
-"""In the folder of TRL's own checkpoints: the weights at the end."""
+"""The name of the final weights, in the folder of TRL's own checkpoints."""
 
 
 class TrlTraining:
-    """One run's training, wherever it starts. See `ttrl.runs.run.Training`.
+    """TRL's `ttrl.runs.run.Training`, for a new run or one that goes on.
 
     What TRL would refuse late is refused as this is made, before a model loads.
 
@@ -59,11 +59,11 @@ class TrlTraining:
         self.is_first = self._setup.rank == 0
         self._base: Session | None = None
         self._trained: Checkpoint | None = latest(Path(str(config.out)) / "checkpoints")
-        """What the end of the training leaves: on every process if it is there at the start."""
+        """The checkpoint at the end of training. Every process knows it if it exists at the start."""
 
     @property
     def steps(self) -> int:
-        """Steps that need not be made again. TRL's own checkpoints may be gone once training is over."""
+        """How many steps need not be made again. TRL's checkpoints may be gone once training is over."""
         from ttrl.overlays.trl.training import latest_checkpoint
 
         if self._trained is not None:
@@ -72,11 +72,11 @@ class TrlTraining:
         return found[1] // updates_of_step(self._config) if found else 0
 
     def plan_lines(self) -> Sequence[str]:
-        """TRL's version, and how a step is spread over processes."""
+        """Returns lines with TRL's version and how a step is spread over processes."""
         return self._setup.lines()
 
     def session(self, when: When) -> Session:
-        """A session of its own before and after: in between the memory is TRL's."""
+        """Opens one session before training and another one after it: in between TRL needs the memory."""
         if when == "final":
             assert self._trained is not None
             weights = self._trained.weights
@@ -86,13 +86,13 @@ class TrlTraining:
         return self._base
 
     def begin(self, run: Run) -> None:
-        """Puts back what the run has spent, and makes the folder of TRL's checkpoints."""
+        """Restores what the run has spent, and makes the folder of TRL's checkpoints."""
         known = self._trained.state if self._trained is not None else self._progress()
         run.spent = Spent(**known.get("spent", {}))
         self._setup.folder.mkdir(exist_ok=True)
 
     def train(self, run: Run | None) -> str:
-        """Trains on every process; the first one keeps the weights as a checkpoint of the run."""
+        """Trains in every process; the first one saves the weights as a checkpoint of the run."""
         self._base = None
         if self._trained is None:
             with self._interrupts.deferred():
@@ -100,10 +100,10 @@ class TrlTraining:
         return str(self._trained.state["stopped"]) if self._trained is not None else ""
 
     def interrupt(self, run: Run) -> None:
-        """TRL has saved what is done."""
+        """Does nothing, since TRL has saved what is done."""
 
     def failed(self, error: NumericsError, run: Run) -> str:
-        """What a run that ends with this error says."""
+        """Returns the message of a run that ends with this error."""
         return (
             f"{error} The weights have changed already; TRL's last checkpoint is in {self._setup.folder}. "
             "Start a new run."
@@ -192,12 +192,12 @@ class TrlTraining:
         shutil.rmtree(self._setup.folder / TRAINED, ignore_errors=True)  # the checkpoint has them
 
     def _progress(self) -> dict[str, Any]:
-        """What was written down beside TRL's checkpoints."""
+        """Reads what was recorded beside TRL's checkpoints."""
         return RunDirectory(Path(str(self._config.out))).read_json(PROGRESS) or {}
 
 
 class TrlRecords:
-    """The records of a run under TRL: votes come with the rollout of a step, what it learned with TRL's log.
+    """Records a run under TRL: votes come with the rollout of a step, training metrics with TRL's log.
 
     On every process it counts silent steps; on the first it writes everything down.
 
@@ -217,14 +217,14 @@ class TrlRecords:
         self._silent = list(silent)
         self.stopped = "all steps done"
         self.interrupted = False
-        """Whether a process was asked to stop: all of them learn it at the same step."""
+        """Whether some process was asked to stop; all of them learn of it at the same step."""
 
     def on_step(self, rollout: RolloutStep) -> None:
-        """The votes are there, the updates are to come."""
+        """Takes the votes of a step, before its updates."""
         self._rollout, self._begin = rollout, time.perf_counter()
 
     def on_log(self, global_step: int, learned: dict[str, float]) -> bool:
-        """The updates are done; returns whether to save and end."""
+        """Takes the metrics of a step's updates and returns whether to save and end."""
         rollout = self._rollout
         assert rollout is not None  # TRL logs after the updates of a rollout
         step = rollout.step + 1
@@ -238,7 +238,7 @@ class TrlRecords:
         return rollout.stop
 
     def ends_at(self, step: int) -> bool:
-        """Whether too many steps in a row, up to this one, had no gradient; `stopped` then says so."""
+        """Returns whether too many steps in a row up to this one had no gradient, and sets `stopped`."""
         row, silent = 0, set(self._silent)
         while step - row in silent:
             row += 1
@@ -263,7 +263,7 @@ class TrlRecords:
 
 
 def last_labels(votes: Path) -> dict[str, str | None]:
-    """The last pseudo-label of each question in votes.jsonl."""
+    """Returns the last pseudo-label of each question in votes.jsonl."""
     if not votes.exists():
         return {}
     rows = (json.loads(line) for line in votes.read_text("utf-8").split("\n") if line)

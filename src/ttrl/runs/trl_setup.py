@@ -1,4 +1,4 @@
-"""A run under TRL before it starts: questions, prompts and TRL's arguments, without any weights.
+"""Prepares a run under TRL: questions, prompts and TRL's arguments, without any weights.
 
 What would stop the run later is found here, before a model is loaded.
 """
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrlSetup:
-    """Everything checked, nothing loaded."""
+    """A run under TRL that is checked, and of which no weights are loaded."""
 
     config: RunConfig
     rank: int
@@ -42,16 +42,16 @@ class TrlSetup:
     tokenizer: PreTrainedTokenizerBase
     prompter: Prompter
     asked: Mapping[str, Question]
-    """Those that are trained on, by the keys of their prompts."""
+    """The questions that are trained on, by the keys of their prompts."""
     template: str | None
-    """The model's own or the config's, where prompts are no chats."""
+    """The prompt template of the config or the model; None if prompts are chats."""
     folder: Path
-    """TRL's own checkpoints, in the run directory."""
+    """The folder of TRL's own checkpoints, in the run directory."""
     arguments: Mapping[str, Any]
-    """Of GRPOConfig."""
+    """The arguments of GRPOConfig."""
 
     def lines(self) -> list[str]:
-        """What the plan of a run says about its engine."""
+        """Returns lines about the engine for the plan of the run."""
         config, share, arguments = self.config, self.share, self.arguments
         parts, micro = (
             arguments[key] for key in ("steps_per_generation", "per_device_train_batch_size")
