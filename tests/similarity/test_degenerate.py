@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -123,8 +121,8 @@ def test_every_text_gets_an_answer(text, prompt):
 
 
 @pytest.mark.parametrize("text", ["a b", "-", "a\u0301\u0327", "\u4e00", "\ud800\x00", "\ufdfa"])
-def test_a_megabyte_is_cheap(text):
+def test_a_megabyte_is_cheap(text, calls_in):
     text *= 10**6 // len(text)
-    start = time.process_time()
-    assert degenerate(text, prompt=text) is not None
-    assert time.process_time() - start < 3.0
+    found = []
+    assert calls_in(lambda: found.append(degenerate(text, prompt=text))) <= 250_000
+    assert found != [None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import numpy as np
 import pytest
@@ -137,10 +136,9 @@ def test_only_the_first_tokens_and_characters_count():
         "\ufdfa" * 10**6, "\x00\ud800" * 500_000, "\u4e00" * 10**6,
     ],
 )  # fmt: skip
-def test_a_megabyte_is_cheap(text):
-    start = time.perf_counter()
-    similarity = text_similarity([text, text + "b", "b" + text])
-    assert similarity[0, 1] == 1
-    assert time.perf_counter() - start < 1.0
+def test_a_megabyte_is_cheap(text, calls_in):
+    texts = [text, text + "b", "b" + text]
+    assert text_similarity(texts)[0, 1] == 1
+    assert calls_in(lambda: text_similarity(texts)) <= 10_000
     assert len(tokenize(text[:60_000])) >= 1
-    assert time.perf_counter() - start < 3.0
+    assert calls_in(lambda: tokenize(text[:60_000])) <= 1_000

@@ -5,13 +5,15 @@ of a program holds against symbolic algebra. The form is of one answer alone and
 equality stays an equivalence. This side imports no sympy, starts a worker on first need, installs no
 signal handler and leaves alarms alone. Works from several threads and after a fork.
 
-Limits: 0.6 s of CPU and 1 GiB for each answer, enforced in the worker, and 2 s of time, enforced here.
-The worker's limits decide and are remembered: what reaches them does so again. An answer that is lost
-otherwise (time on a busy machine, a worker that something else ended) is asked once more, then counts as
-killed this time and is not remembered. Most readings end far below the limits: a search for a spelling
-ends after a number of calls (`SEARCH_CALLS`). What no run determines: how fast the CPU is, for answers
-that need about 0.6 s of it; answers lost twice; and searches within a few calls of their limit, whose
-number depends a little on what the worker read before.
+Each answer may take 2 s of processor time and 1 GiB in its worker. An answer that reaches either limit
+would reach it again, so that is remembered. A search for a spelling ends after a number of calls
+(`SEARCH_CALLS`), which takes a fraction of this time, also on a slow processor, and is the same on every
+machine. The clock on the wall decides nothing, however busy the machine: a minute is only for a worker
+that no longer runs, stopped or waiting for something. An answer lost in this way, or with a worker that
+something else ended, is asked once more, then counts as killed this time and is not remembered.
+
+What no run determines is how fast the processor is, for answers that need about 2 s of it, and searches
+within a few calls of their limit, whose number depends a little on what the worker read before.
 
 Where no worker can start (not POSIX, no sympy, a frozen program) nothing is read slowly.
 """
@@ -35,8 +37,12 @@ from pathlib import Path
 
 from ttrl.answers.slow_tokens import LENGTH_LIMIT, tokens_of
 
-SECONDS = 2.0
-START_SECONDS = 20.0
+CPU_SECONDS = 2.0
+"""Processor time of a worker for one answer."""
+SECONDS = 60.0
+"""Time after which a worker that sends no reply counts as hanging: many times that of the processor."""
+START_SECONDS = 300.0
+"""The same for its start, which imports sympy."""
 TASKS_OF_A_WORKER = 2_000
 MOST_WORKERS = 4
 CACHE_ENTRIES = 50_000
@@ -86,6 +92,8 @@ class _Lost(Exception):
 class _Worker:
     """One process: JSON lines in, JSON lines out."""
 
+    seconds = SECONDS
+
     def __init__(self) -> None:
         self.tasks = 0
         self.closed = False
@@ -96,7 +104,14 @@ class _Worker:
             raise _NoWorker("no interpreter is known")
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-S", "-P", "-c", _PROGRAM, json.dumps(_module_paths())],
+                [
+                    sys.executable,
+                    "-S",
+                    "-P",
+                    "-c",
+                    _PROGRAM,
+                    json.dumps([*_module_paths(), CPU_SECONDS]),
+                ],
                 bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -120,7 +135,7 @@ class _Worker:
         self.tasks += 1
         try:
             self.process.stdin.write(json.dumps(answer).encode() + b"\n")
-            line = self._line(SECONDS)
+            line = self._line(self.seconds)
         except OSError:
             line = None
         if line is None:
@@ -306,12 +321,12 @@ def _reading(reply: bytes) -> Reading | None:
 
 _PROGRAM = """
 import json, sys, types
-paths, package = json.loads(sys.argv[1])
+paths, package, cpu_seconds = json.loads(sys.argv[1])
 sys.path[:] = sys.path + paths
 ttrl = sys.modules["ttrl"] = types.ModuleType("ttrl")
 ttrl.__path__ = [package]
 from ttrl.answers.slow_worker import main
-main()
+main(cpu_seconds)
 """
 """A new interpreter and no fork of this one: safe beside threads and CUDA, and __main__ runs only once.
 

@@ -14,7 +14,6 @@ import signal
 import sys
 from collections.abc import Callable
 
-CPU_SECONDS = 0.6
 MEMORY_BYTES = 1 << 30
 OPEN_FILES = 16
 READY = b"ready\n"
@@ -33,7 +32,7 @@ _WARM_UP = (
 )
 
 
-def main() -> None:
+def main(cpu_seconds: float) -> None:
     """Import and warm up without a limit of time, then serve."""
     _limit(resource.RLIMIT_AS, MEMORY_BYTES)
     _limit(resource.RLIMIT_CORE, 0)
@@ -41,10 +40,10 @@ def main() -> None:
     read = _slow_reader()
     for answer in _WARM_UP:
         read(answer)
-    serve(read)
+    serve(read, cpu_seconds)
 
 
-def serve(read: Callable[[str], Form | None]) -> None:
+def serve(read: Callable[[str], Form | None], cpu_seconds: float) -> None:
     """Answer JSON lines with JSON lines. Memory that ran out ends the process as time does, by SIGPROF."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
@@ -55,7 +54,7 @@ def serve(read: Callable[[str], Form | None]) -> None:
     output.flush()
     for line in sys.stdin.buffer:
         answer = json.loads(line)
-        signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
         try:
             form = read(answer)
         except MemoryError:
