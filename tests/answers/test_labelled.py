@@ -8,8 +8,8 @@ import pytest
 
 from ttrl import extract_answer, vote
 from ttrl.answers.choice import extract_choice
-from ttrl.answers.exact import MathTask
 from ttrl.answers.extract import strip_reasoning
+from ttrl.answers.tasks import MathTask
 
 FOLDER = Path(__file__).parent / "labelled"
 TRACE = Path("/tmp/hacked")  # what the hostile payloads would leave behind if one ran
