@@ -29,6 +29,13 @@ KILLED_WHILE_SAVING = KILL + (
     "f.sync = some"
 )
 
+KILLED_IN_THE_FINAL_EVALUATION = KILL + (
+    "from pathlib import Path\n"
+    "from ttrl.engine.sampler import NativeSampler as S\n"
+    "sample, done = S.sample, Path(sys.argv[-1]) / 'evaluations' / 'final-unlabeled.json'\n"
+    "S.sample = lambda *a, **o: kill() if done.exists() else sample(*a, **o)"
+)
+
 
 @pytest.fixture(scope="module")
 def ten_steps(tiny):
@@ -118,9 +125,9 @@ def test_killed_at_five_moments_and_resumed_each_time_gives_the_bits_of_an_unint
     assert fourth.stop(signal.SIGKILL).code == -signal.SIGKILL
 
     # 5. during the final evaluation
-    fifth = start(*resume)
-    fifth.until((run.path / "evaluations" / "final-unlabeled.json").exists)
-    assert fifth.stop(signal.SIGKILL).code == -signal.SIGKILL
+    fifth = start(*resume, patch=KILLED_IN_THE_FINAL_EVALUATION).end()
+    assert fifth.code == -signal.SIGKILL, fifth.err
+    assert (run.path / "evaluations" / "final-unlabeled.json").exists()
     assert not (run.path / "result.json").exists()
 
     last = start(*resume).end()
