@@ -25,7 +25,7 @@ _CHANGING_WORDS = frozenset(
 
 
 def equal_up_to_unit(one: AnswerKey, other: AnswerKey) -> bool:
-    """Equal, or the same number where one of the two leaves out its unit. For grading, not for voting.
+    """Whether two keys are equal, or one number of which one leaves out the unit: for grading, not for votes.
 
     A unit of one letter does not count as one here: 5m may be 5 times m.
     """
@@ -33,7 +33,7 @@ def equal_up_to_unit(one: AnswerKey, other: AnswerKey) -> bool:
 
 
 def number_in(key: AnswerKey | None, answer: str) -> AnswerKey | None:
-    """The key of the number that an answer states, without unit, currency or percent sign, or None.
+    """Return the key of the number that an answer states, without unit, currency or percent sign, or None.
 
     Words may follow the number, such as "5 apples", but none that change it, such as "5 thousand".
     """
@@ -57,6 +57,6 @@ def _leaves_out(bare: AnswerKey, full: AnswerKey) -> bool:
 
 
 def _has_variables(key: AnswerKey) -> bool:
-    """Of a sum of terms (((name, p, q), ...), numerator, denominator)."""
+    """Whether a variable occurs in the terms of a key: (((name, p, q), ...), numerator, denominator)."""
     terms = [term for term in key[1:] if isinstance(term, tuple)]
     return any(is_variable(name) for monomial, *_ in terms for name, *_ in monomial)

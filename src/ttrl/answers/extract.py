@@ -65,7 +65,7 @@ _NUMBER = re.compile(
 
 
 def extract_answer(text: str, *, truncated: bool, last_number: bool = False) -> str | None:
-    """The answer outside of the reasoning: the last box, else a marked answer.
+    """Find the answer outside of the reasoning: the last box, else a marked answer.
 
     Args:
         truncated: the text was cut at the length limit. Then only a complete box is an answer,
@@ -81,7 +81,7 @@ def extract_answer(text: str, *, truncated: bool, last_number: bool = False) -> 
 
 
 def strip_reasoning(text: str) -> str:
-    """Without <think>...</think>. An unclosed <think> takes the rest with it.
+    """Remove <think>...</think>. An unclosed <think> takes the rest with it.
 
     A lone </think> ends reasoning that was opened in the prompt, as some chat templates do: all
     before it goes.
@@ -97,7 +97,7 @@ def strip_reasoning(text: str) -> str:
 
 
 def extract_boxed(text: str) -> str | None:
-    r"""Content of the last complete \boxed{...} or \fbox{...} that is not empty.
+    r"""Return the content of the last complete \boxed{...} or \fbox{...} that is not empty.
 
     The last one is the one that opens last: `\boxed{\boxed{3}}` is 3, and a box left open earlier
     does not swallow a good one. Escaped braces do not count as braces. A box that opens before the
@@ -129,7 +129,7 @@ def extract_boxed(text: str) -> str | None:
 
 
 def extract_marked(text: str) -> str | None:
-    """What follows the last `####` (GSM8K), `<answer>`, "answer is" or "answer:" on its line.
+    """Return what follows the last `####` (GSM8K), `<answer>`, "answer is" or "answer:" on its line.
 
     The marks of Chinese texts count too. If nothing else stands on the line, the next one is the
     answer, provided that it is a bare value: no words and no equation, since those may be the start
@@ -148,8 +148,9 @@ def extract_marked(text: str) -> str | None:
 
 
 def lines_after(mark: re.Pattern[str], text: str) -> Iterator[tuple[re.Match[str], str, str]]:
-    r"""For each of the last marks, in reverse: the match, the rest of its line, and the next
-    line that says anything, which is only looked for if the mark ends its line.
+    r"""Yield the last marks in reverse, each with the rest of its line and the next line that says anything.
+
+    That line is only looked for if the mark ends its own, and is "" otherwise.
     """
     text = _DISPLAY.sub("", text[-MARK_WINDOW:])
     for found in reversed(list(mark.finditer(text))[-MARK_LIMIT:]):
@@ -161,7 +162,7 @@ def lines_after(mark: re.Pattern[str], text: str) -> Iterator[tuple[re.Match[str
 
 
 def extract_last_number(text: str) -> str | None:
-    r"""The last integer, decimal, a/b or \frac{a}{b} near the end, with its sign and percent sign.
+    r"""Return the last integer, decimal, a/b or \frac{a}{b} near the end, with its sign and percent sign.
 
     Exponents, dates, times and ordinals are no numbers here.
     """
@@ -170,17 +171,17 @@ def extract_last_number(text: str) -> str | None:
 
 
 def has_box(text: str) -> bool:
-    """Whether a box stands in it. After a mark it is an open or an empty one, which is no answer."""
+    """Whether the text holds a box. After a mark it is an open or an empty one, which is no answer."""
     return _BOX.search(text) is not None
 
 
 def first_sentence(line: str) -> str:
-    """Up to the end of the first sentence or a "because", without decorations around it."""
+    """Cut the line at the end of its first sentence or at a "because", and remove decorations around it."""
     return undecorated(_SENTENCE_END.split(_BOLD.sub(r"\1", line), maxsplit=1)[0])
 
 
 def undecorated(text: str) -> str:
-    """Without markdown stars, quotes, dollar signs and one final period around it."""
+    """Remove markdown stars, quotes, dollar signs and one final period around the text."""
     text = text.strip(_DECORATION)
     if text.endswith(("\u3002", ".")) and not text.endswith(".."):
         text = text[:-1]

@@ -38,7 +38,7 @@ _CONSTANTS = (r"\pi", "e", "i")
 
 
 def expression_key(value: Quotient) -> AnswerKey:
-    """Equal for two expressions exactly when they are equal wherever both are defined."""
+    """Return a key that two expressions share exactly when they are equal wherever both are defined."""
     number = rational_value(value)
     if number is not None:
         return "n", number.numerator, number.denominator
@@ -48,7 +48,7 @@ def expression_key(value: Quotient) -> AnswerKey:
 
 
 def equation_key(difference: Quotient, algebra: Algebra) -> AnswerKey:
-    """The key of difference = 0, which is that of its constant multiples.
+    """Return the key of the equation difference = 0, which is that of its constant multiples.
 
     Raises:
         Unreadable: no variable is left.
@@ -101,7 +101,7 @@ Fingerprint = list[tuple[tuple[tuple[str, int, int], ...], list[int]]]
 
 
 def _fingerprint(value: Quotient, points: tuple[int, ...]) -> Fingerprint:
-    """Per product of surds of the numerator, its values at each point modulo each prime."""
+    """Return, for each product of surds of the numerator, its values at each point modulo each prime."""
     parts: dict[Monomial, Sum] = {}
     for monomial, c in value.above.items():
         surds = tuple(p for p in monomial if p[0] == "i" or p[0].isdigit())
@@ -122,7 +122,7 @@ def _fingerprint(value: Quotient, points: tuple[int, ...]) -> Fingerprint:
 
 
 def _scaled(fingerprint: Fingerprint) -> list[tuple[object, ...]]:
-    """With 1 as the first value modulo each prime, which takes a rational factor out."""
+    """Scale the first value to 1 modulo each prime, which takes a rational factor out."""
     first = fingerprint[0][1]
     per_prime = len(first) // len(_PRIMES)
     scales = [_inverse(first[i * per_prime], prime) for i, prime in enumerate(_PRIMES)]

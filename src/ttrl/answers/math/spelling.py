@@ -90,7 +90,7 @@ _PLUS_MINUS = re.compile(r"\+ ?/ ?-")
 
 
 def plain_spelling(text: str) -> str:
-    """One spelling for signs, fractions, commands and spaces.
+    """Bring signs, fractions, commands and spaces to one spelling.
 
     NFKC alone would invent numbers: "5" with a raised 2 as 52, "3" with the sign of one half as
     31/2, a circled 1 and a circled 2 as 12. Those are spelled out before it runs. An en dash
@@ -166,7 +166,7 @@ _BRACE = re.compile(r"\\.|[{}]")
 
 
 def unwrapped(text: str) -> str:
-    """Without math delimiters, text commands, markdown and final punctuation around it."""
+    """Remove math delimiters, text commands, markdown and final punctuation around the answer."""
     before = None
     while text != before:
         before = text

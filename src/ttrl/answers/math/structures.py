@@ -32,7 +32,7 @@ _OPTIONS = "abcd"
 
 
 def mathematics_key(text: str) -> AnswerKey:
-    """The key of an answer in its plain spelling.
+    """Return the key of an answer in its plain spelling.
 
     Raises:
         Unreadable: it cannot be read exactly.

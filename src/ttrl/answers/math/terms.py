@@ -53,7 +53,7 @@ def variable(name: str) -> Quotient:
 
 
 def rational_value(value: Quotient) -> Rational | None:
-    """The value of a rational constant, else None."""
+    """Return the value of a rational constant, else None."""
     above, below = value
     if below is not ONE or len(above) > 1 or (above and () not in above):
         return None
@@ -278,7 +278,7 @@ def reduced(powers: dict[str, Rational]) -> tuple[Rational, Monomial]:
 
 
 def _is_variable(name: str) -> bool:
-    """Or pi or e, which no rational polynomial holds at zero."""
+    """Whether it is a variable, or pi or e, which no rational polynomial holds at zero."""
     return name != "i" and not name.isdigit()
 
 

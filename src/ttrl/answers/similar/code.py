@@ -38,7 +38,7 @@ _DEFINITIONS = frozenset({"(FunctionDef", "(AsyncFunctionDef", "(ClassDef"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What of a program is compared."""
+    """The two forms in which a program is compared."""
 
     key: AnswerKey
     """("ast", hash): equal for programs that differ in names, comments and layout only."""
@@ -47,12 +47,12 @@ class Program:
 
     @property
     def defines(self) -> bool:
-        """Whether there is a function or a class in it."""
+        """Whether the program defines a function or a class."""
         return not _DEFINITIONS.isdisjoint(self.sequence)
 
 
 def read_program(source: str) -> Program | None:
-    """The program, or None. Never raises, prints or runs anything, whatever the source.
+    """Read a program, or return None. It never raises, prints or runs anything, whatever the source.
 
     None for what does not parse, is over a limit, or neither defines nor assigns nor imports nor
     controls anything at its top level: `hello` and `Answer: 7` are Python, too.
@@ -76,7 +76,7 @@ def read_program(source: str) -> Program | None:
 
 
 def code_similarity(programs: Sequence[Program]) -> Matrix:
-    """Similarity of each program to each other: symmetric, in [0, 1], 1 on the diagonal.   [N, N]"""
+    """Return the similarity of all pairs of programs: symmetric, in [0, 1], 1 on the diagonal.   [N, N]"""
     distinct = {program.key: program.sequence for program in programs}
     at = {key: row for row, key in enumerate(distinct)}
     sequences = list(distinct.values())

@@ -50,7 +50,7 @@ _BINDING_FIELD: dict[type[ast.AST], str] = {
 
 
 def normal_form(module: ast.Module) -> list[str]:
-    """Tokens of a tree of bounded depth: it is walked recursively."""
+    """Return the tokens of a tree, whose depth must be bounded because it is walked recursively."""
     return _Writer(module).tokens
 
 

@@ -49,7 +49,7 @@ Number = Any
 
 
 def canonical_form(expression: Expression) -> tuple[str | None, tuple[str, ...] | None]:
-    """A spelling without functions, if one is found, and the fingerprint, if values can speak for it.
+    """Return a spelling without functions, if one is found, and the fingerprint, if values can speak for it.
 
     Raises:
         UnclearAnswer: there is neither.
@@ -99,7 +99,7 @@ def _symbols(expression: Expression) -> list[Expression]:
 
 
 class _Spent(BaseException):
-    """The calls of a search are spent. Nothing that sympy catches."""
+    """The calls of a search are spent. It is no Exception, so sympy does not catch it."""
 
 
 @contextlib.contextmanager

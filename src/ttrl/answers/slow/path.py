@@ -42,7 +42,7 @@ CPU_SECONDS = 2.0
 SECONDS = 60.0
 """Time after which a worker that sends no reply counts as hanging: many times that of the processor."""
 START_SECONDS = 300.0
-"""The same for its start, which imports sympy."""
+"""Time after which a worker that does not come up counts as hanging: it imports sympy."""
 TASKS_OF_A_WORKER = 2_000
 MOST_WORKERS = 4
 CACHE_ENTRIES = 50_000
@@ -66,7 +66,7 @@ _KILLED = Reading(spelling=None, values=None, killed=True)
 
 
 def read_slowly(answer: str) -> Reading | None:
-    """The reading of one answer, or None: refused at the gate, or not understood. Never raises."""
+    """Read one answer, or return None if it is refused at the gate or not understood. It never raises."""
     tokens = tokens_of(answer)
     return None if tokens is None else _pool.read(" ".join(tokens))
 
@@ -85,20 +85,21 @@ class _Closed(Exception):
 
 
 class _Lost(Exception):
-    """A worker gave no reply, and not for what it was asked: the machine was busy, or something ended it."""
+    """A worker gave no reply, and not for what it was asked: it was stopped, or something ended it."""
 
 
 class _Worker:
     """One process: JSON lines in, JSON lines out."""
 
     seconds = SECONDS
+    """How long its asker waits for a reply."""
 
     def __init__(self) -> None:
         self.tasks = 0
         self.closed = False
         self.is_ready = False
         self.reached_its_limit = False
-        """Of processor time or memory, which another worker would reach as well."""
+        """It ended by its limit of processor time or memory, which another worker would reach as well."""
         if not sys.executable:
             raise _NoWorker("no interpreter is known")
         try:
@@ -122,7 +123,7 @@ class _Worker:
             raise _NoWorker(str(error)) from error
 
     def ask(self, answer: str) -> bytes | None:
-        """The reply, or None where there is none in time: then the worker is of no more use.
+        """Return the reply, or None where there is none in time: then the worker is of no more use.
 
         Args:
             answer: its tokens, with spaces between them.
@@ -171,7 +172,7 @@ class _Worker:
         self._close_pipes()
 
     def disown(self) -> None:
-        """In a forked child: the process belongs to the parent, and so do the other ends."""
+        """Let go of a process in a forked child: it belongs to the parent, and so do the other ends."""
         self.process.returncode = 0  # nobody here waits for it
         self._close_pipes()
 

@@ -60,7 +60,7 @@ _CLOSE = frozenset((")", "]", "}", r"\rfloor", r"\rceil"))
 
 
 def tokens_of(answer: str) -> list[str] | None:
-    """Numbers, single letters, commands (functions in any spelling as one) and signs; None: refused."""
+    """Cut an answer into numbers, letters, commands (one for each function) and signs, or refuse it: None."""
     if len(answer) > LENGTH_LIMIT:
         return None
     text = _UPRIGHT.sub(_upright, answer)
