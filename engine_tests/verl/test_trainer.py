@@ -243,7 +243,7 @@ def test_answers_that_need_computer_algebra_are_read_in_a_process_of_ray_too(que
         drawn = [completion(question, text) for text in texts]
         return GroupVoter(voting_config({}, trained=3)).vote(question, drawn, step=0).rewards
 
-    assert ray.get(rewards.remote()) == [1, 1, 0]
+    assert ray.get(rewards.remote()) == (1, 1, 0)
 
 
 def test_a_completion_without_tokens_abstains(queue, put, row, trainer):
