@@ -387,7 +387,7 @@ def test_a_place_that_cannot_be_written_ends_with_4(call, refused, lora_run, tmp
 def test_an_interrupt_leaves_nothing(call, lora_run, tmp_path, signal_at):
     from ttrl import files
 
-    signal_at(files, "_sync", 2)
+    signal_at(files, "sync", 2)
     outcome = call("export", lora_run.path, "--out", tmp_path / "export")
     assert outcome.code == 130 and "interrupted" in outcome.err
 
