@@ -16,7 +16,7 @@ from functools import partial
 import torch
 
 from benchmarks.machine import peak_bytes
-from ttrl.answers.base import KeyedTask
+from ttrl.answers.tasks import KeyedTask
 from ttrl.config import RunConfig
 from ttrl.consensus.rules import make_rule
 from ttrl.engine.learner import Learner, make_learner

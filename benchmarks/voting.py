@@ -24,9 +24,9 @@ from pathlib import Path
 from benchmarks.machine import Watch
 from benchmarks.pairing import Row, milliseconds, race, tell
 from ttrl import vote
-from ttrl.answers import exact
-from ttrl.answers.exact import MathTask
+from ttrl.answers import tasks
 from ttrl.answers.extract import extract_answer
+from ttrl.answers.tasks import MathTask
 
 LABELLED = Path(__file__).parents[1] / "tests" / "answers" / "labelled"
 VOTES = 64
@@ -135,7 +135,7 @@ def fresh(texts: Sequence[str], task: str = "math") -> Callable[[], object]:
     """A vote that remembers nothing of an earlier one."""
 
     def call() -> object:
-        exact._remembered_key.cache_clear()
+        tasks._remembered_key.cache_clear()
         return vote(texts, task=task)
 
     return call

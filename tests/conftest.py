@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import cProfile
+import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +20,41 @@ from ttrl.types import Completion, Group, Question, ScoredGroup
 # Both are clocks: a busy machine must not fail a test.
 settings.register_profile("ttrl", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ttrl")
+
+with contextlib.suppress(ImportError):  # the environments of the adapters have no hypothesis
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile(
+        "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("patient")  # a machine may be slow or busy
+
+HANGING = 60
+"""Seconds of processor time after which a call counts as hanging; those of the tests take up to 2."""
+
+
+@pytest.fixture
+def calls_in() -> Callable[[Callable[[], object]], int]:
+    """`calls_in(function)`: how many functions it calls, in Python and in C: its work on any machine.
+
+    The work inside of one call in C is not counted, but a call that hangs ends and fails.
+    """
+
+    def count(function: Callable[[], object]) -> int:
+        def hangs(*_: object) -> None:
+            raise AssertionError("it hangs")
+
+        profile = cProfile.Profile()
+        before = signal.signal(signal.SIGPROF, hangs)
+        signal.setitimer(signal.ITIMER_PROF, HANGING)
+        try:
+            profile.runcall(function)
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            signal.signal(signal.SIGPROF, before)
+        return sum(entry.callcount for entry in profile.getstats())
+
+    return count
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-PATIENCE = 500  # seconds until a process counts as hanging
+PATIENCE = 1800  # seconds until a process counts as hanging
 TINY = """
     --engine trl --limit 8 --questions-per-step 4 --votes-per-question 8 --trained-per-question 4
     --steps 4 --samples 2 --eval-limit 2 --difficulty 5 --max-tokens 96 --learning-rate 0.002

@@ -132,7 +132,7 @@ def test_the_command_ends_with_the_code_and_one_message(small, data, tmp_path):
         cwd=tmp_path,
         check=False,
         env=dict(os.environ) | {"PYTHONPATH": source},
-        timeout=120,
+        timeout=900,
     )
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr

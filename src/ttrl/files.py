@@ -70,9 +70,9 @@ def whole_folder(out: Path) -> Iterator[Path]:
         for path in [*beside.rglob("*"), beside]:
             if path.is_file():  # some writers give rights to the owner alone
                 path.chmod(beside.stat().st_mode & 0o666)
-            _sync(path)
+            sync(path)
         beside.rename(out)
-        _sync(out.parent)
+        sync(out.parent)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
@@ -89,7 +89,7 @@ def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Returns when a file or folder is on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:

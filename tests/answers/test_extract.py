@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -287,11 +285,13 @@ def test_a_box_at_the_end_is_found_after_any_text_outside_of_reasoning(text, num
         ",", "1,000,", "1/", "1 / ", "-", ".1", r"\frac{1}{", "1e", "1%", "because ", "\n\n", "\n#",
     ],
 )  # fmt: skip
-def test_a_megabyte_of_anything_is_read_in_no_time(piece):
+def test_a_megabyte_of_anything_is_read_in_no_time(piece, calls_in):
     text = piece * (1_000_000 // len(piece))
-    start = time.process_time()
-    extract_answer(text, truncated=False, last_number=True)
-    extract_answer(text, truncated=True)
-    extract_boxed(text + "}" * 100_000)
-    extract_boxed(r"\boxed{" + text)
-    assert time.process_time() - start < 2
+
+    def read():
+        extract_answer(text, truncated=False, last_number=True)
+        extract_answer(text, truncated=True)
+        extract_boxed(text + "}" * 100_000)
+        extract_boxed(r"\boxed{" + text)
+
+    assert calls_in(read) <= len(text)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-import time
 from fractions import Fraction
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -295,12 +295,10 @@ def test_wrappers_and_spaces_around_an_answer_change_nothing(text):
         "[1,", r"\pm", "|", "x_", "1:", "cm/", r"\text{a}", r"\frac1", "(x+1)", "^2", r"\begin{array}",
     ],
 )  # fmt: skip
-def test_a_megabyte_of_anything_is_keyed_in_no_time(piece):
-    start = time.process_time()
+def test_a_megabyte_of_anything_is_keyed_in_no_time(piece, calls_in):
     for size in (400, 1_000, 1_000_000):
-        answer_key(piece * (size // len(piece)))
-        answer_key("$" + piece * (size // len(piece)) + "}" * 200)
-    assert time.process_time() - start < 2
+        for text in (piece * (size // len(piece)), "$" + piece * (size // len(piece)) + "}" * 200):
+            assert calls_in(partial(answer_key, text)) <= 2 * len(text) + 100_000
 
 
 EQUAL = [
@@ -590,8 +588,8 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-def test_hostile_mathematics_is_given_up_within_its_limits():
-    start = time.process_time()
+def test_hostile_mathematics_is_given_up_within_its_limits(calls_in):
+    keys = []
     for answer in HOSTILE:
-        assert answer_key(answer) is not None
-    assert time.process_time() - start < 0.1 * len(HOSTILE)  # about 0.03 s alone on a machine
+        assert calls_in(lambda answer=answer: keys.append(answer_key(answer))) <= 100_000, answer
+    assert None not in keys

@@ -1,15 +1,15 @@
 """The labelled suite: answers, extractions, choices and hostile strings, each label right by mathematics."""
 
 import json
-import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from ttrl import extract_answer, vote
 from ttrl.answers.choice import extract_choice
-from ttrl.answers.exact import MathTask
 from ttrl.answers.extract import strip_reasoning
+from ttrl.answers.tasks import MathTask
 
 FOLDER = Path(__file__).parent / "labelled"
 TRACE = Path("/tmp/hacked")  # what the hostile payloads would leave behind if one ran
@@ -58,24 +58,24 @@ HOSTILE = rows("hostile.jsonl")
 
 
 @pytest.mark.parametrize("task", ["math", "number", "choice", "label", "text", "code"])
-def test_no_hostile_completion_hangs_runs_or_wins(task):
+def test_no_hostile_completion_hangs_runs_or_wins(task, calls_in):
     good = {
         "math": r"\boxed{42}", "number": r"\boxed{42}", "choice": r"\boxed{B}", "label": r"\boxed{ham}",
         "text": "Light is scattered by small particles in the air, blue more than red.",
         "code": "```python\ndef f(x):\n    return x + 1\n```",
     }[task]  # fmt: skip
     assert len(HOSTILE) >= 100 and not TRACE.exists()
-    slow = []
+    ask = partial(vote, task=task, options=("spam", "ham"))
+    ask([good])  # imports what it needs
     for row in HOSTILE:
         text = row["prefix"] + row["repeat"] * row["times"] + row["suffix"]
-        begin = time.perf_counter()
-        votes = vote([good] * 63 + [text], task=task, options=("spam", "ham"))
-        took = time.perf_counter() - begin
+        found = []
+        calls = calls_in(lambda text=text, found=found: found.append(ask([good] * 63 + [text])))
+        (votes,) = found
         assert votes.classes[:63] == (0,) * 63, row["name"]
         assert max(votes.rewards) == votes.rewards[0], row["name"]
-        if took > 2:
-            slow.append((row["name"], took))
-    assert slow == [] and not TRACE.exists()
+        assert calls <= len(text) + 200_000, row["name"]
+    assert not TRACE.exists()
 
 
 def test_reasoning_is_removed_from_hostile_texts_too():

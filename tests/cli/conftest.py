@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 PATCHED = "import sys; {}\nfrom ttrl.cli.main import main; sys.exit(main(sys.argv[1:]))"
-PATIENCE = 120  # seconds until a process counts as hanging
+PATIENCE = 900  # seconds until a process counts as hanging
 
 TINY = (
     "--limit 4 --questions-per-step 2 --votes-per-question 8 --trained-per-question 6 --steps 4 "

@@ -137,7 +137,7 @@ def test_more_embedded_questions_than_there_are_are_refused_and_not_searched_for
     ttrl, refused
 ):
     options = ("--difficulty", "1", "--limit", "1000000", "--dry-run")
-    assert ttrl("train", *options, timeout=20).code in (2, 3)
+    assert ttrl("train", *options).code in (2, 3)
 
 
 @pytest.mark.usefixtures("nothing_written")

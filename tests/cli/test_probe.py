@@ -1,7 +1,9 @@
 """`ttrl probe`: planted cases on the embedded model, and what it leaves behind: nothing."""
 
+import itertools
 import json
 import math
+import time
 
 import pytest
 
@@ -150,7 +152,8 @@ def test_a_time_in_a_question_is_no_number_to_change(call, tmp_path, write_rows)
     assert told.json["signals"]["changes"] == 0
 
 
-def test_only_sets_that_are_evaluated_are_in_the_forecast(call, tmp_path, write_rows):
+def test_only_sets_that_are_evaluated_are_in_the_forecast(call, tmp_path, write_rows, monkeypatch):
+    monkeypatch.setattr(time, "perf_counter", itertools.count(0.0).__next__)  # a second a look
     rows = [{"question": f"Tom has {n} apples.", "answer": str(n)} for n in range(480)]
     file = write_rows(tmp_path / "other.jsonl", *rows)
 
@@ -159,7 +162,7 @@ def test_only_sets_that_are_evaluated_are_in_the_forecast(call, tmp_path, write_
         cost = told.json["cost"]
         return cost["evaluation_seconds"] / cost["training_seconds"]
 
-    # 12 questions in place of more than 480: a fortieth, whatever the speed of the machine
+    # 12 questions in place of more than 480
     assert seconds("--eval-sets", "unlabeled") < seconds() / 5
 
 

@@ -21,12 +21,19 @@ KILLED_IN_THE_MIDDLE_OF_A_LINE = KILL + (
     "R.append = half"
 )
 KILLED_WHILE_SAVING = KILL + (
-    "from ttrl.engine import checkpoint as c\n"
-    "sync, seen = c.sync, []\n"
+    "from ttrl import files as f\n"
+    "sync, seen = f.sync, []\n"
     "def some(path):\n"
     "    seen.append(path); sync(path)\n"
     "    if len(seen) == 3: kill()\n"
-    "c.sync = some"
+    "f.sync = some"
+)
+
+KILLED_IN_THE_FINAL_EVALUATION = KILL + (
+    "from pathlib import Path\n"
+    "from ttrl.engine.sampler import NativeSampler as S\n"
+    "sample, done = S.sample, Path(sys.argv[-1]) / 'evaluations' / 'final-unlabeled.json'\n"
+    "S.sample = lambda *a, **o: kill() if done.exists() else sample(*a, **o)"
 )
 
 
@@ -118,9 +125,9 @@ def test_killed_at_five_moments_and_resumed_each_time_gives_the_bits_of_an_unint
     assert fourth.stop(signal.SIGKILL).code == -signal.SIGKILL
 
     # 5. during the final evaluation
-    fifth = start(*resume)
-    fifth.until((run.path / "evaluations" / "final-unlabeled.json").exists)
-    assert fifth.stop(signal.SIGKILL).code == -signal.SIGKILL
+    fifth = start(*resume, patch=KILLED_IN_THE_FINAL_EVALUATION).end()
+    assert fifth.code == -signal.SIGKILL, fifth.err
+    assert (run.path / "evaluations" / "final-unlabeled.json").exists()
     assert not (run.path / "result.json").exists()
 
     last = start(*resume).end()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ttrl.cli.side_by_side import Job, run_side_by_side
 
-PATIENCE = 120  # seconds
+PATIENCE = 900  # seconds until a process counts as hanging
 
 
 def vote_job(folder: Path, name: str, *, rows: str = "") -> Job:

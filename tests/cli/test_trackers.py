@@ -78,7 +78,7 @@ def test_a_tracker_that_hangs_changes_nothing_but_one_line_on_standard_error(
     monkeypatch.setattr(atexit, "register", lambda *given: ends.append(given[1:]))
     monkeypatch.setattr(fan_out, "FINISH_SECONDS", 0.2)
     released = threading.Event()
-    package, done, run = tracked(lambda: released.wait(60))
+    package, done, run = tracked(lambda: released.wait(900))
     assert done.code == 0 and run.same_bits(plain) == same
     assert package.steps == [1] and ends == [(0,)]
     assert done.err.count("tracker wandb: not finished in time") == 1
@@ -90,8 +90,8 @@ import atexit, importlib.machinery, sys, time, types
 from ttrl.recording.trackers import fan_out
 
 def wait(**named):
-    atexit.register(lambda: (time.sleep(600), print('late')))
-    time.sleep(600)
+    atexit.register(lambda: (time.sleep(3600), print('late')))
+    time.sleep(3600)
 
 fan_out.FINISH_SECONDS = 0.2
 sys.modules['wandb'] = types.ModuleType('wandb')

@@ -2,7 +2,7 @@ from contextlib import nullcontext
 
 import pytest
 
-from ttrl.answers.tasks import TASKS, TaskOptions, get_task
+from ttrl.answers.tasks import TASKS, get_task
 from ttrl.config import RunConfig
 from ttrl.consensus.rules import make_rule
 from ttrl.errors import ConfigError
@@ -175,8 +175,6 @@ def test_similar_answers_are_refused_before_the_run_and_if_need_be_in_it(make_gr
 
 def test_the_tasks_that_are_refused_are_those_with_similarities():
     similar = {
-        name
-        for name, make in TASKS.items()
-        if make(TaskOptions()).similarities(["x = 1", "y = 2"]) is not None
+        name for name, make in TASKS.items() if make().similarities(["x = 1", "y = 2"]) is not None
     }
     assert similar == SIMILAR_TASKS

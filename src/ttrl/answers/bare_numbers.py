@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ttrl.answers.expression_keys import is_variable
 from ttrl.answers.key import answer_key
+from ttrl.answers.math.expression_keys import is_variable
 from ttrl.types import AnswerKey
 
 UNIT = "u"

@@ -19,10 +19,10 @@ from __future__ import annotations
 
 import re
 
-from ttrl.answers.numbers import number_key, quick_key
-from ttrl.answers.spelling import hashed, is_bare_text, plain_spelling, spelling_key, unwrapped
-from ttrl.answers.structures import mathematics_key
-from ttrl.answers.terms import Unreadable
+from ttrl.answers.math.numbers import number_key, quick_key
+from ttrl.answers.math.spelling import hashed, is_bare_text, plain_spelling, spelling_key, unwrapped
+from ttrl.answers.math.structures import mathematics_key
+from ttrl.answers.math.terms import Unreadable
 from ttrl.types import AnswerKey
 
 SPELLING_LIMIT = 1_000

@@ -49,7 +49,7 @@ def vote_shares(consensus: Consensus) -> tuple[float, ...]:
 def mean_similarity(consensus: Consensus) -> tuple[float, ...]:
     """r_i = mean over all other votes j of s(i, j), so no answer is privileged.   [M]
 
-    Source: the utility of minimum Bayes risk decoding, see `ttrl.similarity.medoid`.
+    Source: the utility of minimum Bayes risk decoding, see `ttrl.answers.similar.medoid`.
     """
     if consensus.centrality is not None:
         return consensus.centrality

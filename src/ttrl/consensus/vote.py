@@ -107,7 +107,7 @@ def elect_medoid(
     Args:
         similarity: of the classes, in the order in which their keys first occur.   [N, N]
     """
-    from ttrl.similarity.medoid import leave_one_out, medoid  # exact votes need no numpy
+    from ttrl.answers.similar.medoid import leave_one_out, medoid  # exact votes need no numpy
 
     classes = _classes(keyed.keys)
     keys = list(classes)

@@ -10,7 +10,6 @@ from ttrl.data.questions import find_column, shown
 from ttrl.data.tables import Table
 from ttrl.errors import DataError
 from ttrl.evaluate.grading import Graded
-from ttrl.evaluate.statistics import mean, mean_interval
 from ttrl.recording.evaluations import LevelMetrics
 
 LEVEL_COLUMNS = ("level", "difficulty")
@@ -93,6 +92,8 @@ def by_level(
 
 
 def _row(level: str, graded: Sequence[Graded], *, k: int, seed: int) -> LevelMetrics:
+    from ttrl.evaluate.statistics import mean, mean_interval  # numpy, which `--help` has no use for
+
     correct = [item.correct for item in graded if item.correct is not None]
     votes = [float(right) for item in graded if (right := item.vote_right) is not None]
     return LevelMetrics(

@@ -1,4 +1,4 @@
-"""Settings that the probe would choose."""
+"""Recommends settings for the run, from what the probe found."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from ttrl.probe.trial import Trial
 from ttrl.probe.verdict import DECIDED, IGNORED, KAPPA, MOVED, NO_ANSWER
 
 ROOM = 1.25
-"""Between the longest completion seen and max_tokens."""
+"""Smallest ratio of max_tokens to the longest completion seen."""
 STABLE = 0.8
-"""Share of the questions that votes should elect the same answer on if they were drawn again."""
+"""Smallest share of questions whose votes should elect the same answer if they were drawn again."""
 VOTES = (8, 16, 32, 64, 128, 256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """What to change, and why."""
+    """Settings that the probe would change, and why."""
 
     settings: Mapping[str, float]
-    """Values by config key, of the keys that should be others."""
+    """Recommended values by config key, only of keys that should change."""
     lines: tuple[str, ...]
-    """A sentence for each, and for what no setting mends."""
+    """One sentence per setting, then one per problem that no setting solves."""
 
 
 def advise(signals: Signals, trial: Trial, votes: Sequence[Voted], config: RunConfig) -> Advice:
-    """From the probe's numbers alone."""
+    """Recommends settings from the probe's numbers alone; no label is used."""
     found: dict[str, tuple[float, str]] = {}
     lines: list[str] = []
     _temperature(found, signals, config)

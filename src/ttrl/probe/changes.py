@@ -1,7 +1,7 @@
-"""Questions with one number changed: an answer that stays the same has not read the number.
+"""Changes one number of a question: an answer that stays the same ignores the number.
 
-A model that is out of its depth agrees with itself as well as one that is right, and often because it
-leaves part of the question out. Agreement cannot show that; another question can, and it needs no label.
+A model that is out of its depth can agree with itself as much as one that is right, often because it
+ignores part of the question. Agreement cannot show that; a changed question can, without a label.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _NEAREST = 5
 
 
 def changed_questions(question: Question, *, task: Task, count: int, seed: int) -> list[Question]:
-    """Up to `count` copies of a question, each with another of its whole numbers changed.
+    """Returns up to `count` copies of a question, each with a different one of its whole numbers changed.
 
-    The new number is at most 5 away and has as many digits. Fewer numbers make fewer copies; none of a
-    question whose answer need not be a function of its numbers.
+    The new number is at most 5 away and has as many digits. A question with fewer numbers gives fewer
+    copies; one whose answer need not be a function of its numbers gives none.
     """
     if task.for_question(question).name not in NUMERIC_TASKS:
         return []

@@ -1,4 +1,4 @@
-"""What the probe took and what the run will take, from the speeds that the probe measured."""
+"""Compares the cost of the probe with a forecast of the run's, from the speeds that the probe measured."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from ttrl.probe.trial import Trial
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Without loading the model."""
+    """The cost of the probe and a forecast of the run's. Loading the model is in neither."""
 
     probe_seconds: float
     probe_completions: int
-    """Sampled, and once more for each update that trained on it."""
+    """Completions sampled; each counts once more for each update that trained on it."""
     probe_tokens: int
-    """Sampled."""
+    """Tokens sampled."""
     training_completions: int
-    """Votes that the run draws, as `training_tokens`."""
+    """Votes that the run draws; `training_tokens` are their tokens."""
     training_tokens: int
     training_seconds: float
-    """Votes and updates of the run."""
+    """Seconds of the run's votes and updates."""
     evaluation_seconds: float
-    """Of both evaluations of the run."""
+    """Seconds of both evaluations of the run."""
 
     @property
     def share_of_run(self) -> float:
-        """Of the run's seconds, evaluations included."""
+        """Returns the probe's seconds over the run's, evaluations included."""
         return self.probe_seconds / (self.training_seconds + self.evaluation_seconds)
 
     @property
     def share_of_training(self) -> float | None:
-        """Of the seconds of training alone; None without a step."""
+        """Returns the probe's seconds over those of training alone; None if the run has no steps."""
         return self.probe_seconds / self.training_seconds if self.training_seconds else None
 
     @property
     def share_of_tokens(self) -> float | None:
-        """Sampled by the probe / sampled in training; None without a step."""
+        """Returns the probe's sampled tokens over those of training; None if the run has no steps."""
         return self.probe_tokens / self.training_tokens if self.training_tokens else None
 
 
@@ -54,15 +54,16 @@ def forecast(
     probe_completions: int,
     probe_tokens: int,
 ) -> Cost:
-    """Time grows with the completions.
+    """Forecasts the run's cost, in proportion to its completions.
 
-    An upper estimate where votes are adaptive, since all M are counted; refills are counted as if every
+
+    With adaptive votes it is an upper estimate, since all M are counted; refills are counted as if every
     round were full.
 
     Args:
-        questions: to train on.
-        evaluated: questions of all sets that the run evaluates on, twice.
-        vote_seconds: that the probe's votes took.
+        questions: the number of questions to train on.
+        evaluated: the number of questions in all sets that the run evaluates on, twice.
+        vote_seconds: seconds that the probe's votes took.
     """
     rounds = 1 + (config.refill_rounds or 0)
     asked = config.steps * min(config.questions_per_step, questions)

@@ -1,4 +1,4 @@
-"""What the probe samples: votes, a few sharper ones, and votes on changed questions.
+"""Samples what the probe looks at: votes, a few sharper ones, and votes on changed questions.
 
 With 48 questions and 8 votes these are 384 + 144 + at most 96 completions.
 """
@@ -17,64 +17,64 @@ from ttrl.train.votes import vote_params
 from ttrl.types import Consensus, Group, Question, Sampler, SamplingParams, Task
 
 SHARP = 0.6
-"""Temperature of the sharper votes, or this share of a temperature below 1."""
+"""Temperature of the sharper votes; if the run's is below 1, this share of it."""
 CHANGES = 2
-"""Changed copies of each question."""
+"""Number of changed copies of each question."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voted:
-    """A group and what it agrees on."""
+    """A group of completions and its consensus."""
 
     group: Group
     consensus: Consensus
 
     @property
     def elected(self) -> object:
-        """Key of the elected answer; None without one."""
+        """Returns the key of the elected answer, or None if all votes abstain."""
         return None if self.consensus.winner is None else self.consensus.keys[0]
 
     def share_of(self, key: object) -> float:
-        """Votes for an answer / all."""
+        """Returns the share of all votes, in [0, 1], that give the answer with this key."""
         votes = zip(self.consensus.keys, self.consensus.counts, strict=True)
         return sum(count for k, count in votes if k == key) / len(self.consensus.class_of)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draws:
-    """All that was sampled before the trial, in the order of the questions."""
+    """Everything sampled before the trial, in the order of the questions."""
 
     votes: Sequence[Voted]
-    """As the run would draw them."""
+    """Votes drawn with the settings of the run."""
     sharp: Sequence[Voted]
-    """Three for every eight, at `sharp_temperature`."""
+    """Votes at `sharp_temperature`, three for every eight of `votes`."""
     changed: Sequence[Sequence[Voted]]
-    """Of each question's changed copies, sharp too, one for every eight; none where there is no number to
-    change."""
+    """Votes at `sharp_temperature` on each question's changed copies, one for every eight of `votes`; a
+    question without a number to change has none."""
     vote_seconds: float
-    """That `votes` took."""
+    """Seconds that sampling `votes` took."""
 
     @property
     def completions(self) -> int:
-        """Sampled for all of it."""
+        """Returns the number of all completions sampled."""
         everyone = (*self.votes, *self.sharp, *(v for each in self.changed for v in each))
         return sum(len(v.group.completions) for v in everyone)
 
 
 def choose_questions(questions: Sequence[Question], count: int, *, seed: int) -> list[Question]:
-    """A subset that is a function of the seed and not of the file's order; all if there are no more."""
+    """Returns at most `count` questions, chosen by the seed and independent of the file's order."""
     return sorted(questions, key=lambda q: derive_seed(seed, "probe", q.id))[:count]
 
 
 def sharp_temperature(temperature: float) -> float:
-    """0.6, or 0.6 of a temperature that is below 1."""
+    """Returns the temperature of the sharper votes: 0.6, or 0.6 times a temperature below 1."""
     return SHARP * min(1.0, temperature)
 
 
 def draw(
     questions: Sequence[Question], *, sampler: Sampler, task: Task, config: RunConfig, votes: int
 ) -> Draws:
-    """Samples and votes. Ties are decided as in the run."""
+    """Samples the completions of a probe and votes on them. Ties are decided as in the run."""
     params = vote_params(config)
     sharp = replace(params, temperature=sharp_temperature(config.temperature))
 
@@ -99,7 +99,7 @@ def draw(
 
 
 def voted(groups: Sequence[Group], *, task: Task, config: RunConfig) -> list[Voted]:
-    """Groups with their consensus, by plain vote whatever the reward rule."""
+    """Votes on groups by plain majority, whatever the reward rule, and returns both together."""
     return [
         Voted(group=group, consensus=vote_on_group(task, group, tie_seed=config.seed))
         for group in groups

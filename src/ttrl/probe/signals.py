@@ -1,4 +1,4 @@
-"""Numbers about the votes that need no label."""
+"""Measures the votes of a probe without labels."""
 
 from __future__ import annotations
 
@@ -13,57 +13,57 @@ from ttrl.probe.draw import Draws, Voted
 from ttrl.types import Task
 
 FEWEST_CHANGES = 6
-"""Changed questions with a confident original below which `ignored_numbers` is not told."""
+"""Fewest changed questions with a confident original for which `ignored_numbers` is reported."""
 CONFIDENT = 0.5
 """An elected answer is confident if it has more than this share of the sharp votes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signals:
-    """Shares are in [0, 1] and count abstentions in their denominators."""
+    """What the votes of a probe look like. Shares are in [0, 1] and count abstentions in their denominators."""
 
     questions: int
     votes_per_question: int
     majority_ratio: float
-    """Votes of the winner / all, mean over questions."""
+    """The winner's votes / all votes, mean over questions."""
     majority_ratio_quartiles: tuple[float, float, float]
     margin: float
-    """(Votes of the winner - of the second) / all, mean over questions."""
+    """The winner's lead over the second / all votes, mean over questions."""
     unanimous: float
     """Share of questions with one answer and no abstention."""
     within: float
-    """Two votes on a question agree: over pairs without repetition, mean over questions. Mean similarity for
+    """Probability that two different votes on a question agree, mean over questions. Mean similarity for
     texts and programs."""
     across: float | None
-    """A vote on one question agrees with a vote on another: what agreement is worth when the question
+    """Probability that votes on two different questions agree: the agreement to expect if the question
     does not matter. None for texts and programs, and for a single question."""
     halves: float | None
     """Share of questions on which both halves of the votes elect the same answer; None for texts and
     programs."""
     distinct_answers: float
-    """Per question."""
+    """Number of different answers per question."""
     distinct_labels: float
-    """Elected answers that differ / questions."""
+    """Number of different elected answers / questions."""
     no_answer: float
     truncated: float
     entropy: float
     """Nats per token."""
     mean_tokens: float
     longest_tokens: float
-    """99 % of the completions that were not cut are at most so long; 0 if all were cut."""
+    """99 % quantile of the lengths of completions that were not cut, in tokens; 0 if all were cut."""
     distinct_completions: float
     """Share of completions that differ from all others of their question before them."""
     sharp_within: float
-    """As `within`, of the sharper votes."""
+    """`within` of the sharper votes."""
     changes: int
-    """Changed questions whose original has a confident answer."""
+    """Number of changed questions whose original has a confident answer."""
     ignored_numbers: float | None
-    """Share of the votes on these that give the answer of the original; None if they are fewer than 6."""
+    """Share of the votes on these that give the answer of the original; None if there are fewer than 6."""
 
     @property
     def kappa(self) -> float | None:
-        """Agreement beyond chance, (within - across) / (1 - across): 1 in full agreement, 0 where the
-        question does not matter. None where `across` is.
+        """Returns agreement beyond chance, (within - across) / (1 - across).
+        It is 1 in full agreement, 0 if the question does not matter, and None if `across` is.
         """
         if self.across is None:
             return None
@@ -71,7 +71,7 @@ class Signals:
 
 
 def measure(draws: Draws, *, task: Task, tie_seed: int) -> Signals:
-    """All of them."""
+    """Computes all signals of a probe's draws."""
     votes = [v.consensus for v in draws.votes]
     completions = [c for v in draws.votes for c in v.group.completions]
     tokens = sum(len(c.token_ids) for c in completions)
@@ -107,7 +107,7 @@ def measure(draws: Draws, *, task: Task, tie_seed: int) -> Signals:
 
 
 def within(voted: Sequence[Voted]) -> float:
-    """Chance that two votes on a question agree, mean over questions; unbiased, whatever their number."""
+    """Estimates the probability that two votes on a question agree, without bias; mean over questions."""
     shares = []
     for each in voted:
         size = len(each.consensus.class_of)
@@ -120,7 +120,7 @@ def within(voted: Sequence[Voted]) -> float:
 
 
 def across(voted: Sequence[Voted]) -> float | None:
-    """Chance that votes on two questions agree; None for a single question."""
+    """Returns the probability that votes on two questions agree; None for a single question."""
     pooled: Counter[object] = Counter()
     same = pairs_within = total = 0
     for each in voted:
@@ -134,7 +134,7 @@ def across(voted: Sequence[Voted]) -> float | None:
 
 
 def halves(voted: Sequence[Voted], *, task: Task, tie_seed: int) -> float:
-    """Share of questions on which the first and the second half of the votes elect the same answer."""
+    """Returns the share of questions whose first and second half of the votes elect the same answer."""
 
     def elected(each: Voted, first: int, last: int) -> object:
         half = replace(each.group, completions=each.group.completions[first:last])

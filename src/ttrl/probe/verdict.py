@@ -1,4 +1,4 @@
-"""From numbers to go, go with care, or do not; each threshold with where it comes from.
+"""Turns the probe's numbers into go, go with care, or do not, and says where each threshold comes from.
 
 The thresholds were set on runs of the embedded model and two siblings of it (docs/probe.md); a text
 generator of another size may want others. Every reason names its number, so a reader can disagree.
@@ -16,33 +16,33 @@ from ttrl.probe.trial import Trial
 Name = Literal["go", "go with care", "do not"]
 
 NO_ANSWER = (0.2, 0.5)
-"""Completions without an answer: from the first on care, from the second on do not. With half of the votes
-missing the paper's majority is one of a minority; a matter of definition, not of measurement."""
+"""Share of completions without an answer: care at the first value and above, do not at the second and above.
+With half of the votes missing, the majority is one of a minority; this is a definition, not a measurement."""
 KAPPA = (0.1, 0.03)
-"""Agreement of votes beyond chance: up to the first care, up to the second do not."""
+"""Agreement of votes beyond chance: care at the first value and below, do not at the second and below."""
 IGNORED = (0.05, 0.1)
-"""Confident answers that stay as they were when a number of the question changes."""
+"""Share of votes that keep the confident answer when a number of the question changes."""
 MOVED = (0.015, 0.03)
-"""Nats per token after two updates."""
+"""KL(before || after) of two updates, in nats per token."""
 STILL = 1e-6
-"""Nats per token up to which the policy stayed where it was; below what any run here moved."""
+"""Nats per token up to which the policy counts as unmoved; no measured run moved as little."""
 FEW = 12
-"""Questions below which no share among them is worth a verdict: at 12, one question is still 8 %."""
+"""Fewest questions for a verdict based on shares: at 12, one question is still 8 %."""
 DECIDED = 0.9
-"""Share of unanimous questions from which there is little left to learn; a matter of definition."""
+"""Share of unanimous questions at which little is left to learn; this is a definition."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The worst of its reasons."""
+    """The verdict of a probe: the worst of its reasons."""
 
     name: Name
     reasons: tuple[str, ...]
-    """Sentences, the gravest first; one that says all is well if there is nothing else."""
+    """Sentences, the most serious first; a single reassuring one if there is no problem."""
 
 
 def judge(signals: Signals, trial: Trial) -> Verdict:
-    """Looks at each number alone; no label is among them."""
+    """Judges each number by itself and returns the worst verdict; no label is among the numbers."""
     against: list[str] = []
     care: list[str] = []
     for level, reason in (*_votes(signals), *_answers(signals), *_movement(trial)):

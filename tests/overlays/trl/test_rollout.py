@@ -355,7 +355,7 @@ def together(monkeypatch: pytest.MonkeyPatch, make_trainer):
 
     def run(hooks: Sequence[VotingRollout], scripts: Sequence[dict[str, Any]]) -> None:
         own, parts = threading.local(), [[] for _ in hooks]
-        barrier = threading.Barrier(len(hooks), timeout=60)
+        barrier = threading.Barrier(len(hooks), timeout=900)
 
         def gather(part: list[Any]) -> list[Any]:
             parts[own.rank] = part

@@ -22,7 +22,6 @@ from ttrl.evaluate.report.text import (
     TRAINED,
     capital,
     heading,
-    percent,
     plain,
     set_title,
 )
@@ -109,7 +108,7 @@ def _arm_cells(arm: Arm, name: str, each: Measure | None) -> list[Cell]:
 
 
 def _from_to(pair: Sequence[float] | None) -> str:
-    return NOTHING if pair is None else f"{100 * pair[0]:.1f} → {percent(pair[1])}"
+    return NOTHING if pair is None else f"{100 * pair[0]:.1f} → {100 * pair[1]:.1f}"
 
 
 def _pair_table(name: str, pairs: Sequence[Pair]) -> Table:

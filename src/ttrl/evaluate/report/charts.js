@@ -17,11 +17,11 @@
     return Math.abs(value) >= 1e4 ? Math.round(value).toLocaleString("en") : String(+value.toPrecision(3));
   };
 
-  const most = (chart) => Math.max(...chart.lines.flatMap(({ values, high }) => [...values, ...(high ?? [])]).map((value) => value ?? 0));
+  const most = (chart) => Math.max(...chart.lines.flatMap(({ values, high }) => [...values, ...high]).map((value) => value ?? 0));
 
   // What uPlot draws, from the back to the front: edges of bands, single runs, means and lines.
   function series(chart) {
-    const edges = chart.lines.filter((line) => line.low).flatMap((line) =>
+    const edges = chart.lines.filter((line) => line.low.length).flatMap((line) =>
       [line.high, line.low].map((values) => ({ line, values, width: 0, ink: colour(line.ink) + "00" })));
     const single = chart.lines.filter((line) => !line.label).map((line) =>
       ({ line, values: line.values, width: 1, ink: colour(line.ink) + "59" }));
@@ -29,7 +29,7 @@
     const whole = chart.lines.filter((line) => line.label).map((line) => ({
       line,
       values: sums ? line.values.map((value, at) => (value == null ? null : (sums[at] += value))) : line.values,
-      width: sums ? 1 : line.low ? 1.5 : buttons.length ? 2.25 : 1.75,
+      width: sums ? 1 : line.low.length ? 1.5 : buttons.length ? 2.25 : 1.75,
       ink: colour(sums ? "--paper" : line.ink),
       fill: sums ? colour(line.ink) : undefined,
       dash: line.dashed ? [5, 4] : undefined,
@@ -106,7 +106,7 @@
           dash,
           spanGaps: buttons.length > 0 || chart.ks.length > 0,
           show: isShown(line),
-          points: { show: width > 0 && !fill && (plot.x.length < 3 || chart.ks.length > 0), size: 5 },
+          points: { show: width > 0 && !fill && (buttons.length ? plot.x.length < 3 : plot.x.length < 40), size: 5 },
         })),
       ],
       hooks: { setCursor: [(made) => readout(plot, made.cursor.idx)] },

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ttrl.evaluate.report.findings import Tone, apart, fate_counts, fate_sentence
-from ttrl.evaluate.report.outcome import Outcome, outcome, supported
+from ttrl.evaluate.report.outcome import Outcome, paired_outcome, supported
 from ttrl.evaluate.report.reading import Run
 from ttrl.evaluate.report.text import (
     NOTHING,
@@ -150,7 +150,7 @@ def set_tables(run: Run) -> tuple[Table, ...]:
     for name in in_order(run.result.metrics):
         base, final = (run.result.of(name, when) for when in WHENS)
         if base or final:
-            tables.append(_set_table(name, base, final, outcome([run], name)))
+            tables.append(_set_table(name, base, final, paired_outcome([run], name)))
     return tuple(tables)
 
 
@@ -265,7 +265,7 @@ def level_tables(run: Run) -> tuple[Table, ...]:
         if not names:
             continue
         metrics = _level_metrics([*base.values(), *final.values()], pair)
-        found = outcome([run], name)
+        found = paired_outcome([run], name)
         heads = [(f"{metric} before", "after", "change") for metric in metrics.values()]
         rows = [
             _level_row(level, base.get(level), final.get(level), metrics, found)
@@ -334,8 +334,8 @@ def set_fates(run: Run) -> tuple[Fates, ...]:
         base, final = (run.evaluation(name, when) for when in WHENS)
         if base is None or final is None:
             continue
-        marked = outcome([run], name)
-        if marked is None or not marked.is_paired:
+        marked = paired_outcome([run], name)
+        if marked is None:
             found.append(Fates(name=heading(name), counts=None, sentence="Needs labels."))
             continue
         asked = len(base.questions) if base.metrics.questions is None else base.metrics.questions

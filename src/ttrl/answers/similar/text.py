@@ -1,0 +1,78 @@
+r"""Similarity of texts by their common words: ROUGE-L, ROUGE-1 and ROUGE-2 as F-measures.
+
+    ROUGE-L  2 * LCS / (m + n)       of m and n tokens, LCS = longest common subsequence of tokens
+    ROUGE-n  2 * common / (m + n)    of m and n n-grams, those in common counted with multiplicity
+
+With its tokenizer these are the numbers of rouge-score, up to the limits below. The default is
+`tokenize`, since to rouge-score's own a Chinese text is empty and "x = 1 + 2" is "x = 1 - 2".
+
+Source: Lin, ROUGE: A Package for Automatic Evaluation of Summaries, 2004 (its sentence-level ROUGE-L).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ttrl.answers.similar.sequences import Matrix, ngram_similarity, subsequence_similarity
+from ttrl.types import TextMeasure
+
+Tokenizer = Callable[[str], list[str]]
+
+TOKEN_LIMIT = 512
+"""Only the first tokens of a text are compared, since comparison is quadratic."""
+CHARACTER_LIMIT = 16 * TOKEN_LIMIT
+"""Only the first characters of a text are tokenized."""
+
+
+# Tokens --------------------------------------------------------------------------------------
+
+_FOLDED_AT_ONCE = 1_024
+_UNSPACED = (  # letters of scripts that do not put spaces between words, and Hangul
+    "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff"  # Thai, Lao, Burmese, Jamo, Khmer
+    "\u3005-\u3007\u3040-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
+)
+_TOKEN = re.compile(rf"[^\W{_UNSPACED}]+|[^\w\s]|\w")
+
+
+def tokenize(text: str) -> list[str]:
+    r"""Words, and each mark (`[^\w\s]`) by itself, folded by NFKC and case.
+
+    In scripts without spaces, and in Korean, each character is a token.
+    """
+    if text.isascii():
+        return _TOKEN.findall(text.lower())
+    # In pieces, since NFKC is quadratic in a run of combining marks.
+    pieces = range(0, len(text), _FOLDED_AT_ONCE)
+    return _TOKEN.findall("".join(_folded(text[at : at + _FOLDED_AT_ONCE]) for at in pieces))
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+# Similarity ----------------------------------------------------------------------------------
+
+
+def text_similarity(
+    texts: Sequence[str], *, measure: TextMeasure = "rouge-l", tokenizer: Tokenizer = tokenize
+) -> Matrix:
+    """Similarity of each text to each other: symmetric, in [0, 1].   [N, N]
+
+    1 for equal tokens, so on the diagonal. A text without tokens (for ROUGE-2: with fewer than two) has
+    0 throughout, also with itself.
+    """
+    at: dict[str, int] = {}
+    rows = [at.setdefault(text[:CHARACTER_LIMIT], len(at)) for text in texts]
+    tokens = [tokenizer(text)[:TOKEN_LIMIT] for text in at]
+    return _compared(tokens, tokens, measure)[np.ix_(rows, rows)]
+
+
+def _compared(rows: list[list[str]], columns: list[list[str]], measure: TextMeasure) -> Matrix:
+    if measure == "rouge-l":
+        return subsequence_similarity(rows, columns)
+    return ngram_similarity(rows, columns, n=1 if measure == "rouge-1" else 2)
