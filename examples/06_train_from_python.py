@@ -11,18 +11,10 @@ from ttrl.runs import evaluate, report, train
 with TemporaryDirectory() as folder:
     questions = {"limit": 8, "difficulty": 5, "samples": 16}
     run = train(
-        **questions,
-        steps=2,
-        questions_per_step=8,
-        out=Path(folder) / "run",
-        on_step=lambda done: print(f"step {done.step}: reward {done.metrics['reward/mean']:.2f}"),
+        **questions, steps=2, out=Path(folder) / "run", on_step=lambda done: print(done.step)
     )
-    print(
-        "before:",
-        run.of("unlabeled", "base").avg[16],
-        "after:",
-        run.of("unlabeled", "final").avg[16],
-    )
+    for name, pair in run.metrics.items():
+        print(name, "before:", pair["base"].avg[16], "after:", pair["final"].avg[16])
     trained = evaluate(model=Path(run.weights) / "model", **questions, seed=1)
-    print("again:", trained.evaluations["heldout"].metrics.maj[16])
+    print("another draw:", trained.evaluations["heldout"].metrics.maj[16])
     print(report(run.path), "is written.")

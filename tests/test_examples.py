@@ -48,8 +48,11 @@ def test_a_run_an_evaluation_and_a_report_are_had_from_python(
 ) -> None:
     run_example("06_train_from_python.py", monkeypatch=monkeypatch)
     lines = capsys.readouterr().out.splitlines()
-    assert [line.partition(":")[0] for line in lines[:4]] == ["step 1", "step 2", "before", "again"]
-    assert lines[4].endswith("report.html is written.")
+    assert lines[:2] == ["1", "2"]
+    sets = ["unlabeled", "heldout", "out_of_prior"]
+    assert [line.split()[:2] for line in lines[2:5]] == [[name, "before:"] for name in sets]
+    assert lines[5].startswith("another draw: Interval(value=")
+    assert lines[6].endswith("report.html is written.")
 
 
 def test_an_own_loop_prints_the_majority_ratio_of_each_step(
