@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ttrl.evaluate.report.memorisation import Kind, Memorisation
+from ttrl.evaluate.report.memorisation import Kind, Memorisation, memorisation
 from ttrl.interval import Interval
 
 CLEAR = Interval(value=0.20, low=0.15, high=0.25)
@@ -14,13 +14,7 @@ LOSS = Interval(value=-0.2, low=-0.25, high=-0.15)
 
 
 def told(trained: Interval, other: Interval, difference: Interval) -> Memorisation:
-    return Memorisation(
-        trained=trained,
-        other=other,
-        difference=difference,
-        metric="avg@16",
-        other_questions="held-out questions",
-    )
+    return memorisation(trained, other, difference, metric="avg@16", others="held-out questions")
 
 
 @pytest.mark.parametrize(

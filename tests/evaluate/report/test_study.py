@@ -275,9 +275,9 @@ def test_one_seed_is_tested_exactly(study):
     study.run("ttrl", 0, {"unlabeled": ((0,) * 4 + (4,) * 12, (4,) * 16)})
     evidence = evidence_of(study)
     said = (
-        "gained 4, kept 12, lost 0 and never had 0 (exact McNemar test over the 4 questions that "
+        "gained 4, kept 12, lost 0 and never had 0: chance alone may make such a difference (exact McNemar test over the 4 questions "
     )
-    assert f"{said}changed, p = 0.12)" in texts(evidence)
+    assert f"{said}that changed, p = 0.12)" in texts(evidence)
     assert (
         next(s for s in study_verdict(evidence).findings if "McNemar" in s.text).tone == "unclear"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -256,25 +256,28 @@ def markdown(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def sweep_rows(arms: Sequence[Arm]) -> list[Row]:
-    """The points of a sweep as sweep.json holds them, pooled over seeds; None where labels are missing."""
+    """The points of a sweep, pooled over seeds; None where labels are missing."""
     rows = []
     for arm in arms:
-        row: Row = {"name": arm.name, "seeds": list(arm.seeds)}
         trained = paired_outcome(arm.runs, TRAINED)
         held = paired_outcome(arm.runs, HELD_OUT) if HELD_OUT in arm.sets else None
+        row: Row = {"name": arm.name, "seeds": list(arm.seeds)}
         row |= dict.fromkeys(("before", "after", "gain")) if trained is None else _shares(trained)
         row["held_out_gain"] = None if held is None else gain_of(held)
-        for key in ("before", "after", "gain", "held_out_gain"):
-            value: Interval | None = row[key]
-            row[key] = value and {"value": value.value, "ci": [value.low, value.high]}
-        for key, metric in (
-            ("majority_ratio", "majority_ratio"),
-            ("no_answer", "no_answer_rate"),
-            ("entropy", "entropy"),
-        ):
-            row[key] = arm.average(metric, TRAINED, "final") or 0.0
+        for key in ("majority_ratio", "no_answer_rate", "entropy"):
+            row[key.removesuffix("_rate")] = arm.average(key, TRAINED, "final") or 0.0
         rows.append(row)
     return rows
+
+
+def point_json(row: Row) -> Row:
+    """As sweep.json holds it."""
+    return {
+        key: {"value": value.value, "ci": [value.low, value.high]}
+        if isinstance(value, Interval)
+        else value
+        for key, value in row.items()
+    }
 
 
 def sweep_texts(rows: Sequence[Row]) -> list[list[str]]:
@@ -282,8 +285,8 @@ def sweep_texts(rows: Sequence[Row]) -> list[list[str]]:
     return [
         [
             row["name"],
-            *(_share(row[key] and row[key]["value"]) for key in ("before", "after")),
-            *(_gain(row[key] and _interval(row[key])) for key in ("gain", "held_out_gain")),
+            *(_share(row[key]) for key in ("before", "after")),
+            *(_gain(row[key]) for key in ("gain", "held_out_gain")),
             *(_share(row[key]) for key in ("majority_ratio", "no_answer")),
             f"{row['entropy']:.3f}",
         ]
@@ -295,13 +298,8 @@ def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
     """A table for a terminal."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
+        "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines
     ]
-
-
-def _interval(value: Mapping[str, Any]) -> Interval:
-    return Interval(value=value["value"], low=value["ci"][0], high=value["ci"][1])
 
 
 def _gain(gain: Interval | None) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ttrl.evaluate.pooling import pooled_difference
-from ttrl.evaluate.report.memorisation import Memorisation
+from ttrl.evaluate.report.memorisation import memorisation
 from ttrl.evaluate.report.outcome import (
     FEWEST_QUESTIONS,
     Outcome,
@@ -233,13 +233,8 @@ def memorised(trained: Outcome | None, other: Outcome | None, name: str) -> tupl
         return (Sentence(text, "unknown"),)
     gain, gain_of_others = trained.change(), other.change()
     assert gain is not None and gain_of_others is not None  # both are paired
-    found = Memorisation(
-        trained=gain,
-        other=gain_of_others,
-        difference=pooled_difference(trained.changes(), other.changes()),
-        metric=trained.metric,
-        other_questions=title,
-    )
+    apart = pooled_difference(trained.changes(), other.changes())
+    found = memorisation(gain, gain_of_others, apart, metric=trained.metric, others=title)
     return (Sentence(found.short_sentence, found.tone), Sentence(found.sentence, found.tone))
 
 
@@ -266,31 +261,20 @@ def fate_counts(found: Outcome) -> dict[str, float]:
     return {name: mean([float(getattr(table, name)) for table in tables]) for name in names}
 
 
-def fate_sentence(found: Outcome) -> str:
-    """Gained against lost of one run, with the exact test of whether chance may have done it."""
-    counts, (p, test) = fate_counts(found), vote_test(found)
-    gained, lost = f"{counts['gained']:,.0f}", f"{counts['lost']:,.0f}"
-    if gained == lost == "0":
-        return "No vote changed between right and wrong."
-    if p >= SIGNIFICANT:
-        return f"{gained} gained and {lost} lost: chance alone may make such a difference ({test})."
-    more = f"gained ({gained}) than lost ({lost})"
-    if counts["lost"] > counts["gained"]:
-        more = f"lost ({lost}) than gained ({gained})"
-    return f"More were {more}, more than chance would easily make ({test})."
-
-
 def fates(found: Outcome) -> Sentence:
-    """All four fates of an arm, with the test."""
+    """What became of the votes of an arm, with the test of whether chance may have done it."""
     counts, (p, test) = fate_counts(found), vote_test(found)
     whose, digits = ("Mean over seeds: of", 1) if len(found.seeds) > 1 else ("Of", 0)
-    gained, kept, lost, never = (f"{value:.{digits}f}" for value in counts.values())
+    gained, kept, lost, never = (f"{value:,.{digits}f}" for value in counts.values())
+    tone: Tone = "rose" if counts["gained"] > counts["lost"] else "fell"
+    chance = f"more {'gained' if tone == 'rose' else 'lost'} than chance would easily make"
+    if p >= SIGNIFICANT:
+        tone, chance = "unclear", "chance alone may make such a difference"
     text = (
         f"{whose} {plural(len(found.keys), 'question')} the vote gained {gained}, kept {kept}, lost {lost} "
-        f"and never had {never} ({test})."
+        f"and never had {never}: {chance} ({test})."
     )
-    tone: Tone = "rose" if counts["gained"] > counts["lost"] else "fell"
-    return Sentence(text, "unclear" if p >= SIGNIFICANT else tone)
+    return Sentence(text, tone)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

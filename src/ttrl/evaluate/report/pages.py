@@ -20,6 +20,7 @@ from ttrl.evaluate.report.arm_tables import (
     level_rows,
     level_table,
     markdown,
+    point_json,
     study_markdown,
     study_rows,
     sweep_rows,
@@ -261,7 +262,7 @@ def write_sweep_report(sweep: Path) -> dict[str, Any]:
     sentences = (verdict.quote, *(sentence.text for sentence in verdict.findings))
     result = {
         "format": 1,
-        "points": rows,
+        "points": [point_json(row) for row in rows],
         "seeds": list(plan.seeds),
         "failed": failed,
         "told": [*aligned([POINT, *cells]), *(f"- {text}" for text in sentences)],

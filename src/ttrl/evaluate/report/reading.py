@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -16,6 +16,7 @@ from ttrl.recording.evaluations import Evaluation, When
 from ttrl.recording.forgiving import count, entries, finite, mapping, parsed_json, read_text
 from ttrl.recording.results import RunResult, read_result
 
+Kept = TypeVar("Kept")
 LONGEST_CONFIG = 200_000
 """Characters of a config that is read. PyYAML takes a second for as many."""
 TOP_CLASSES = 4
@@ -115,8 +116,8 @@ def read_run(directory: Path) -> Run:
         CheckpointError: there is no readable result.json.
     """
     result = read_result(directory)
-    records, broken_records = _read_records(directory / "metrics.jsonl")
-    visits, broken_visits = _read_visits(directory / "votes.jsonl")
+    records, broken_records = _by_step(directory / "metrics.jsonl", lambda record: record)
+    visits, broken_visits = _by_step(directory / "votes.jsonl", Visit.of, per_question=True)
     broken = {"metrics.jsonl": broken_records, "votes.jsonl": broken_visits}
     manifest = read_text(directory / "manifest.json")
     parsed = parsed_json(manifest)
@@ -130,29 +131,19 @@ def read_run(directory: Path) -> Run:
     )
 
 
-def _read_records(path: Path) -> tuple[tuple[Mapping[str, Any], ...], tuple[int, ...]]:
-    """The records by step, and the numbers of broken lines."""
-    by_step: dict[float, Mapping[str, Any]] = {}
+def _by_step(
+    path: Path, kept: Callable[[Mapping[str, Any]], Kept], *, per_question: bool = False
+) -> tuple[tuple[Kept, ...], tuple[int, ...]]:
+    """The records in order of their steps, the last one of each place, and the numbers of broken lines."""
+    found: dict[tuple[float, str], Kept] = {}
     broken = []
     for number, record in _lines(path):
         step = finite(record.get("step"))
-        if step is None:
-            broken.append(number)
-        else:
-            by_step[step] = record
-    return tuple(by_step[step] for step in sorted(by_step)), tuple(broken)
-
-
-def _read_visits(path: Path) -> tuple[tuple[Visit, ...], tuple[int, ...]]:
-    """The visits by step and question, and the numbers of broken lines."""
-    found: dict[tuple[float, str], Visit] = {}
-    broken = []
-    for number, record in _lines(path):
-        step, question = finite(record.get("step")), record.get("question")
+        question = record.get("question") if per_question else ""
         if step is None or not isinstance(question, str):
             broken.append(number)
         else:
-            found[step, question] = Visit.of(record)
+            found[step, question] = kept(record)
     order = sorted(found, key=lambda place: place[0])
     return tuple(found[place] for place in order), tuple(broken)
 

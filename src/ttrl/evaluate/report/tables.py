@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ttrl.evaluate.report.findings import Tone, apart, fate_counts, fate_sentence
+from ttrl.evaluate.report.findings import Tone, apart, fate_counts, fates
 from ttrl.evaluate.report.outcome import Outcome, paired_outcome, supported
 from ttrl.evaluate.report.reading import Run
 from ttrl.evaluate.report.text import (
@@ -345,7 +345,7 @@ def set_fates(run: Run) -> tuple[Fates, ...]:
                 name=heading(name),
                 counts=fate_counts(marked),
                 about=f"{graded:,} of {asked:,} with a label" if graded < asked else "",
-                sentence=fate_sentence(marked),
+                sentence=fates(marked).text,
             )
         )
     return tuple(found)

@@ -81,19 +81,17 @@ def points(change: Interval) -> str:
 
 def span(bounds: tuple[float, float]) -> str:
     """(0.47, 0.548) -> '47.0 to 54.8', in percent, on one line."""
-    low, high = (f"{100 * bound:.1f}" for bound in bounds)
-    return f"{low}{NO_BREAK_SPACE}to{NO_BREAK_SPACE}{high}"
-
-
-def short_span(bounds: tuple[float, float] | None) -> str:
-    """As `span`, for tables; empty without an interval."""
-    return "" if bounds is None else f"{100 * bounds[0]:.1f}{EN_DASH}{100 * bounds[1]:.1f}"
+    return f"{NO_BREAK_SPACE}to{NO_BREAK_SPACE}".join(f"{100 * bound:.1f}" for bound in bounds)
 
 
 def signed_span(bounds: tuple[float, float]) -> str:
     """(-0.01, 0.02) -> '−1.0 to +2.0', on one line."""
-    low, high = (signed(100 * bound) for bound in bounds)
-    return f"{low}{NO_BREAK_SPACE}to{NO_BREAK_SPACE}{high}"
+    return f"{NO_BREAK_SPACE}to{NO_BREAK_SPACE}".join(signed(100 * bound) for bound in bounds)
+
+
+def short_span(bounds: tuple[float, float] | None) -> str:
+    """As `span`, for tables; empty without an interval."""
+    return "" if bounds is None else EN_DASH.join(f"{100 * bound:.1f}" for bound in bounds)
 
 
 def p_value(p: float) -> str:
