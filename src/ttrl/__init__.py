@@ -26,19 +26,25 @@ from ttrl.types import (
 )
 
 if TYPE_CHECKING:
+    from ttrl.probe.result import ProbeResult
     from ttrl.recording.results import EvalResult, RunResult, read_result
+    from ttrl.runs.many import StudyResult
     from ttrl.runs.start import report
+    from ttrl.runs.studies import study
+    from ttrl.runs.sweeps import sweep
 
 __all__ = [
     "Completion",
     "Consensus",
     "EvalResult",
     "Group",
+    "ProbeResult",
     "Question",
     "RewardRule",
     "RunResult",
     "SamplingParams",
     "ScoredGroup",
+    "StudyResult",
     "TtrlError",
     "Vote",
     "agreement_rewards",
@@ -49,12 +55,18 @@ __all__ = [
     "group_advantages",
     "read_result",
     "report",
+    "study",
+    "sweep",
     "vote",
 ]
 
 _LATER = {
     "ttrl.recording.results": ("EvalResult", "RunResult", "read_result"),
+    "ttrl.probe.result": ("ProbeResult",),
+    "ttrl.runs.many": ("StudyResult",),
     "ttrl.runs.start": ("report",),
+    "ttrl.runs.studies": ("study",),
+    "ttrl.runs.sweeps": ("sweep",),
 }
 """Names that need more than a vote does, by their modules: imported when they are first asked for."""
 

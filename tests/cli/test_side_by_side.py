@@ -9,7 +9,7 @@ import textwrap
 import time
 from pathlib import Path
 
-from ttrl.cli.side_by_side import Job, run_side_by_side
+from ttrl.runs.jobs import Job, run_side_by_side
 
 PATIENCE = 900  # seconds until a process counts as hanging
 
@@ -63,7 +63,7 @@ def test_jobs_do_not_take_settings_from_the_environment_twice(tmp_path: Path) ->
     script = textwrap.dedent(
         f"""
         from pathlib import Path
-        from ttrl.cli.side_by_side import Job, run_side_by_side
+        from ttrl.runs.jobs import Job, run_side_by_side
         out = Path({str(tmp_path)!r}) / "config.log"
         job = Job(name="c", arguments=("config",), done=out, log=out)
         assert run_side_by_side([job], at_once=1) == []
@@ -87,7 +87,7 @@ def test_side_by_side_each_job_gets_its_share_of_the_cores(tmp_path: Path) -> No
         import os
         os.environ["OMP_NUM_THREADS"] = "4"
         from pathlib import Path
-        from ttrl.cli.side_by_side import Job, run_side_by_side
+        from ttrl.runs.jobs import Job, run_side_by_side
         out = Path({str(tmp_path)!r}) / "config.log"
         job = Job(name="c", arguments=("config",), done=out, log=out)
         assert run_side_by_side([job], at_once=2) == []
@@ -104,7 +104,7 @@ def test_an_interrupt_reaches_what_is_running_and_comes_back(tmp_path: Path) -> 
         import sys
         from pathlib import Path
         from ttrl.runs.interrupts import Interrupts
-        from ttrl.cli.side_by_side import Job, run_side_by_side
+        from ttrl.runs.jobs import Job, run_side_by_side
         folder = Path({str(tmp_path)!r})
         job = Job(
             name="long",

@@ -2,9 +2,10 @@
 
 import pytest
 
-from ttrl.cli.study_settings import StudySettings, read_settings
-from ttrl.cli.sweep_settings import SweepSettings, points_of
 from ttrl.errors import ConfigError
+from ttrl.runs.many import read_settings
+from ttrl.runs.studies import StudySettings
+from ttrl.runs.sweeps import SweepSettings, points_of
 
 
 def test_defaults_are_all_arms_and_three_seeds_one_at_a_time() -> None:

@@ -16,7 +16,7 @@ from ttrl.errors import ConfigError, DataError
 from ttrl.evaluate.labels import build_sets
 from ttrl.recording.results import read_result
 from ttrl.runs import evaluate, report, train
-from ttrl.runs.start import RunInterrupted
+from ttrl.runs.interrupts import RunInterrupted
 
 STORY = "Ida has {} eggs. She buys 7, uses 3, finds 6 and sells 9. How many eggs does she have now?"
 TRUE = {f"q{n}": f"77123450{n}" for n in range(4)}

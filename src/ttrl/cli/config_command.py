@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import yaml
 
 from ttrl.cli.options import make_parser, parse
-from ttrl.cli.threads import thread_settings
 from ttrl.config import INVOCATION_KEYS, resolve
+from ttrl.threads import thread_settings
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -8,8 +8,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ttrl.cli.threads import set_threads
 from ttrl.errors import EXIT_CONFIG, EXIT_DONE, EXIT_INTERRUPTED, TtrlError
+from ttrl.threads import set_threads
 
 COMMANDS = {
     "train": "improve a model on questions without labels",

@@ -12,8 +12,9 @@ from ttrl.cli.options import make_parser, parse
 from ttrl.config import ResolvedConfig, read_layers
 from ttrl.errors import EXIT_DONE, EXIT_INTERRUPTED
 from ttrl.recording.trackers.fan_out import Trackers, end_with
+from ttrl.runs.interrupts import RunInterrupted
 from ttrl.runs.run import StepDone
-from ttrl.runs.start import RunInterrupted, carry_out, place_order
+from ttrl.runs.start import carry_out, place_order
 
 SUMMARY = (
     "Improve a model on questions without labels (test-time reinforcement learning). "

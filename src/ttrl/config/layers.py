@@ -135,7 +135,7 @@ def read_layers(
                 beside[key] = value
                 continue
             if key not in KEYS:
-                raise ConfigError(_unknown(key, source))
+                raise ConfigError(_unknown(key, source, (*KEYS, *command_keys)))
             merged[key] = value
             sources[key] = source
             if not preset:
@@ -211,7 +211,7 @@ def _read_yaml(file: str) -> dict[str, Any]:
     return values
 
 
-def _unknown(key: str, source: str) -> str:
+def _unknown(key: str, source: str, known: Sequence[str]) -> str:
     """In the spelling of where it was found."""
 
     def spelled(name: str) -> str:
@@ -219,7 +219,7 @@ def _unknown(key: str, source: str) -> str:
             return ENVIRONMENT_PREFIX + name.upper()
         return "--" + name.replace("_", "-") if source == "command line" else name
 
-    near = difflib.get_close_matches(key.replace("-", "_"), KEYS, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(key.replace("-", "_"), known, n=1, cutoff=0.5)
     hint = f" Did you mean {spelled(near[0])}?" if near else ""
     return f"{source}: unknown key {spelled(key)!r}.{hint} `ttrl config` lists every key."
 

@@ -8,6 +8,10 @@ from types import FrameType, TracebackType
 from typing import Any
 
 
+class RunInterrupted(KeyboardInterrupt):
+    """Work was interrupted and what is done of it is saved; the text says how to go on."""
+
+
 class Interrupts:
     """While active, these signals raise KeyboardInterrupt, but never inside `deferred`.
 

@@ -9,32 +9,26 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from ttrl.config import Layers, ResolvedConfig, keys_read_by, read_layers, settle
+from ttrl.config import Layers, ResolvedConfig, settle
 from ttrl.consensus.rules import check_rule
-from ttrl.errors import ConfigError, NumericsError
+from ttrl.errors import NumericsError
 from ttrl.recording.evaluations import Evaluation
 from ttrl.recording.results import EvalResult, RunResult
 from ttrl.recording.run_directory import RunDirectory, refuse_existing
 from ttrl.recording.trackers.fan_out import Trackers
 from ttrl.recording.trackers.registry import wanted
-from ttrl.runs.interrupts import Interrupts
+from ttrl.runs.calls import layers_of_call
+from ttrl.runs.interrupts import Interrupts, RunInterrupted
 from ttrl.runs.plan import plan_lines
 from ttrl.runs.processes import check_processes
 from ttrl.runs.resume import resolve_resumed
 from ttrl.runs.run import Callbacks, Run, StepDone, Training, Watcher
 from ttrl.runs.session import Session, evaluate_one, open_session
-
-OF_COMMANDS = frozenset({"dry_run", "json"})
-"""Keys that say how a command shows what it does."""
-
-
-class RunInterrupted(KeyboardInterrupt):
-    """A run was interrupted between two steps, and has saved them; its text says how to go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +68,7 @@ def train(
         TtrlError: whatever ends the command with an error ends the call with the same one.
     """
     started = time.perf_counter()
-    order = place_order(_layers("train", settings))
+    order = place_order(layers_of_call("train", settings))
     watcher = Callbacks(on_message=on_message, step=on_step)
     with Trackers(order.report_to) as trackers:
         result = carry_out(order, watcher=watcher, trackers=trackers, started=started)
@@ -93,7 +87,7 @@ def evaluate(*, on_message: Callable[[str], object] | None = None, **settings: A
     """
     from ttrl.runs.summary import set_line
 
-    resolved = settle(_layers("eval", settings))
+    resolved = settle(layers_of_call("eval", settings))
     session = open_evaluation(resolved)
 
     def show(done: Evaluation) -> None:
@@ -276,28 +270,3 @@ def _with_out(resolved: ResolvedConfig) -> ResolvedConfig:
         name = Path(values.model.rstrip("/")).name.partition("@")[0]
         values = values.model_copy(update={"out": f"runs/{name}-{time.strftime('%Y%m%d-%H%M%S')}"})
     return replace(resolved, values=values)
-
-
-def _layers(command: Literal["train", "eval"], settings: Mapping[str, Any]) -> Layers:
-    """Reads the config files and arguments of a call by the rules of the command."""
-    source = "train()" if command == "train" else "evaluate()"
-    given = {key: _plain(value) for key, value in settings.items()}
-    layers = read_layers(given, environment={}, source=source)
-    _refuse(
-        given.keys() & OF_COMMANDS, source, f"It belongs to the command `ttrl {command}` alone."
-    )
-    others = given.keys() - keys_read_by(command)
-    _refuse(others, source, "It is a setting of train().")
-    return layers
-
-
-def _refuse(keys: Collection[str], source: str, why: str) -> None:
-    for key in sorted(keys):
-        raise ConfigError(f"{source}: {key!r} is not read here. {why} Leave it out.")
-
-
-def _plain(value: object) -> object:
-    """Converts paths to texts, also in lists."""
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from ttrl.cli.threads import usable_cores
 from ttrl.config import ENVIRONMENT_PREFIX
 from ttrl.errors import CheckpointError
-from ttrl.recording.console import say
+from ttrl.threads import usable_cores
 
 POLL_SECONDS = 0.2
 PATIENCE_SECONDS = 300
@@ -56,7 +55,11 @@ class _Process:
 
 
 def run_side_by_side(
-    jobs: Sequence[Job], *, at_once: int, told: Callable[[Job], str] = lambda job: ""
+    jobs: Sequence[Job],
+    *,
+    at_once: int,
+    told: Callable[[Job], str] = lambda job: "",
+    say: Callable[[str], object] = lambda line: None,
 ) -> list[Failure]:
     """Runs what is not done yet, at most `at_once` at a time, each on its share of the cores.
 
@@ -65,6 +68,7 @@ def run_side_by_side(
 
     Args:
         told: a few words about a job that has just ended well.
+        say: called with a line for each job that ends, well or not.
 
     Raises:
         CheckpointError: a log cannot be written.

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from ttrl.cli import threads
+from ttrl import threads
 from ttrl.cli.main import main
 
 
