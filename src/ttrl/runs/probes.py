@@ -41,8 +41,11 @@ def probe(
     Raises:
         TtrlError: whatever ends the command with an error ends the call with the same one.
     """
-    config = settle(layers_of_call("probe", settings)).values
     counts = probe_counts(probe_questions, probe_votes, source="probe()")
+    layers = layers_of_call("probe", settings, own=("probe_questions", "probe_votes"))
+    for key in layers.beside:  # they say how closely to look at a run, not what the run is
+        raise ConfigError(f"probe(): {key} is no key of a config file. Give it to the call.")
+    config = settle(layers).values
     return carry_out_probe(config, *counts, say=on_message or (lambda line: None))
 
 
