@@ -158,6 +158,15 @@ def test_a_dry_run_lists_the_runs_and_writes_nothing(call, tmp_path):
     assert not (tmp_path / "study").exists()
 
 
+def test_a_dry_run_of_a_study_that_goes_on_changes_nothing(study, call, snapshot):
+    out, _ = study
+    before = snapshot(out)
+    outcome = call("study", "--resume", out, "--jobs", "2", "--dry-run")
+    assert outcome.code == 0, outcome.err
+    assert "ttrl, random x seeds 0 = 2 runs, 2 at a time" in outcome.out
+    assert snapshot(out) == before
+
+
 def test_without_answers_the_study_says_what_needs_them(call, tmp_path):
     rows = [{"question": f"Tom has {i} apples. He buys {i} on Monday. How many?"} for i in (3, 7)]
     questions = tmp_path / "q.jsonl"

@@ -41,7 +41,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[StudyResult, list[st
 def test_a_study_returns_its_runs_and_what_its_folder_holds(done) -> None:
     result, _ = done
     written = json.loads((result.path / "study.json").read_text("utf-8"))
-    assert json.loads(json.dumps(result.to_json())) == written
+    assert json.loads(json.dumps(result.figures)) == written
     assert list(result.text) == written["told"] and result.text[0] == written["quote"]
     assert result.arms == {"ttrl": (read_result(result.path / "runs" / "ttrl-seed-0"),)}
     assert result.arms["ttrl"][0].steps == 1 and result.failures == ()
@@ -106,7 +106,7 @@ def test_a_sweep_returns_the_runs_of_its_points(tmp_path: Path) -> None:
     steps = {name: [run.steps for run in runs] for name, runs in result.arms.items()}
     assert steps == {"temperature-0.7": [1], "steps-0": [0]}
     written = json.loads((tmp_path / "sweep" / "sweep.json").read_text("utf-8"))
-    assert json.loads(json.dumps(result.to_json())) == written
+    assert json.loads(json.dumps(result.figures)) == written
     assert list(result.text) == written["told"]
 
 

@@ -20,7 +20,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 }
 Settings = TypeVar("Settings", bound=ManyRuns)
 Shown = tuple[Mapping[str, Any], Sequence[str]]
-"""A dry run beside the config: as JSON, and as lines."""
+"""What a dry run shows beside the config: as JSON, and as lines."""
 
 
 def layers_of(
@@ -31,10 +31,10 @@ def layers_of(
     options: Mapping[str, Mapping[str, Any]],
     kind: type[ManyRuns],
 ) -> Layers:
-    """What was said, by option, variable and file.
+    """Reads options, variables and config files.
 
     Args:
-        options: further ones, that are no keys of a run.
+        options: of this command, by name; they are not keys of a run.
     """
     parser = make_parser(command, summary)
     section = parser.add_argument_group(command.capitalize())
@@ -49,7 +49,11 @@ def end(
     carry_out: Callable[..., StudyResult],
     shown: Callable[[Plan[Settings]], Shown],
 ) -> int:
-    """Carries the plan out, or shows it; returns the exit code: that of the first run that failed, else 0."""
+    """Carries a plan out, or shows it for a dry run.
+
+    Returns:
+        The exit code: that of the first run that failed, else 0.
+    """
     as_json = plan.resolved.values.json_output
     if plan.resolved.values.dry_run:
         about, lines = shown(plan)
@@ -66,5 +70,5 @@ def end(
     lines = [*result.text, f"report      {result.path / 'report.html'}"]
     print("\n".join(lines), file=sys.stderr if as_json else sys.stdout)
     if as_json:
-        print(json.dumps(result.to_json()))
+        print(json.dumps(result.figures))
     return result.failures[0].exit_code if result.failures else EXIT_DONE

@@ -21,7 +21,7 @@ SUMMARY = (
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Samples, tries, judges; 0 whatever the verdict."""
+    """Prints a verdict and its reasons; the exit code is 0 whatever the verdict."""
     parser = make_parser("probe", SUMMARY)
     own = parser.add_argument_group("Probe")
     own.add_argument("--probe-questions", metavar="N", help=f"questions to ask [{QUESTIONS}]")

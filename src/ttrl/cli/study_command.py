@@ -25,7 +25,7 @@ OPTIONS = {
 
 
 def run(arguments: Sequence[str]) -> int:
-    """The whole of a study; returns its exit code."""
+    """Carries out a study and returns the exit code."""
     layers = layers_of("study", SUMMARY, arguments, options=OPTIONS, kind=StudySettings)
     return end(plan_study(layers, say=say), carry_out=carry_out_study, shown=_shown)
 

@@ -23,7 +23,7 @@ OPTIONS = {
 
 
 def run(arguments: Sequence[str]) -> int:
-    """The whole of a sweep; returns its exit code."""
+    """Carries out a sweep and returns the exit code."""
     layers = layers_of("sweep", SUMMARY, arguments, options=OPTIONS, kind=SweepSettings)
     return end(plan_sweep(layers), carry_out=carry_out_sweep, shown=_shown)
 

@@ -33,7 +33,7 @@ class ProbeResult:
     """Share of the probe's pseudo-labels that are right; None without true answers. Used for nothing."""
 
     def to_json(self) -> dict[str, Any]:
-        """As `ttrl probe --json` prints it."""
+        """Returns the object that `ttrl probe --json` prints."""
         trial, cost = asdict(self.trial), self.cost
         if self.trial.moved == math.inf:  # which JSON does not know
             trial["moved"] = None
@@ -58,7 +58,7 @@ class ProbeResult:
 
 
 def probe_lines(found: ProbeResult) -> list[str]:
-    """What a probe found, for people: numbers, verdict, then advice."""
+    """Describes a probe for people: its numbers, the verdict with its reasons, then the advice."""
     s = found.signals
     low, median, high = s.majority_ratio_quartiles
     beyond = "" if s.kappa is None else f", on different ones {s.across:.3f}: kappa {s.kappa:.3f};"

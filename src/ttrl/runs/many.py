@@ -74,11 +74,11 @@ class Plan(Generic[Settings]):
     """What the runs share."""
     settings: Settings
     directory: RunDirectory | None = None
-    """Of what goes on; None for something new."""
+    """The folder to go on with; None for a new one."""
     about: Mapping[str, Any] = field(default_factory=dict)
-    """What else the manifest of something new says."""
+    """What else the manifest of a new folder says."""
     files: Mapping[str, str] = field(default_factory=dict)
-    """Further texts for its folder, by name."""
+    """Further files of a new folder: texts by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,19 +86,15 @@ class StudyResult:
     """What a study or a sweep came to."""
 
     path: Path
-    """Its folder."""
+    """The folder of all its runs, with report.html."""
     text: tuple[str, ...]
     """The verdict of a study and its findings, or the table of a sweep and its findings, line by line."""
     arms: Mapping[str, tuple[RunResult, ...]]
     """The runs that have ended, one for each seed, by the name of their arm or point."""
     failures: tuple[Failure, ...]
-    """What did not end in this sitting; the reports leave it out."""
+    """The runs and evaluations that did not end this time; the report leaves them out."""
     figures: Mapping[str, Any]
-    """What study.json or sweep.json holds."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The figures, as `--json` prints them."""
-        return dict(self.figures)
+    """What study.json or sweep.json holds, and `--json` prints."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,15 +108,21 @@ class Folder:
 
     @property
     def path(self) -> Path:
-        """Where it is."""
+        """Returns its path."""
         return self.directory.path
 
     def job(
         self, name: str, arguments: Sequence[str], *, out: Path, config: Path | None = None
     ) -> Job:
-        """A command with its config, that of all if left out; or its resumption where it has begun.
+        """Returns a command as a job, or its resumption where it has begun.
 
-        What a killed command has left half made is cleared away.
+        What a killed command has left half made is removed.
+
+        Args:
+            config: its config file; that of all runs if left out.
+
+        Raises:
+            CheckpointError: something half made cannot be removed.
         """
         command, *options = arguments
         begun = (out / "config.yaml").is_file() and (out / "manifest.json").is_file()
@@ -141,7 +143,7 @@ class Folder:
 
 
 def read_settings(kind: type[Settings], given: Mapping[str, Any]) -> Settings:
-    """Checked settings.
+    """Checks settings.
 
     Raises:
         ConfigError: a bad value, by name.
@@ -158,7 +160,7 @@ def read_settings(kind: type[Settings], given: Mapping[str, Any]) -> Settings:
 
 
 def check_shared(layers: Layers) -> None:
-    """Raises ConfigError for a key that every run has its own value of."""
+    """Raises ConfigError for a key that runs cannot share."""
     for key in KEYS.values():
         if key.per_run and key.name in layers.merged:
             source = layers.sources[key.name]
@@ -168,10 +170,12 @@ def check_shared(layers: Layers) -> None:
 def resumed(
     command: Literal["study", "sweep"], layers: Layers, kind: type[Settings]
 ) -> Plan[Settings] | None:
-    """What was begun, under its own config and settings, which may be repeated; None without `resume`.
+    """Returns the plan of a folder to go on with, or None where none is named.
+
+    It goes on under its own config and settings, which may be repeated but, except for `jobs`, not changed.
 
     Raises:
-        CheckpointError: it is none of this command, or it was started with another value.
+        CheckpointError: the folder was not made by this command, or was started with another value.
         ConfigError: a setting that is wrong in itself.
     """
     if layers.merged.get("resume") is None:
@@ -248,7 +252,7 @@ def carry_out(
 
 
 def run_phase(jobs: Sequence[Job], at_once: int, say: Say) -> list[Failure]:
-    """Runs what is left of some jobs and tells of each that ends."""
+    """Runs the jobs that are left, and says what each came to."""
     failures = run_side_by_side(jobs, at_once=at_once, told=_told, say=say)
     for failure in failures:
         say(f"{failure.name}: {failure.said}")
@@ -256,7 +260,7 @@ def run_phase(jobs: Sequence[Job], at_once: int, say: Say) -> list[Failure]:
 
 
 def _folder(plan: Plan[Any], say: Say) -> Folder:
-    """That of the plan, made if it is not there, and locked."""
+    """Opens the folder of a plan, or makes it, and locks it."""
     values, directory = plan.resolved.values, plan.directory
     if directory is None:
         path = Path(values.out or f"runs/{plan.command}-{time.strftime('%Y%m%d-%H%M%S')}")
@@ -285,7 +289,7 @@ def _ended(folder: Path, arm: str, seeds: Sequence[int]) -> tuple[RunResult, ...
 
 
 def _clear(out: Path, *, begun: bool) -> None:
-    """Takes away an evaluation that was cut while it was written, or a folder without its manifest."""
+    """Removes an evaluation that was cut while it was written, or a folder without its manifest."""
     try:
         cut = begun and not (out / "result.json").exists()
         half = out.is_dir() and not begun and {each.name for each in out.iterdir()} <= HALF_MADE

@@ -27,10 +27,10 @@ def probe(
     on_message: Callable[[str], object] | None = None,
     **settings: Any,
 ) -> ProbeResult:
-    """Says whether test-time reinforcement learning will work on this model, these questions and settings.
+    """Predicts whether test-time reinforcement learning will work with a model, questions and settings.
 
-    A few votes and two trial updates that are thrown away. The verdict knows no label, and nothing is
-    written or printed.
+    It draws a few votes and makes two trial updates that are discarded. The verdict uses no labels, and
+    nothing is written or printed.
 
     Args:
         probe_questions: that are asked, 4 or more; all if there are fewer.
@@ -50,7 +50,7 @@ def probe(
 
 
 def probe_counts(questions: object, votes: object, *, source: str) -> tuple[int, int]:
-    """Both numbers, checked.
+    """Checks how closely to look, and returns both numbers.
 
     Raises:
         ConfigError: one is no whole number from 4 to 1000000.
@@ -69,7 +69,7 @@ def probe_counts(questions: object, votes: object, *, source: str) -> tuple[int,
 def carry_out_probe(
     config: RunConfig, questions: int, votes: int, *, say: Callable[[str], object]
 ) -> ProbeResult:
-    """Samples, tries, judges.
+    """Samples votes, makes two trial updates and judges what they show.
 
     Raises:
         ConfigError: a run that learns from true answers, or that cannot fit into memory.

@@ -32,11 +32,11 @@ from ttrl.runs.resume import INPUTS
 from ttrl.types import SIMILAR_TASKS
 
 REWARDS = {"leakage": ANSWER_KEY, "random": "random", "format": "format"}
-"""Of the arms that have their own; TTRL takes the config's."""
+"""Rewards of the arms that have their own; TTRL takes that of the config."""
 
 
 class StudySettings(ManyRuns):
-    """TTRL, its upper bound and its controls."""
+    """The settings of a study beside those of its runs."""
 
     arms: tuple[ArmName, ...] = Field(default=tuple(ROLES), min_length=1)
 
@@ -88,7 +88,7 @@ def plan_study(layers: Layers, *, say: Say) -> Plan[StudySettings]:
 
 
 def carry_out_study(plan: Plan[StudySettings], *, say: Say) -> StudyResult:
-    """See `carry_out`."""
+    """Makes the runs of a study that are left and writes its report; `carry_out` lists the errors."""
     from ttrl.evaluate.report.pages import write_study_report
 
     return carry_out(
@@ -105,7 +105,7 @@ def carry_out_study(plan: Plan[StudySettings], *, say: Say) -> StudyResult:
 def _checked(
     resolved: ResolvedConfig, settings: StudySettings, say: Say
 ) -> tuple[StudySettings, dict[str, int]]:
-    """Raises before minutes go into runs; returns what is left of the arms, and the sizes of the sets."""
+    """Returns the settings with the arms that can run, and the sizes of the question sets."""
     from ttrl.data.sets import evaluated_sets
     from ttrl.evaluate.labels import build_sets
 

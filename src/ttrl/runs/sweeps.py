@@ -51,15 +51,15 @@ Value = str | int | float | bool | list[Any] | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One combination."""
+    """One combination of values."""
 
     name: str
-    """Safe as a file name."""
+    """Its name, safe as a file name."""
     values: Mapping[str, Any]
 
 
 class SweepSettings(ManyRuns):
-    """What is varied."""
+    """The settings of a sweep beside those of its runs: a grid, or a list of points."""
 
     grid: dict[str, list[Value]] = Field(default_factory=dict)
     points: list[dict[str, Value]] = Field(default_factory=list)
@@ -175,7 +175,7 @@ def plan_sweep(layers: Layers) -> Plan[SweepSettings]:
 
 
 def carry_out_sweep(plan: Plan[SweepSettings], *, say: Say) -> StudyResult:
-    """See `carry_out`."""
+    """Makes the runs of a sweep that are left and writes its report; `carry_out` lists the errors."""
     from ttrl.evaluate.report.pages import write_sweep_report
 
     return carry_out(
