@@ -56,17 +56,9 @@ from ttrl.recording.results import RunResult
 
 KICKER = "Test-time reinforcement learning · "
 FIGURE = "figure.svg"
-FACTS = {
-    "model": "model",
-    "engine": "engine",
-    "algorithm": "algorithm",
-    "reward": "reward",
-    "steps": "steps",
-    "ended": "stopped",
-    "seed": "seed",
-    "ttrl": "ttrl_version",
-}
-"""What the head of a page says of a run: the word, and the field of its result."""
+FACTS = {"ended": "stopped", "ttrl": "ttrl_version"}
+"""Words in the head of a page that are no field of the result of a run."""
+WORDS = ("model", "engine", "algorithm", "reward", "steps", "ended", "seed", "ttrl")
 
 
 def write_report(run_directory: Path) -> Path:
@@ -108,7 +100,7 @@ def _run_page(run: Run, figure: str, figure_link: str) -> str:
     return render_page(
         kicker=f"{KICKER}run report",
         title=run.result.name or "unnamed run",
-        facts=_facts([run.result], *FACTS),
+        facts=_facts([run.result], *WORDS),
         banner=run.result.is_true_labels,
         verdict=run_verdict(run),
         headline=headline_table(tables),
@@ -303,7 +295,7 @@ def _facts(results: Sequence[RunResult], *words: str) -> list[tuple[str, str]]:
     """What the head says: each different value once, where anything is known."""
     facts = []
     for word in words:
-        known = (getattr(result, FACTS[word]) for result in results)
+        known = (getattr(result, FACTS.get(word, word)) for result in results)
         texts = list(dict.fromkeys(scalar(value) for value in known if value is not None))
         if texts:
             more = f", {ELLIPSIS}" if len(texts) > 6 else ""
