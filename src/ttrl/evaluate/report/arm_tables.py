@@ -49,7 +49,11 @@ def arm_tables(arms: Sequence[Arm], *, pairs: bool = True) -> list[Table]:
     measured, found = measured_sets(arms), []
     for name in sets_of(arms):
         groups = measured.get(name, [])
-        found.append(_set_table(name, arms, groups))
+        by_arm = {each.arm.name: each for each in groups}
+        known = "majority_ratio"
+        shown = [a for a in arms if a.name in by_arm or a.average(known, name, "final") is not None]
+        if shown:
+            found.append(_set_table(name, shown, groups))
         apart = differences(groups) if pairs else []
         if any(pair.value.bounds != (0.0, 0.0) for pair in apart):
             found.append(_pair_table(name, apart))
@@ -59,15 +63,12 @@ def arm_tables(arms: Sequence[Arm], *, pairs: bool = True) -> list[Table]:
 def _set_table(name: str, arms: Sequence[Arm], groups: Sequence[Measure]) -> Table:
     """Columns of which nothing is known are left out."""
     by_arm = {each.arm.name: each for each in groups}
-    shown = [
-        arm for arm in arms if arm.name in by_arm or arm.average("majority_ratio", name, "final")
-    ]
     outcomes = [each.outcome for each in groups if each.outcome and each.outcome.is_paired]
     n, k = (outcomes[0].samples, outcomes[0].largest_k) if outcomes else (0, 0)
     after = Column("after", scale=_scale(groups))
     columns = ("runs", "before", after, "lowest and highest run", "change, paired")
     votes = (f"maj@{n}", f"pass@{k}", "majority ratio", "no answer", "entropy")
-    rows = [_arm_cells(arm, name, by_arm.get(arm.name)) for arm in shown]
+    rows = [_arm_cells(arm, name, by_arm.get(arm.name)) for arm in arms]
     kept = [0, *(at for at in range(1, 11) if any(row[at].text != NOTHING for row in rows))]
     caption, note = heading(name), "Accuracy needs labels. Agreement is not correctness."
     if groups:
