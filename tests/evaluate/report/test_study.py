@@ -266,8 +266,9 @@ def test_runs_that_did_not_end_are_named(study):
 def test_one_seed_is_tested_exactly(study):
     study.run("ttrl", 0, {"unlabeled": ((0,) * 4 + (4,) * 12, (4,) * 16)})
     evidence = evidence_of(study)
-    said = "gained 4, kept 12, lost 0 and never had 0: chance alone may make such a difference (exact McNemar test over the 4 questions "
-    assert f"{said}that changed, p = 0.12)" in texts(evidence)
+    said = texts(evidence)
+    assert "gained 4, kept 12, lost 0 and never had 0: chance alone may make" in said
+    assert "(exact McNemar test over the 4 questions that changed, p = 0.12)" in said
     assert (
         next(s for s in study_verdict(evidence).findings if "McNemar" in s.text).tone == "unclear"
     )
