@@ -22,7 +22,13 @@ from ttrl.evaluate.report.findings import (
     one_sided,
     set_sentence,
 )
-from ttrl.evaluate.report.outcome import FEWEST_QUESTIONS, Outcome, paired_outcome, tone_of
+from ttrl.evaluate.report.outcome import (
+    FEWEST_QUESTIONS,
+    Outcome,
+    paired_outcome,
+    supported,
+    tone_of,
+)
 from ttrl.evaluate.report.reading import Run
 from ttrl.evaluate.report.study import Evidence, gain_of, without_marks
 from ttrl.evaluate.report.text import (
@@ -142,7 +148,7 @@ def _group_sentence(each: Measure) -> Sentence:
     else:
         why = FEW if each.is_small else NO_RECORDS
         found = movement(where, each.before, each.after, each.change, why=why)
-        if each.change is not None and each.change.bounds is not None:
+        if each.change is not None and each.changes:
             ends = signed_span((min(each.changes), max(each.changes)))
             found = _over(found, each.change, f"; single runs {ends}" * (len(each.changes) > 1))
     upper = " Rewarded by true labels: an upper bound, not TTRL." * (arm.role == "upper bound")
@@ -150,7 +156,9 @@ def _group_sentence(each: Measure) -> Sentence:
 
 
 def _over(found: Sentence, change: Interval, more: str = "") -> Sentence:
-    """With what its interval is over."""
+    """With what its interval is over, if it has one."""
+    if supported(change).bounds is None:
+        return found
     return Sentence(f"{found.text.removesuffix('.')}, over {change.over}{more}.", found.tone)
 
 
@@ -214,7 +222,7 @@ def study_verdict(evidence: Evidence) -> Verdict:
     else:
         quote, gain = _study_quote(evidence, main), gain_of(main)
         where = f"On {number_of(TRAINED, len(main.keys))}, {main.metric}"
-        why = f"{points(gain)}, but {FEW}"
+        why = f"{points(supported(gain))}, but {FEW}"
         others = [memorised(main, evidence.outcomes["ttrl", n], n)[-1] for n in evidence.others()]
         found = [
             _over(movement(where, main.level("base"), main.level("final"), gain, why=why), gain),
