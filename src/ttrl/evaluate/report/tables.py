@@ -228,11 +228,11 @@ def level_tables(run: Run) -> list[Table]:
         sides = [{row.level: row for row in each.by_level} if each else {} for each in pair]
         levels = list(dict.fromkeys(level for side in sides for level in side))
         found, n = paired_outcome([run], name), max((e.samples for e in pair if e), default=0)
-        # The accuracies that any level has, else the majority ratio; with their k if it is known.
+        # The accuracies that any level has, with their k if it is known, and the majority ratio.
         named = {"avg": f"avg@{min(LARGEST_K, n) or 'k'}", "maj": f"maj@{n or 'n'}"}
         known = [row for side in sides for row in side.values()]
         named = {k: named[k] for k in named if any(getattr(row, k) for row in known)}
-        metrics = named or {"majority_ratio": "majority ratio"}
+        metrics = named | {"majority_ratio": "majority ratio"}
         rows = []
         for level in levels[:MAX_LEVELS]:
             both = [side.get(level) for side in sides]
