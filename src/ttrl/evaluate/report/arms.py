@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from ttrl.errors import CheckpointError
 from ttrl.evaluate.report.outcome import FEWEST_QUESTIONS, Outcome, outcome, supported
 from ttrl.evaluate.report.plan import Plan, Role, run_path
 from ttrl.evaluate.report.reading import Run, read_run
-from ttrl.evaluate.report.text import in_order, scalar, without_seed
+from ttrl.evaluate.report.text import in_order, scalar
 from ttrl.evaluate.statistics import mean
 from ttrl.interval import Interval
 from ttrl.recording.evaluations import WHENS, SetMetrics, When
@@ -139,7 +140,10 @@ def _name(runs: Sequence[Run]) -> str:
     names = [each.name or (each.path.name if each.path else "run") for each in results]
     if len(names) == 1:
         return names[0]
-    stems = {without_seed(n, each.seed) for n, each in zip(names, results, strict=True)}
+    stems = {
+        re.sub(rf"[-_. ]*(seed)?[-_. ]*{re.escape(str(each.seed))}$", "", name)
+        for name, each in zip(names, results, strict=True)
+    }
     return (stems.pop() if len(stems) == 1 else "") or results[0].algorithm or "runs"
 
 
