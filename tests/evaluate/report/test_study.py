@@ -252,7 +252,7 @@ def test_one_seed_says_that_its_intervals_know_nothing_of_others(study) -> None:
 def test_without_labels_everything_that_needs_them_says_so(study) -> None:
     study.run("ttrl", 0, {"unlabeled": (LOW, HIGH)}, labeled=False)
     evidence = evidence_of(study)
-    assert "no labels" in quote(evidence)
+    assert "need labels" in quote(evidence)
     assert "agreement, not correctness" in texts(evidence)
 
 
