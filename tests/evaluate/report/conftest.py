@@ -126,12 +126,7 @@ class FakeStudy:
                 f"maj@{n}": sum(count > n / 2 for count in counts) / len(counts),
                 f"pass@{n}": sum(count > 0 for count in counts) / len(counts),
             }
-        return {
-            "set": name,
-            "sampling": {"samples": n},
-            "metrics": metrics,
-            "questions": records,
-        }
+        return {"set": name, "sampling": {"samples": n}, "metrics": metrics, "questions": records}
 
     def equal_tokens(self, seed: int, counts: Counts, *, samples: int) -> None:
         """The base's vote with more completions."""

@@ -470,14 +470,14 @@ def test_controls_are_drawn_in_quiet_colours_and_colours_come_round_dashed(run: 
 def test_a_scale_is_marked_at_its_ends_and_at_0(
     scale: tuple[float, float], marks: list[tuple[float, str]]
 ):
-    assert list(Column(title="", scale=scale).marks) == marks
+    assert list(Column("", scale=scale).marks) == marks
 
 
 def test_what_a_caller_gives_is_on_the_page(run: Run, parsed):
     whisker = Interval(value=0.1, low=-0.2, high=2.0)
     row = (Cell("TTRL", arm="a"), Cell("+10", tone="rose", whisker=whisker, link="x/y.html"))
-    heads = ("arm", Column(title="gain", scale=(-10, 30)))
-    table = Table.of("A caption", heads, [row], note="A note.")
+    heads = ("arm", Column("gain", scale=(-10, 30)))
+    table = Table("A caption", heads, [row], note="A note.")
     arms = [arm(run("one"))]
     html = render_page(
         kicker="a kicker",

@@ -28,7 +28,7 @@ def run_cost_table(run: Run) -> Table | None:
     tokens, seconds = (run.result.costs.get(k) for k in ("sampled_tokens", "sampling_seconds"))
     if tokens is not None and seconds:
         rows.append(("sampled tokens per second of sampling", f"{tokens / seconds:,.0f}"))
-    return Table.of("Cost", ("", ""), rows) if rows else None
+    return Table("Cost", ("", ""), rows) if rows else None
 
 
 def _costs(known: Mapping[str, float]) -> list[tuple[str, str]]:
@@ -61,7 +61,7 @@ def _run_table(arms: Sequence[Arm]) -> Table:
             ends = run.result.seed, run.result.steps, run.result.stopped
             texts = [NOTHING if value is None else scalar(value) for value in ends]
             rows.append([Cell(name, arm=arm.name, link=link), *texts])
-    return Table.of("Runs", ("run", "seed", "steps", "ended"), rows)
+    return Table("Runs", ("run", "seed", "steps", "ended"), rows)
 
 
 def _version_table(arms: Sequence[Arm]) -> Table | None:
@@ -70,7 +70,7 @@ def _version_table(arms: Sequence[Arm]) -> Table | None:
     found = _by_arm("Versions", arms, versions)
     if found is None or _by_arm("", arms, versions, only_differing=True) is not None:
         return found
-    return Table.of("Versions", ("", "all runs"), [row[:2] for row in found.rows])
+    return Table("Versions", ("", "all runs"), [row[:2] for row in found.rows])
 
 
 def _cost_table(arms: Sequence[Arm]) -> Table | None:
@@ -85,7 +85,7 @@ def _cost_table(arms: Sequence[Arm]) -> Table | None:
         rows.append(cells)
     heads = ("", "runs", *(COSTS[key][0] for key in keys))
     note = "Mean over the runs of a row; votes, training and evaluations together."
-    return Table.of("Cost of a run", heads, rows, note=note) if keys else None
+    return Table("Cost of a run", heads, rows, note=note) if keys else None
 
 
 def _by_arm(
@@ -106,4 +106,4 @@ def _by_arm(
         differs = len({text for each in texts for text in each}) > 1
         if key not in (without or ()) and (differs or not only_differing):
             rows.append((key, *(", ".join(each) for each in texts)))
-    return Table.of(caption, ("", *(arm.name for arm in arms)), rows) if rows else None
+    return Table(caption, ("", *(arm.name for arm in arms)), rows) if rows else None

@@ -49,7 +49,11 @@ def arm_tables(arms: Sequence[Arm], *, pairs: bool = True) -> list[Table]:
     measured, found = measured_sets(arms), []
     for name in sets_of(arms):
         groups = measured.get(name, [])
-        found.append(_set_table(name, arms, groups))
+        by_arm = {each.arm.name: each for each in groups}
+        known = "majority_ratio"
+        shown = [a for a in arms if a.name in by_arm or a.average(known, name, "final") is not None]
+        if shown:
+            found.append(_set_table(name, shown, groups))
         apart = differences(groups) if pairs else []
         if any(pair.value.bounds != (0.0, 0.0) for pair in apart):
             found.append(_pair_table(name, apart))
@@ -59,15 +63,12 @@ def arm_tables(arms: Sequence[Arm], *, pairs: bool = True) -> list[Table]:
 def _set_table(name: str, arms: Sequence[Arm], groups: Sequence[Measure]) -> Table:
     """Columns of which nothing is known are left out."""
     by_arm = {each.arm.name: each for each in groups}
-    shown = [
-        arm for arm in arms if arm.name in by_arm or arm.average("majority_ratio", name, "final")
-    ]
     outcomes = [each.outcome for each in groups if each.outcome and each.outcome.is_paired]
     n, k = (outcomes[0].samples, outcomes[0].largest_k) if outcomes else (0, 0)
-    after = Column(title="after", scale=_scale(groups))
+    after = Column("after", scale=_scale(groups))
     columns = ("runs", "before", after, "lowest and highest run", "change, paired")
     votes = (f"maj@{n}", f"pass@{k}", "majority ratio", "no answer", "entropy")
-    rows = [_arm_cells(arm, name, by_arm.get(arm.name)) for arm in shown]
+    rows = [_arm_cells(arm, name, by_arm.get(arm.name)) for arm in arms]
     kept = [0, *(at for at in range(1, 11) if any(row[at].text != NOTHING for row in rows))]
     caption, note = heading(name), "Accuracy needs labels. Agreement is not correctness."
     if groups:
@@ -80,7 +81,7 @@ def _set_table(name: str, arms: Sequence[Arm], groups: Sequence[Measure]) -> Tab
             f"{LEVEL} intervals over questions{over}{few}. On the line, a ring is before and a disc is after."
         )
     heads = ("", *columns, *votes)
-    return Table.of(
+    return Table(
         caption, [heads[at] for at in kept], [[row[at] for at in kept] for row in rows], note=note
     )
 
@@ -127,9 +128,9 @@ def _pair_table(name: str, pairs: Sequence[Pair]) -> Table:
         )
         for pair in pairs
     ]
-    return Table.of(
+    return Table(
         f"Differences after training, {set_title(name)}",
-        ("", Column(title="difference", scale=(-reach, reach)), "over"),
+        ("", Column("difference", scale=(-reach, reach)), "over"),
         rows,
         note=(
             f"Percentage points on the same questions, paired by question and by seed where both have "
@@ -213,9 +214,9 @@ def level_table(rows: Sequence[Row], metric: str, vote: str) -> Table:
     """TTRL by level, as a table."""
     ends = [100 * end for row in rows for end in row["gain"].bounds]
     scale = float(min(0, math.floor(min(ends)))), float(max(1, math.ceil(max(ends))))
-    return Table.of(
+    return Table(
         "By level, TTRL",
-        ("questions", "level", "number", metric, Column(title="gain, points", scale=scale), vote),
+        ("questions", "level", "number", metric, Column("gain, points", scale=scale), vote),
         [
             (
                 set_title(row["set"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from ttrl.errors import CheckpointError
 from ttrl.evaluate.report.outcome import FEWEST_QUESTIONS, Outcome, outcome, supported
 from ttrl.evaluate.report.plan import Plan, Role, run_path
 from ttrl.evaluate.report.reading import Run, read_run
-from ttrl.evaluate.report.text import in_order, scalar, without_seed
+from ttrl.evaluate.report.text import in_order, scalar
 from ttrl.evaluate.statistics import mean
 from ttrl.interval import Interval
 from ttrl.recording.evaluations import WHENS, SetMetrics, When
@@ -139,7 +140,10 @@ def _name(runs: Sequence[Run]) -> str:
     names = [each.name or (each.path.name if each.path else "run") for each in results]
     if len(names) == 1:
         return names[0]
-    stems = {without_seed(n, each.seed) for n, each in zip(names, results, strict=True)}
+    stems = {
+        re.sub(rf"[-_. ]*(seed)?[-_. ]*{re.escape(str(each.seed))}$", "", name)
+        for name, each in zip(names, results, strict=True)
+    }
     return (stems.pop() if len(stems) == 1 else "") or results[0].algorithm or "runs"
 
 
@@ -219,9 +223,9 @@ class Measure:
     after: Interval | None
     change: Interval | None
     """Of the same questions before and after, so its interval is paired."""
-    finals: tuple[float, ...]
+    finals: Sequence[float]
     """`after` of each run, in order."""
-    changes: tuple[float, ...]
+    changes: Sequence[float]
     """Change of each run that was measured before and after."""
     questions: int
     """How many every run has."""
@@ -254,15 +258,16 @@ def measure(arm: Arm, name: str) -> Measure | None:
     found = outcome(arm.runs, name)
     if found is None:
         return _from_results(arm, name)
+    ends, starts = found.side("final"), found.side("base")
     return Measure(
         arm=arm,
         set=name,
         metric=found.metric,
-        before=_within(0.0, found.side("base").level("base") if any(found.before) else None),
-        after=_within(0.0, found.side("final").level("final") if found.finished else None),
+        before=_within(0.0, starts.level("base") if any(found.before) else None),
+        after=_within(0.0, ends.level("final") if found.finished else None),
         change=_within(-1.0, found.change()),
-        finals=tuple(found.run_means("final")),
-        changes=tuple(mean(list(row)) for row in found.changes() if len(row)),
+        finals=found.run_means("final"),
+        changes=[mean(list(row)) for row in found.changes() if len(row)],
         questions=len(found.keys),
         outcome=found,
     )
@@ -295,8 +300,8 @@ def _from_results(arm: Arm, name: str) -> Measure | None:
         before=_joined(before),
         after=_joined(after),
         change=Interval(value=mean(changes)) if changes else None,
-        finals=tuple(each.value for each in after),
-        changes=tuple(changes),
+        finals=[each.value for each in after],
+        changes=changes,
         questions=next((m.labeled for pair in pairs for m in pair if m.labeled is not None), 0),
     )
 

@@ -21,6 +21,7 @@ MAX_COMPARED = 240
 """Steps that are drawn of each of several runs."""
 MAX_NUMBERS = 30_000
 """Of all runs and charts together, so that many runs keep the file small."""
+THINNED = "One step in {} is drawn; all of them are in metrics.jsonl."
 INKS = ("--first", "--second", "--third")
 STACK_INKS = ("--first", "--lucky", "--second")
 
@@ -102,7 +103,7 @@ def run_curves(records: Sequence[Mapping[str, Any]]) -> Curves:
         notes.append(
             f"{plural(silent, 'step')} had nothing to learn from: no gradient, a gap in the last curve."
         )
-    notes += _thinned(stride)
+    notes += [THINNED.format(stride)] * (stride > 1)
     steps = tuple(step for r in drawn if (step := finite(r.get("step"))) is not None)
     return Curves(steps=steps, charts=tuple(charts), notes=tuple(notes))
 
@@ -158,7 +159,7 @@ def arm_curves(arms: Sequence[Arm]) -> Curves:
         else:
             reason = "needs labels" if panel.key.startswith("labels/") else "not recorded"
             notes.append(f"{panel.title}: {reason}.")
-    notes += _thinned(stride)
+    notes += [THINNED.format(stride)] * (stride > 1)
     for arm, records in zip(arms, found, strict=True):
         ends = [max(run, default=0.0) for run in records]
         if len(set(ends)) > 1:
@@ -260,11 +261,6 @@ def _over_k(evaluation: Evaluation | None) -> dict[str, dict[int, float]]:
 def _by_step(run: Run) -> Records:
     found = ((finite(record.get("step")), record) for record in run.records)
     return {step: record for step, record in found if step is not None}
-
-
-def _thinned(stride: int) -> list[str]:
-    sentence = f"One step in {stride} is drawn; all of them are in metrics.jsonl."
-    return [sentence] if stride > 1 else []
 
 
 def _rounded(values: Sequence[float | None], share: bool) -> Values:

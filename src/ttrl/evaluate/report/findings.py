@@ -238,18 +238,17 @@ def memorised(trained: Outcome | None, other: Outcome | None, name: str) -> tupl
     return (Sentence(found.short_sentence, found.tone), Sentence(found.sentence, found.tone))
 
 
-def vote_test(found: Outcome) -> tuple[float, str]:
-    """The p-value of "what changed was as likely gained as lost", 1 without a test, and the test by name."""
-    tables = found.contingencies()
-    if len(tables) == 1:
-        gained, lost = tables[0].gained, tables[0].lost
-        p = mcnemar_p(gained, lost)
-        changed = plural(gained + lost, "question")
-        return p, f"exact McNemar test over the {changed} that changed, {p_value(p)}"
-    changes = found.changes(vote_value)
+def vote_test(found: Outcome) -> tuple[float | None, str]:
+    """The p-value of "changed votes were as likely gained as lost", None without a test, and the test."""
+    tables, changes = found.contingencies(), found.changes(vote_value)
     moved = int((changes.sum(axis=0) != 0).sum())
+    if not moved:
+        return None, "no vote changed between right and wrong"
+    if len(tables) == 1:
+        p, changed = mcnemar_p(tables[0].gained, tables[0].lost), plural(moved, "question")
+        return p, f"exact McNemar test over the {changed} that changed, {p_value(p)}"
     if moved < ENOUGH_CHANGED:
-        return 1.0, f"{plural(moved, 'question')} changed, too few for a test over seeds"
+        return None, f"{plural(moved, 'question')} changed, too few for a test over seeds"
     p = clustered_mcnemar_p(changes.tolist())
     return p, f"McNemar's test, clustered by question, {p_value(p)}"
 
@@ -267,12 +266,12 @@ def fates(found: Outcome) -> Sentence:
     whose, digits = ("Mean over seeds: of", 1) if len(found.seeds) > 1 else ("Of", 0)
     gained, kept, lost, never = (f"{value:,.{digits}f}" for value in counts.values())
     tone: Tone = "rose" if counts["gained"] > counts["lost"] else "fell"
-    chance = f"more {'gained' if tone == 'rose' else 'lost'} than chance would easily make"
-    if p >= SIGNIFICANT:
-        tone, chance = "unclear", "chance alone may make such a difference"
+    chance = f": more {'gained' if tone == 'rose' else 'lost'} than chance would easily make"
+    if p is None or p >= SIGNIFICANT:
+        tone, chance = "unclear", "" if p is None else ": chance alone may make such a difference"
     text = (
         f"{whose} {plural(len(found.keys), 'question')} the vote gained {gained}, kept {kept}, lost {lost} "
-        f"and never had {never}: {chance} ({test})."
+        f"and never had {never}{chance} ({test})."
     )
     return Sentence(text, tone)
 
@@ -331,7 +330,7 @@ def losses(outcomes: Mapping[str, Outcome]) -> list[Sentence]:
         if not parts:
             without[reached is not None and bool(reached.change.bounds)].append(set_title(name))
             continue
-        is_clear = fell or (lost > gained and p < SIGNIFICANT)
+        is_clear = fell or (lost > gained and p is not None and p < SIGNIFICANT)
         text = f"What got worse on the {set_title(name)}: {'; '.join(parts)}."
         found.append(Sentence(text, "fell" if is_clear else "unclear"))
     for is_known, titles in without.items():

@@ -11,21 +11,8 @@ from typing import Any
 from urllib.parse import quote as quoted
 
 from ttrl.errors import CheckpointError
+from ttrl.evaluate.report import arm_tables as tables_of
 from ttrl.evaluate.report.appendix import appendix_tables, reading_notes, run_cost_table
-from ttrl.evaluate.report.arm_tables import (
-    POINT,
-    aligned,
-    arm_tables,
-    as_json,
-    level_rows,
-    level_table,
-    markdown,
-    point_json,
-    study_markdown,
-    study_rows,
-    sweep_rows,
-    sweep_texts,
-)
 from ttrl.evaluate.report.arms import (
     Arm,
     arms_of,
@@ -56,17 +43,9 @@ from ttrl.recording.results import RunResult
 
 KICKER = "Test-time reinforcement learning · "
 FIGURE = "figure.svg"
-FACTS = {
-    "model": "model",
-    "engine": "engine",
-    "algorithm": "algorithm",
-    "reward": "reward",
-    "steps": "steps",
-    "ended": "stopped",
-    "seed": "seed",
-    "ttrl": "ttrl_version",
-}
-"""What the head of a page says of a run: the word, and the field of its result."""
+FACTS = {"ended": "stopped", "ttrl": "ttrl_version"}
+"""Words in the head of a page that are no field of the result of a run."""
+WORDS = ("model", "engine", "algorithm", "reward", "steps", "ended", "seed", "ttrl")
 
 
 def write_report(run_directory: Path) -> Path:
@@ -108,7 +87,7 @@ def _run_page(run: Run, figure: str, figure_link: str) -> str:
     return render_page(
         kicker=f"{KICKER}run report",
         title=run.result.name or "unnamed run",
-        facts=_facts([run.result], *FACTS),
+        facts=_facts([run.result], *WORDS),
         banner=run.result.is_true_labels,
         verdict=run_verdict(run),
         headline=headline_table(tables),
@@ -157,7 +136,7 @@ def render_runs(runs: Sequence[tuple[Run, str]], *, notes: Sequence[str] = ()) -
         title=title if len(names) <= 3 else f"{names[0]} and {len(names) - 1} others",
         facts=[("runs", str(len(runs))), ("groups", str(len(arms))), *facts],
         verdict=comparison_verdict(arms, measured_sets(arms)),
-        sections=[("In numbers", arm_tables(arms))],
+        sections=[("In numbers", tables_of.arm_tables(arms))],
         fates=next((each for each in fates if each is not None), None),
     )
 
@@ -209,26 +188,30 @@ def write_study_report(study: Path, *, failed: Mapping[str, str] | None = None) 
     given = mapping(read_object(study / "study.json").get("failed")) if failed is None else failed
     failures = {str(name): str(said) for name, said in given.items()}
     evidence = gather(plan, failed=list(failures))
-    verdict, rows, levels = study_verdict(evidence), study_rows(evidence), level_rows(evidence)
+    verdict, rows, levels = (
+        study_verdict(evidence),
+        tables_of.study_rows(evidence),
+        tables_of.level_rows(evidence),
+    )
     arms, main, first = [*evidence.arms.values()], evidence.main, evidence.ttrl.runs[0].result
     result = {
         "format": 1,
         "quote": verdict.quote,
         "findings": [asdict(sentence) for sentence in verdict.findings],
-        "rows": [as_json(row) for row in rows],
-        "levels": [as_json(row) for row in levels],
+        "rows": [tables_of.as_json(row) for row in rows],
+        "levels": [tables_of.as_json(row) for row in levels],
         "seeds": list(plan.seeds),
         "failed": failures,
         "told": [verdict.quote, *(f"- {sentence.text}" for sentence in verdict.findings)],
     }
-    tables = arm_tables(arms, pairs=False)
+    tables = tables_of.arm_tables(arms, pairs=False)
     if levels and main is not None:
-        tables.append(level_table(levels, main.metric, f"maj@{main.samples}"))
+        tables.append(tables_of.level_table(levels, main.metric, f"maj@{main.samples}"))
     _write_all(
         study,
         "study",
         result,
-        f"{verdict.quote}\n\n{study_markdown(rows)}",
+        f"{verdict.quote}\n\n{tables_of.study_markdown(rows)}",
         arms,
         facts=[
             *_facts([first], "model", "algorithm", "reward", "steps"),
@@ -257,25 +240,28 @@ def write_sweep_report(sweep: Path) -> dict[str, Any]:
             f"{sweep}: no run has ended, so there is nothing to report. See its logs, or go on with: "
             f"ttrl sweep --resume {sweep}"
         )
-    rows, failed, verdict = sweep_rows(arms), missing(plan, arms), sweep_verdict(arms)
-    cells = sweep_texts(rows)
+    rows, failed, verdict = tables_of.sweep_rows(arms), missing(plan, arms), sweep_verdict(arms)
+    cells = tables_of.sweep_texts(rows)
     sentences = (verdict.quote, *(sentence.text for sentence in verdict.findings))
     result = {
         "format": 1,
-        "points": [point_json(row) for row in rows],
+        "points": [tables_of.point_json(row) for row in rows],
         "seeds": list(plan.seeds),
         "failed": failed,
-        "told": [*aligned([POINT, *cells]), *(f"- {text}" for text in sentences)],
+        "told": [
+            *tables_of.aligned([tables_of.POINT, *cells]),
+            *(f"- {text}" for text in sentences),
+        ],
     }
     _write_all(
         sweep,
         "sweep",
         result,
-        markdown(POINT, cells),
+        tables_of.markdown(tables_of.POINT, cells),
         arms,
         facts=[("points", str(len(arms))), ("seeds", ", ".join(map(str, plan.seeds)))],
         verdict=verdict,
-        sections=[("In numbers", arm_tables(arms, pairs=False))],
+        sections=[("In numbers", tables_of.arm_tables(arms, pairs=False))],
         notes=[f"Runs that did not end: {', '.join(failed)}."] if failed else [],
     )
     return result
@@ -303,7 +289,7 @@ def _facts(results: Sequence[RunResult], *words: str) -> list[tuple[str, str]]:
     """What the head says: each different value once, where anything is known."""
     facts = []
     for word in words:
-        known = (getattr(result, FACTS[word]) for result in results)
+        known = (getattr(result, FACTS.get(word, word)) for result in results)
         texts = list(dict.fromkeys(scalar(value) for value in known if value is not None))
         if texts:
             more = f", {ELLIPSIS}" if len(texts) > 6 else ""

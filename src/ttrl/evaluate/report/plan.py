@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ttrl.errors import CheckpointError
-from ttrl.recording.forgiving import count, entries, mapping, read_object
+from ttrl.recording.forgiving import count, mapping, read_object
 
 Role = Literal["ttrl", "upper bound", "control", "run"]
 ArmName = Literal["ttrl", "leakage", "random", "format"]
@@ -68,10 +68,10 @@ def read_plan(folder: Path, kind: Literal["study", "sweep"] = "study") -> Plan:
     """
     manifest = read_object(folder / "manifest.json")
     settings = mapping(manifest.get("settings"))
-    names = entries(settings.get("arms") if kind == "study" else manifest.get("points"))
-    seeds = entries(settings.get("seeds"))
-    known = names and seeds and all(type(seed) is int for seed in seeds)
-    if not known or manifest.get("command") != kind:
+    names: Any = settings.get("arms") or [] if kind == "study" else manifest.get("points")
+    seeds: Any = settings.get("seeds") or []
+    known = isinstance(names, list) and isinstance(seeds, list)
+    if not known or manifest.get("command") != kind or any(type(s) is not int for s in seeds):
         raise CheckpointError(
             f"{folder}: its manifest.json is not that of a {kind}. Give the folder of a `ttrl {kind}`."
         )

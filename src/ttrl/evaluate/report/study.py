@@ -145,7 +145,10 @@ def gain_of(found: Outcome) -> Interval:
 def without_marks(arms: Sequence[Arm], name: str) -> Sentence:
     """Without labels agreement is all there is; texts and programs are similar to an answer, not right."""
     finals = [metrics for arm in arms for metrics in arm.metrics(name, "final")]
-    text = "There are no labels, so these runs cannot be compared by accuracy."
+    text = (
+        "There are no labels, so these runs cannot be compared by accuracy; memorisation and the "
+        "comparison with voting need labels too."
+    )
     about: tuple[str, ...] = ("majority ratio",)
     key = "majority_ratio"
     if finals and all(metrics.similarity is not None for metrics in finals):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
+from ttrl.evaluate.estimators import LARGEST_K
 from ttrl.evaluate.report.findings import Tone, apart, fate_counts, fates
 from ttrl.evaluate.report.outcome import Outcome, paired_outcome, supported
 from ttrl.evaluate.report.reading import Run
 from ttrl.evaluate.report.text import (
+    NO_BREAK_SPACE,
     NOTHING,
     heading,
     in_order,
@@ -19,20 +22,22 @@ from ttrl.evaluate.report.text import (
     signed_span,
 )
 from ttrl.interval import Interval
-from ttrl.recording.evaluations import WHENS, Evaluation, LevelMetrics, SetMetrics
+from ttrl.recording.evaluations import WHENS, SetMetrics
 
-SHARES = {
-    "consensus_similarity": "consensus, similarity to the true answer",
-    "self_similarity": "similarity to each other",
-    "majority_ratio": "majority ratio",
-    "no_answer_rate": "no answer",
-    "truncated_rate": "cut at the limit",
-}
-AMOUNTS = {"mean_tokens": ("mean length", "tokens", 1), "entropy": ("entropy", "nats per token", 4)}
+BEHAVIOUR = (
+    ("consensus_similarity", "consensus, similarity to the true answer", "%", 1),
+    ("self_similarity", "similarity to each other", "%", 1),
+    ("majority_ratio", "majority ratio", "%", 1),
+    ("no_answer_rate", "no answer", "%", 1),
+    ("truncated_rate", "cut at the limit", "%", 1),
+    ("mean_tokens", "mean length", "tokens", 1),
+    ("entropy", "entropy", "nats per token", 4),
+)
+"""Metrics that need no labels: their name here, unit and digits."""
 MAX_LEVELS = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Column:
     """The head of a column."""
 
@@ -76,45 +81,28 @@ class Cell:
     """A relative address."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class Table:
-    """Rows of cells; the first cell of a row is its head."""
+    """Rows of cells; the first cell of a row is its head. A text stands for a plain column or cell."""
 
     caption: str
+    columns: Sequence[Any]
+    rows: Sequence[Sequence[Any]]
     about: str = ""
     """Beside the caption."""
     note: str = ""
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell, ...], ...]
     quiet: int = 0
     """How many rows at the end matter less."""
 
-    @classmethod
-    def of(
-        cls,
-        caption: str,
-        columns: Sequence[str | Column],
-        rows: Sequence[Sequence[Cell | str]],
-        *,
-        about: str = "",
-        note: str = "",
-        quiet: int = 0,
-    ) -> Table:
-        """A table in short: a column by its title, a cell by its text."""
-        return cls(
-            caption=caption,
-            about=about,
-            note=note,
-            columns=tuple(Column(title=e) if isinstance(e, str) else e for e in columns),
-            rows=tuple(tuple(Cell(e) if isinstance(e, str) else e for e in r) for r in rows),
-            quiet=quiet,
-        )
+    def __post_init__(self) -> None:
+        self.columns = [Column(each) if isinstance(each, str) else each for each in self.columns]
+        self.rows = [[Cell(e) if isinstance(e, str) else e for e in row] for row in self.rows]
 
     @property
-    def plotted(self) -> tuple[bool, ...]:
+    def plotted(self) -> list[bool]:
         """Which columns have whiskers."""
         columns = range(len(self.columns))
-        return tuple(any(row[i].whisker for row in self.rows if i < len(row)) for i in columns)
+        return [any(row[i].whisker for row in self.rows if i < len(row)) for i in columns]
 
 
 def share_cell(found: Interval | None) -> Cell:
@@ -144,52 +132,37 @@ def change_cell(
     )
 
 
-def set_tables(run: Run) -> tuple[Table, ...]:
-    """What was measured of a run before and after, a table per set that was evaluated."""
+def set_tables(run: Run) -> list[Table]:
+    """What was measured of a run before and after, a table per set; accuracies need labels."""
     tables = []
     for name in in_order(run.result.metrics):
         base, final = (run.result.of(name, when) for when in WHENS)
-        if base or final:
-            tables.append(_set_table(name, base, final, paired_outcome([run], name)))
-    return tuple(tables)
+        if not base and not final:
+            continue
+        found = paired_outcome([run], name)
+        kinds = ("avg", base.avg, final.avg), ("maj", base.maj, final.maj)
+        known = (*kinds, ("pass", base.passes, final.passes))
+        names = [f"{kind}@{k}" for kind, early, late in known for k in sorted({*early, *late})]
+        names += ["similarity"] if (base or final).similarity is not None else []
+        rows = [(each, *_moved(each, base.of(each), final.of(each), found)) for each in names]
+        quiet = [
+            row
+            for each in BEHAVIOUR
+            if (row := _quiet_row(*each, base.of(each[0]), final.of(each[0])))
+        ]
+        nothing = "" if rows else "Accuracy needs labels: there is no answer key for this set."
+        heads, about = ("metric", "before", "after", "change"), _conditions(base, final)
+        tables.append(Table(heading(name), heads, [*rows, *quiet], about, nothing, len(quiet)))
+    return tables
 
 
-def _set_table(name: str, base: SetMetrics, final: SetMetrics, found: Outcome | None) -> Table:
-    """Accuracies need labels, the rest does not."""
-    names = [f"avg@{k}" for k in sorted({*base.avg, *final.avg})]
-    names += [f"maj@{k}" for k in sorted({*base.maj, *final.maj})]
-    names += [f"pass@{k}" for k in sorted({*base.passes, *final.passes})]
-    names += ["similarity"] if (base or final).similarity is not None else []
-    rows = [_accuracy_row(each, base.of(each), final.of(each), found) for each in names]
-    quiet = [
-        *(_amount_row(key, label, "%", 1, base, final) for key, label in SHARES.items()),
-        *(_amount_row(key, *words, base, final) for key, words in AMOUNTS.items()),
-    ]
-    known = [row for row in quiet if row is not None]
-    nothing = "" if rows else "Accuracy needs labels: there is no answer key for this set."
-    return Table.of(
-        heading(name),
-        ("metric", "before", "after", "change"),
-        [*rows, *known],
-        about=_conditions(base, final),
-        note=nothing,
-        quiet=len(known),
-    )
-
-
-def _accuracy_row(
+def _moved(
     name: str, before: Interval | None, after: Interval | None, found: Outcome | None
-) -> tuple[Cell, ...]:
-    last = replace(share_cell(after), whisker=after, start=before)
-    return Cell(name), share_cell(before), last, _change(name, before, after, found)
-
-
-def _change(
-    name: str, before: Interval | None, after: Interval | None, found: Outcome | None
-) -> Cell:
-    """The change of a metric, judged by its paired interval; without one, by those of its values."""
+) -> tuple[Cell, Cell, Cell]:
+    """A metric before and after, and its change, judged by its paired interval or else by both intervals."""
+    cells = share_cell(before), replace(share_cell(after), whisker=after, start=before)
     if before is None or after is None:
-        return Cell("")
+        return *cells, Cell("")
     paired = None if found is None else found.change_of(name)
     change = Interval(value=after.value - before.value)
     if paired is not None:
@@ -197,30 +170,27 @@ def _change(
     cell = change_cell(change, without="")
     if change.bounds is None:
         if before.bounds is None or after.bounds is None:
-            return cell
+            return *cells, cell
         cell = replace(cell, tone=apart(before, after))
-    return replace(cell, more="no clear change" if cell.tone == "unclear" else str(cell.tone))
+    more = "no clear change" if cell.tone == "unclear" else str(cell.tone)
+    return *cells, replace(cell, more=more)
 
 
-def _amount_row(
-    key: str, label: str, unit: str, digits: int, base: SetMetrics, final: SetMetrics
-) -> tuple[Cell, ...] | None:
-    pair = base.of(key), final.of(key)
-    if pair == (None, None):
+def _quiet_row(
+    key: str, label: str, unit: str, digits: int, before: Interval | None, after: Interval | None
+) -> list[Cell] | None:
+    """A metric without an interval; None if it was not measured."""
+    if before is None and after is None:
         return None
-    factor = 100 if unit == "%" else 1
+    factor, end = (100, f"{NO_BREAK_SPACE}%") if unit == "%" else (1, "")
     texts = [
-        NOTHING
-        if each is None
-        else percent(each.value) if unit == "%" else f"{each.value:,.{digits}f}"
-        for each in pair
-    ]  # fmt: skip
-    before, after = pair
-    change = (
-        "" if not before or not after else signed(factor * (after.value - before.value), digits)
-    )
-    head = Cell(label, small="" if unit == "%" else unit)
-    return head, Cell(texts[0]), Cell(texts[1]), Cell(change)
+        NOTHING if each is None else f"{factor * each.value:,.{digits}f}{end}"
+        for each in (before, after)
+    ]
+    change = ""
+    if before is not None and after is not None:
+        change = signed(factor * (after.value - before.value), digits)
+    return [Cell(label, small="" if unit == "%" else unit), *map(Cell, (*texts, change))]
 
 
 def _conditions(base: SetMetrics, final: SetMetrics) -> str:
@@ -245,73 +215,45 @@ def headline_table(tables: Sequence[Table]) -> Table | None:
     for table in tables:
         if len(table.rows) > table.quiet:
             name, before, after, change = table.rows[0]
-            moved = Cell(
-                text=f"{before.text} → {after.text}",
-                tone=change.tone,
-                whisker=after.whisker,
-                start=after.start,
-            )
+            moved = replace(after, text=f"{before.text} → {after.text}", small="", tone=change.tone)
             rows.append((Cell(table.caption, small=name.text), moved))
-    return Table.of("Accuracy of each set before and after", ("", ""), rows) if rows else None
+    return Table("Accuracy of each set before and after", ("", ""), rows) if rows else None
 
 
-def level_tables(run: Run) -> tuple[Table, ...]:
+def level_tables(run: Run) -> list[Table]:
     """How each level of difficulty fared, a table per set whose questions have levels."""
     tables = []
     for name in in_order(name for name, _ in run.result.evaluations):
         pair = [run.evaluation(name, when) for when in WHENS]
-        base, final = ({row.level: row for row in each.by_level} if each else {} for each in pair)
-        names = list(dict.fromkeys([*base, *final]))
-        if not names:
-            continue
-        metrics = _level_metrics([*base.values(), *final.values()], pair)
-        found = paired_outcome([run], name)
-        heads = [(f"{metric} before", "after", "change") for metric in metrics.values()]
-        rows = [
-            _level_row(level, base.get(level), final.get(level), metrics, found)
-            for level in names[:MAX_LEVELS]
-        ]
-        more = len(names) - MAX_LEVELS
+        sides = [{row.level: row for row in each.by_level} if each else {} for each in pair]
+        levels = list(dict.fromkeys(level for side in sides for level in side))
+        found, n = paired_outcome([run], name), max((e.samples for e in pair if e), default=0)
+        # The accuracies that any level has, with their k if it is known, and the majority ratio.
+        named = {"avg": f"avg@{min(LARGEST_K, n) or 'k'}", "maj": f"maj@{n or 'n'}"}
+        known = [row for side in sides for row in side.values()]
+        named = {k: named[k] for k in named if any(getattr(row, k) for row in known)}
+        metrics = named | {"majority_ratio": "majority ratio"}
+        rows = []
+        for level in levels[:MAX_LEVELS]:
+            both = [side.get(level) for side in sides]
+            row = next(each for each in both if each is not None)
+            asked = f"{row.questions:,}"
+            if row.labeled < row.questions:
+                asked += f", {row.labeled:,} with a label"
+            cells = [Cell(level[:80]), Cell(asked)]
+            here = None if found is None else found.at_level(level)
+            for key, metric in metrics.items():
+                values = [None if each is None else getattr(each, key) for each in both]
+                early, late = (Interval(value=v) if isinstance(v, float) else v for v in values)
+                cells += [replace(e, whisker=None) for e in _moved(metric, early, late, here)]
+            rows.append(cells)
+        more = len(levels) - MAX_LEVELS
         note = f"{more} more levels are left out here and stand in the files under evaluations/."
-        tables.append(
-            Table.of(
-                heading(name),
-                ("level", "questions", *(title for head in heads for title in head)),
-                rows,
-                note=note if more > 0 else "",
-            )
-        )
-    return tuple(tables)
-
-
-def _level_metrics(
-    rows: Sequence[LevelMetrics], evaluations: Sequence[Evaluation | None]
-) -> dict[str, str]:
-    """The accuracies that any level has, else the majority ratio: by field, with their k if it is known."""
-    n = max((each.samples for each in evaluations if each), default=0)
-    names = {"avg": f"avg@{min(16, n) or 'k'}", "maj": f"maj@{n or 'n'}"}
-    known = {key: name for key, name in names.items() if any(getattr(row, key) for row in rows)}
-    return known or {"majority_ratio": "majority ratio"}
-
-
-def _level_row(
-    level: str,
-    base: LevelMetrics | None,
-    final: LevelMetrics | None,
-    metrics: Mapping[str, str],
-    found: Outcome | None,
-) -> tuple[Cell, ...]:
-    here = None if found is None else found.at_level(level)
-    cells = []
-    for key, name in metrics.items():
-        pair = [None if row is None else getattr(row, key) for row in (base, final)]
-        before, after = (Interval(value=e) if isinstance(e, float) else e for e in pair)
-        cells += [share_cell(before), share_cell(after), _change(name, before, after, here)]
-    row = base or final
-    asked = f"{row.questions:,}" if row else NOTHING
-    if row and row.labeled < row.questions:
-        asked += f", {row.labeled:,} with a label"
-    return Cell(level[:80]), Cell(asked), *cells
+        heads = [title for m in metrics.values() for title in (f"{m} before", "after", "change")]
+        if rows:
+            heads = ["level", "questions", *heads]
+            tables.append(Table(heading(name), heads, rows, note=note if more > 0 else ""))
+    return tables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,25 +269,18 @@ class Fates:
     link: str = ""
 
 
-def set_fates(run: Run) -> tuple[Fates, ...]:
+def set_fates(run: Run) -> list[Fates]:
     """One per set that was evaluated before and after, with a test."""
-    found = []
+    rows = []
     for name in in_order(name for name, _ in run.result.evaluations):
         base, final = (run.evaluation(name, when) for when in WHENS)
         if base is None or final is None:
             continue
-        marked = paired_outcome([run], name)
-        if marked is None:
-            found.append(Fates(name=heading(name), counts=None, sentence="Needs labels."))
+        if (found := paired_outcome([run], name)) is None:
+            rows.append(Fates(name=heading(name), counts=None, sentence="Needs labels."))
             continue
-        asked = len(base.questions) if base.metrics.questions is None else base.metrics.questions
-        graded = len(marked.keys)
-        found.append(
-            Fates(
-                name=heading(name),
-                counts=fate_counts(marked),
-                about=f"{graded:,} of {asked:,} with a label" if graded < asked else "",
-                sentence=fates(marked).text,
-            )
-        )
-    return tuple(found)
+        asked, graded = base.metrics.questions or len(base.questions), len(found.keys)
+        about = f"{graded:,} of {asked:,} with a label" if graded < asked else ""
+        counts, text = fate_counts(found), fates(found).text
+        rows.append(Fates(name=heading(name), counts=counts, about=about, sentence=text))
+    return rows

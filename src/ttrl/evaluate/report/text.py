@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
 from ttrl.interval import Interval
@@ -148,8 +147,3 @@ def scalar(value: object) -> str:
     if value is None:
         return "none"
     return short(("yes" if value else "no") if isinstance(value, bool) else str(value), 120)
-
-
-def without_seed(name: str, seed: object) -> str:
-    """The name of a run without its seed at the end: 'grpo-1' of seed 1 is 'grpo'."""
-    return re.sub(rf"[-_. ]*(seed)?[-_. ]*{re.escape(str(seed))}$", "", name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ttrl.evaluate.report import groups as of_groups
+from ttrl.evaluate.report import study as of_study
 from ttrl.evaluate.report.arm_tables import questions_of
 from ttrl.evaluate.report.arms import Arm, Measure, sets_of
 from ttrl.evaluate.report.findings import (
@@ -20,27 +22,15 @@ from ttrl.evaluate.report.findings import (
     one_sided,
     set_sentence,
 )
-from ttrl.evaluate.report.groups import (
-    SENTENCES,
-    differences,
-    how_many_are_clear,
-    pair_sentences,
-    unpaired,
+from ttrl.evaluate.report.outcome import (
+    FEWEST_QUESTIONS,
+    Outcome,
+    paired_outcome,
+    supported,
+    tone_of,
 )
-from ttrl.evaluate.report.outcome import FEWEST_QUESTIONS, Outcome, paired_outcome, tone_of
 from ttrl.evaluate.report.reading import Run
-from ttrl.evaluate.report.study import (
-    Evidence,
-    best_and_worst,
-    control_sentences,
-    equal_cost,
-    gain_of,
-    lucky_hits,
-    no_prior,
-    upper_bound,
-    without_marks,
-    worse,
-)
+from ttrl.evaluate.report.study import Evidence, gain_of, without_marks
 from ttrl.evaluate.report.text import (
     FRESH,
     HELD_OUT,
@@ -138,11 +128,14 @@ def comparison_verdict(arms: Sequence[Arm], sets: Mapping[str, Sequence[Measure]
     sentences: list[Sentence] = []
     for index, groups in enumerate(sets.values()):
         if index == 0 or len(groups) == 1:
-            sentences += [_group_sentence(group) for group in groups[:SENTENCES]]
+            sentences += [_group_sentence(group) for group in groups[: of_groups.SENTENCES]]
         else:
             sentences.append(_groups_sentence(groups))
         if index == 0:
-            sentences += [*pair_sentences(differences(groups)), *unpaired(groups)]
+            sentences += [
+                *of_groups.pair_sentences(of_groups.differences(groups)),
+                *of_groups.unpaired(groups),
+            ]
     return Verdict(_compared(next(iter(sets.values()))), tuple(sentences))
 
 
@@ -155,7 +148,7 @@ def _group_sentence(each: Measure) -> Sentence:
     else:
         why = FEW if each.is_small else NO_RECORDS
         found = movement(where, each.before, each.after, each.change, why=why)
-        if each.change is not None and each.change.bounds is not None:
+        if each.change is not None and each.changes:
             ends = signed_span((min(each.changes), max(each.changes)))
             found = _over(found, each.change, f"; single runs {ends}" * (len(each.changes) > 1))
     upper = " Rewarded by true labels: an upper bound, not TTRL." * (arm.role == "upper bound")
@@ -163,7 +156,9 @@ def _group_sentence(each: Measure) -> Sentence:
 
 
 def _over(found: Sentence, change: Interval, more: str = "") -> Sentence:
-    """With what its interval is over."""
+    """With what its interval is over, if it has one."""
+    if supported(change).bounds is None:
+        return found
     return Sentence(f"{found.text.removesuffix('.')}, over {change.over}{more}.", found.tone)
 
 
@@ -176,8 +171,8 @@ def _groups_sentence(groups: Sequence[Measure]) -> Sentence:
         if each.change is not None:
             part = f"{points(each.change)}{'' if each.change.bounds else ', no interval'}"
         parts.append(f"{each.arm.name} {part}")
-    if len(groups) > SENTENCES:
-        parts[SENTENCES:] = [f"{len(groups) - SENTENCES} more in the table"]
+    if len(groups) > of_groups.SENTENCES:
+        parts[of_groups.SENTENCES :] = [f"{len(groups) - of_groups.SENTENCES} more in the table"]
     few = f"; {FEW}" if any(each.is_small for each in groups) else ""
     text = f"On {questions_of(groups)}: {'; '.join(parts)}{few}."
     return Sentence(text, tones.pop() if len(tones) == 1 else "unclear")
@@ -204,7 +199,7 @@ def _compared(groups: Sequence[Measure]) -> str:
         text += f" Brackets are {LEVEL} intervals over {over}."
     if any(each.is_small for each in groups):
         text += f" {capital(FEW)}."
-    return text + how_many_are_clear(differences(groups))
+    return text + of_groups.how_many_are_clear(of_groups.differences(groups))
 
 
 def _reached(each: Measure, start: str | None) -> str:
@@ -227,19 +222,19 @@ def study_verdict(evidence: Evidence) -> Verdict:
     else:
         quote, gain = _study_quote(evidence, main), gain_of(main)
         where = f"On {number_of(TRAINED, len(main.keys))}, {main.metric}"
-        why = f"{points(gain)}, but {FEW}"
+        why = f"{points(supported(gain))}, but {FEW}"
         others = [memorised(main, evidence.outcomes["ttrl", n], n)[-1] for n in evidence.others()]
         found = [
             _over(movement(where, main.level("base"), main.level("final"), gain, why=why), gain),
-            *control_sentences(evidence, main),
+            *of_study.control_sentences(evidence, main),
             *(each for each in (against_votes(SetMetrics(), SetMetrics(), main),) if each),
-            *equal_cost(evidence, main),
-            *upper_bound(evidence, main),
+            *of_study.equal_cost(evidence, main),
+            *of_study.upper_bound(evidence, main),
             *others,
-            *no_prior(evidence),
+            *of_study.no_prior(evidence),
             fates(main),
-            *worse(evidence),
-            *lucky_hits(evidence.ttrl),
+            *of_study.worse(evidence),
+            *of_study.lucky_hits(evidence.ttrl),
         ]
     if len(evidence.ttrl.seeds) == 1:
         found.append(Sentence(ONE_SEED, "unknown"))
@@ -297,7 +292,7 @@ def sweep_verdict(arms: Sequence[Arm]) -> Verdict:
             "Which point is best needs labels: agreement says nothing of being right.", ()
         )
     gains = {name: gain_of(each) for name, each in found.items()}
-    sentences = best_and_worst(found)
+    sentences = of_study.best_and_worst(found)
     for name, gain in gains.items():
         if tone_of(gain) == "fell":
             sentences.append(Sentence(f"{name} ends below the base: {points(gain)}.", "fell"))
