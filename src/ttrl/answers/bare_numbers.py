@@ -1,4 +1,4 @@
-"""Numbers with and without a unit."""
+"""Compares numbers with and without a unit, and finds the number of an answer."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ttrl.answers.math.expression_keys import is_variable
 from ttrl.types import AnswerKey
 
 UNIT = "u"
-"""Kind of the key of a number with a unit: ("u", key of the number, unit)."""
+"""The first item of the key of a number with a unit: ("u", key of the number, unit)."""
 NUMBER_WINDOW = 400
-"""Characters of an answer in which a number task looks for its number."""
+"""Most characters of an answer in which a number task looks for its number."""
 _STATED = re.compile(
     r"[$\u20ac\u00a3\u00a5]?\s*(?P<number>[-+\u2212]?\s*\$?\s*(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:/\d+)?)"
     r"(?P<words>(?:\s+[A-Za-z][A-Za-z'-]*)*)\s*\.?"

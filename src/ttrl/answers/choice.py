@@ -1,4 +1,4 @@
-r"""Multiple choice: the options of a prompt, and which of them a completion names.
+r"""Reads multiple choice: the options of a prompt, and which of them a completion names.
 
     ("c", "B")         the key of an answer: the upper-case letter of its option
 
@@ -28,9 +28,9 @@ from ttrl.answers.label import folded_text
 from ttrl.types import AnswerKey
 
 UNKNOWN_OPTIONS = 4
-"""How many options there are if they are not known: A to D."""
+"""Number of options if they are unknown: A to D."""
 LINE_LIMIT = 1_000
-"""Characters of a stated answer in which a letter is looked for."""
+"""Most characters of a stated answer in which a letter is looked for."""
 
 
 def extract_choice(text: str, *, options: Sequence[str], truncated: bool) -> str | None:

@@ -1,4 +1,4 @@
-r"""From the text of a completion to its answer as spelled, or None: no answer is a value.
+r"""Extracts the answer of a completion as spelled, or None: no answer is a value.
 
 A guess by the last number in the text is off by default: it invents votes. Completions are hostile
 input (a policy in training writes anything), so every scan is linear and looks at the end only.

@@ -1,4 +1,4 @@
-r"""Answers from a fixed set of labels, as in classification: which label a completion names.
+r"""Reads answers from a fixed set of labels, as in classification.
 
     ("t", "very positive")  a label by its folded spelling
     ("t", hash, size)       a long one, so that memory stays bounded
@@ -28,9 +28,9 @@ from ttrl.answers.extract import (
 from ttrl.types import AnswerKey
 
 FOLD_LIMIT = 1_000
-"""Characters of a text whose spelling is folded; longer ones are only squeezed and casefolded."""
+"""Most characters of a text whose spelling is folded; longer ones are only squeezed and casefolded."""
 LAST_LINE_WORDS = 5
-"""A longer last line is a sentence, not a label."""
+"""Most words of a last line that counts as a label, not as a sentence."""
 
 _MARK = re.compile(
     rf"""(?<![^\W_])(?:answer|label|category|class|classification|sentiment|prediction){SAYS}

@@ -1,4 +1,4 @@
-"""The kinds of questions by name, for a whole run or for each question of a file."""
+"""Defines the tasks, or kinds of questions, by name, for a whole run or for each question of a file."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from ttrl.config import RunConfig
 
 UNREAD = "s"
-"""Kind of the key of an answer that looks like mathematics and that the fast reader does not understand."""
+"""First item of the key of an answer that looks like mathematics but is not understood by the fast reader."""
 READ_LIMIT = 16
-"""Distinct answers of a group that are read slowly, the most frequent first."""
+"""Most distinct answers of a group to read slowly, the most frequent first."""
 KILL_LIMIT = 2
 """Killed readings after which the rest of a group stays unread: hostile groups have a bounded cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskOptions:
-    """What can be chosen about reading answers."""
+    """Options for reading answers."""
 
     last_number: bool = False
-    """Math and number: without a marked answer take the last number of the text."""
+    """Whether math and number use the last number of a text without a marked answer."""
     text_measure: TextMeasure = "rouge-l"
 
 
@@ -63,13 +63,13 @@ def make_task(config: RunConfig) -> Task:
 
 
 class KeyedTask(ABC):
-    """A task that keys each answer by itself, and whose answers are equal or different."""
+    """A task whose answers are keyed one by one and are either equal or different."""
 
     __slots__ = ()
 
     @abstractmethod
     def key(self, answer: str) -> AnswerKey | None:
-        """The canonical key of a single answer, or None if it says nothing."""
+        """Returns the canonical key of a single answer, or None if it says nothing."""
 
     def keys(self, answers: Sequence[str | None]) -> KeyedAnswers:
         """Return the keys of one group's answers; None abstains.   [G]"""

@@ -1,4 +1,4 @@
-r"""From exact expressions to keys.
+r"""Turns exact expressions into keys.
 
     ("n", 1, 2)                                     a rational number
     ("e", (((("x", 1, 1),), 3, 1), ...)             a sum of terms: 3x + ...
@@ -68,7 +68,7 @@ def equation_key(difference: Quotient, algebra: Algebra) -> AnswerKey:
 
 
 def is_variable(name: str) -> bool:
-    """Whether a name of a key stands for an unknown: not for a prime under a root, pi, e or i."""
+    """Returns whether a name of a key is an unknown, not a prime under a root, pi, e or i."""
     return name not in _CONSTANTS and not name.isdigit()
 
 

@@ -1,4 +1,4 @@
-r"""Plain numbers, read by regular expressions alone: exact, and much faster than parsing.
+r"""Reads plain numbers by regular expressions alone: exactly, and much faster than parsing.
 
     ("n", 1, 2)        a number in lowest terms: 0.5, 1/2, \frac12, 5e-1; decimals are exact
     ("n%", 50, 1)      a percentage: 50% is neither 50 nor 0.5
@@ -15,9 +15,9 @@ from math import gcd
 from ttrl.types import AnswerKey
 
 LENGTH_LIMIT = 400
-"""Characters of a number."""
+"""Most characters of a number."""
 BIT_LIMIT = 4096
-"""Bits of a numerator or denominator."""
+"""Most bits of a numerator or denominator."""
 _EXPONENT_LIMIT = 1232
 """Largest power of ten within BIT_LIMIT."""
 

@@ -1,4 +1,4 @@
-"""Similarity of Python programs: equal up to names and layout, else by their syntax trees.
+"""Compares Python programs: equal up to names and layout, else similar by their syntax trees.
 
     similarity = 1 if the keys are equal, else 2 * LCS / (m + n)
 

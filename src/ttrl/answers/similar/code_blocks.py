@@ -1,4 +1,4 @@
-"""From the text of a completion to the Python program in it, or None: no program is a value.
+"""Extracts the Python program of a completion, or None: no program is a value.
 
 Every scan is linear, and only a bounded number of candidates is parsed.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from ttrl.answers.similar.code import read_program
 
 CANDIDATE_LIMIT = 16
-"""Blocks of a text that are tried: the last ones in Python, then the last ones in other languages."""
+"""Most blocks of a text to try: the last ones in Python, then the last ones in other languages."""
 
 _FENCE = re.compile(r"^([ \t]*+)(`{3,}+|~{3,}+)([^\n]*)$", re.MULTILINE)
 _LANGUAGE = re.compile(r"[\s{.]*([^\s{}.:,]*)")

@@ -1,4 +1,4 @@
-r"""Texts that agree with others without saying anything: they should abstain.
+r"""Detects texts that agree with others without saying anything; they should abstain.
 
 A reward for similarity is raised by whatever makes texts alike, and these do so most cheaply:
 

@@ -1,4 +1,4 @@
-"""The most typical of several answers: the medoid, which is the choice of minimum Bayes risk.
+"""Finds the most typical of several answers: the medoid, which has minimum Bayes risk.
 
     r_i = (sum_j c_j s_ij - s_ii) / (sum_j c_j - 1)        medoid = argmax_i r_i
 
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 TIE = 1e-12
-"""Differences up to this are rounding, which depends on the order of summation."""
+"""Largest difference that counts as rounding, which depends on the order of summation."""
 
 
 def leave_one_out(similarity: NDArray[np.float64], counts: Sequence[int]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""The normal form of a Python syntax tree: what remains when free choices of the writer are gone.
+"""Normalises a Python syntax tree: what remains without the writer's free choices.
 
 Dropped: comments, docstrings and other bare constants, `pass`, type annotations, the prefix of u"".
 Renamed, scope by scope and in order of first appearance: functions, classes, arguments, variables and

@@ -1,4 +1,4 @@
-"""Dice similarity of sequences: 2 * overlap / (m + n), by common subsequence or by common n-grams.
+"""Computes the Dice similarity of sequences, 2 * overlap / (m + n), by common subsequence or n-grams.
 
 It is the F-measure of precision overlap / m and recall overlap / n. Sequences with nothing to compare
 have similarity 0 to everything, also to themselves: empty answers must not agree with each other.

@@ -1,4 +1,4 @@
-r"""Similarity of texts by their common words: ROUGE-L, ROUGE-1 and ROUGE-2 as F-measures.
+r"""Compares texts by their common words: ROUGE-L, ROUGE-1 and ROUGE-2 as F-measures.
 
     ROUGE-L  2 * LCS / (m + n)       of m and n tokens, LCS = longest common subsequence of tokens
     ROUGE-n  2 * common / (m + n)    of m and n n-grams, those in common counted with multiplicity
@@ -23,9 +23,9 @@ from ttrl.types import TextMeasure
 Tokenizer = Callable[[str], list[str]]
 
 TOKEN_LIMIT = 512
-"""Only the first tokens of a text are compared, since comparison is quadratic."""
+"""Number of tokens of a text that are compared, the first ones, since comparison is quadratic."""
 CHARACTER_LIMIT = 16 * TOKEN_LIMIT
-"""Only the first characters of a text are tokenized."""
+"""Number of characters of a text that are tokenized, the first ones."""
 
 
 # Tokens --------------------------------------------------------------------------------------

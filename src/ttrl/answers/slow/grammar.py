@@ -1,4 +1,4 @@
-r"""From tokens to a sympy expression. What can be read in two ways is refused.
+r"""Parses tokens into a sympy expression and rejects anything ambiguous.
 
     \sin 2x\cos y   sin(2x) cos(y): a bare argument is one factor and the letters after it
     \sin(x)^2       (sin x)^2;  \sin x^2 is sin(x^2), \sin^2 x is (sin x)^2, \sin^{-1} x is arcsin x
@@ -20,7 +20,7 @@ import sympy
 from ttrl.answers.slow.tokens import FUNCTIONS, GREEK
 
 POWER_BITS = 20_000
-"""Bits of a number that a power may make."""
+"""Most bits of a number that a power may give."""
 EXPONENT_LIMIT = 10_000
 
 Expression = Any  # sympy has no types
@@ -73,7 +73,7 @@ class RealRoot(sympy.Function):  # type: ignore[misc]  # sympy has no types
 
     @classmethod
     def eval(cls, base: Expression, degree: Expression) -> Expression:
-        """What comes out of the root at once: powers of the degree, and numbers."""
+        """Evaluates the root of powers of the degree and of numbers."""
         outside, inside = sympy.Integer(1), sympy.Integer(1)
         for factor in sympy.Mul.make_args(base):
             if factor.is_Rational:
