@@ -42,7 +42,7 @@ class RunSets:
 
     @property
     def all(self) -> tuple[QuestionSet, ...]:
-        """The set that is trained on, then the others."""
+        """Returns the training set, then the others."""
         return (self.training, *self.others)
 
 
