@@ -46,7 +46,7 @@ class AlgorithmRow:
     settings: Mapping[str, Any]
     """The parameters with their defaults. Setting another algorithm's parameter is an error."""
     ratio: Ratio = "token"
-    """What the probability ratio is of: each token, or the whole completion (its probability, or the
+    """The unit of the probability ratio: each token, or the whole completion (its probability, or the
     geometric mean of that over tokens)."""
     compares: Literal["question", "step"] = "question"
     """The completions that are compared with each other: those of one question, or all of the step."""

@@ -225,7 +225,7 @@ Recorded = Literal["logprobs", "entropy"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardRule:
-    """What the completions of a group earn, given what the group agrees on: one function, and what it needs.
+    """A function that rewards the completions of a group given its consensus, and what the function needs.
 
     The vote comes before the rule and is none of its business, unless votes do not count alike.
     """

@@ -25,7 +25,7 @@ _CHANGING_WORDS = frozenset(
 
 
 def equal_up_to_unit(one: AnswerKey, other: AnswerKey) -> bool:
-    """Whether two keys are equal, or one number of which one leaves out the unit: for grading, not for votes.
+    """Returns whether keys are equal, or equal numbers of which one omits its unit. For grading, not votes.
 
     A unit of one letter does not count as one here: 5m may be 5 times m.
     """

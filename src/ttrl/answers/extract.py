@@ -171,7 +171,7 @@ def extract_last_number(text: str) -> str | None:
 
 
 def has_box(text: str) -> bool:
-    """Whether the text holds a box. After a mark it is an open or an empty one, which is no answer."""
+    """Returns whether the text has a box. After a mark it is open or empty, which is no answer."""
     return _BOX.search(text) is not None
 
 

@@ -1,4 +1,4 @@
-"""Where settings come from. Precedence: defaults < YAML files, left to right < environment < command line.
+"""Merges settings. Precedence: defaults < YAML files, left to right < environment < command line.
 
 One flat set of keys: the key `votes_per_question` of a YAML file is the option `--votes-per-question`
 and the variable `TTRL_VOTES_PER_QUESTION`.

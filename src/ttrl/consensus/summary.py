@@ -1,4 +1,4 @@
-"""What a step's votes say, with no true label in sight, and what is recorded of them.
+"""Summarises the votes of a step for its records, without true labels.
 
 Metric keys are listed in docs/metrics.md.
 """
@@ -17,7 +17,7 @@ RECORDED_CHARACTERS = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRecord:
-    """What every engine writes down of the votes of a step."""
+    """The record of a step's votes, the same for every engine."""
 
     metrics: dict[str, float]
     votes: list[dict[str, Any]]

@@ -1,4 +1,4 @@
-"""Which versions of other engines are known to work. Their hooks move between versions."""
+"""Pins the versions of other engines that are known to work, since their hooks move between versions."""
 
 from __future__ import annotations
 

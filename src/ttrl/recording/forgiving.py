@@ -71,7 +71,7 @@ def read_object(path: Path) -> Mapping[str, Any]:
 
 
 def parsed_json(content: str) -> object:
-    """What the text says; None if it is no JSON, or deeper than anything that ttrl writes."""
+    """Returns the parsed text; None if it is not JSON, or nested deeper than anything that ttrl writes."""
     try:
         parsed = json.loads(content)
     except (ValueError, RecursionError):

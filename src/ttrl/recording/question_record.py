@@ -1,4 +1,4 @@
-"""What an evaluation records of one question."""
+"""Defines what an evaluation records about one question."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class QuestionRecord:
 
     @property
     def key(self) -> QuestionKey:
-        """What makes two records those of the same question."""
+        """Returns a key that is equal for two records of the same question."""
         return self.id, self.prompt, str(self.answer)
 
     @property
@@ -61,7 +61,7 @@ class QuestionRecord:
         return self.labels.index(label) if label is not None and label in self.labels else None
 
     def to_json(self) -> dict[str, Any]:
-        """As an evaluation file holds it."""
+        """Returns the form in an evaluation file."""
         return {
             "id": self.id,
             "prompt": self.prompt,

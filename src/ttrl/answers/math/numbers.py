@@ -54,7 +54,7 @@ _THREE_TIMES = 3
 
 
 def is_digits(text: str) -> bool:
-    """Whether the text is made of the digits 0 to 9: str.isdigit also takes \u2776, which int does not."""
+    """Returns whether a text consists of digits 0 to 9; isdigit also accepts \u2776, which int does not."""
     return text.isascii() and text.isdigit()
 
 

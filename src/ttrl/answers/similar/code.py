@@ -47,7 +47,7 @@ class Program:
 
     @property
     def defines(self) -> bool:
-        """Whether the program defines a function or a class."""
+        """Returns whether the program defines a function or a class."""
         return not _DEFINITIONS.isdisjoint(self.sequence)
 
 

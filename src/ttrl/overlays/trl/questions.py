@@ -1,4 +1,4 @@
-"""Which question a prompt of a TRL data set asks. TRL hands a rollout the prompts and no other column."""
+"""Finds the question of a prompt, since TRL passes a rollout only the prompts and no other column."""
 
 from __future__ import annotations
 

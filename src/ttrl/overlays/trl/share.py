@@ -1,4 +1,4 @@
-"""How the completions of a step are spread over processes and updates: in whole groups.
+"""Spreads the completions of a step over processes and updates in whole groups.
 
 A vote over a part of a group would be silently wrong.
 """
@@ -14,7 +14,7 @@ from ttrl.errors import ConfigError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """How the completions of one step are spread, on each process."""
+    """The part of one step's completions that each process has."""
 
     questions: int
     """Questions of a step, on all processes together."""
