@@ -1,4 +1,4 @@
-"""What several arms reached: as tables of a page, as Markdown, on a terminal, and as JSON."""
+"""Shows what several arms reached: as tables of a page, as Markdown, on a terminal, and as JSON."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def _shares(found: Outcome) -> Row:
 
 
 def as_json(row: Row) -> Row:
-    """As study.json holds it."""
+    """Returns the form in study.json."""
     return {
         key: asdict(value) | {"over": value.over} if isinstance(value, Interval) else value
         for key, value in row.items()
@@ -271,7 +271,7 @@ def sweep_rows(arms: Sequence[Arm]) -> list[Row]:
 
 
 def point_json(row: Row) -> Row:
-    """As sweep.json holds it."""
+    """Returns the form in sweep.json."""
     return {
         key: {"value": value.value, "ci": [value.low, value.high]}
         if isinstance(value, Interval)

@@ -44,7 +44,7 @@ Card = tuple[str, QuestionRecord | None, QuestionRecord | None]
 
 
 class Texts:
-    """What is embedded of the texts: each short one once, by its number; long ones while there is room."""
+    """The texts embedded in a page: each short one once, by its number; long ones while there is room."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
@@ -85,7 +85,7 @@ def vote_row(question: QuestionRecord, texts: Texts) -> Row:
 
 
 def is_changed(base: QuestionRecord, final: QuestionRecord) -> bool:
-    """Whether the vote elects another answer. Two right ones are the same, however they are spelled."""
+    """Returns whether the vote elects another answer; two right ones are the same in any spelling."""
     right_before, right_after = base.vote_right is True, final.vote_right is True
     if right_before and right_after:
         return False
@@ -146,7 +146,7 @@ def set_cards(run: Run) -> tuple[SetCards, ...]:
 
 
 def cards_as_json(sets: Sequence[SetCards], visits: Sequence[Visit]) -> dict[str, Any]:
-    """What questions.js reads: {"strings": [...], "sets": [[row of a question, ...], ...]}."""
+    """Returns the input of questions.js: {"strings": [...], "sets": [[row of a question, ...], ...]}."""
     texts, during = Texts(), dict[str, list[Visit]]()
     trained = {id for group in sets if group.name == TRAINED for id, *_ in group.cards}
     cards = sum(len(group.cards) for group in sets)
@@ -198,7 +198,7 @@ class ArmFates:
     left_out: int
 
     def as_json(self) -> dict[str, Any]:
-        """What questions.js reads."""
+        """Returns the input of questions.js."""
         runs = zip(self.runs, self.colours, strict=True)
         named = [{"name": run.name, "colour": colour} for run, colour in runs]
         return {"runs": named, "questions": self.questions}

@@ -1,4 +1,4 @@
-"""How runs fared on a question set, a row per run and a column per question, and how sure that is."""
+"""Holds the outcome of runs on a question set, [S, Q], and estimates changes with their intervals."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ Value = Callable[[QuestionRecord], float]
 
 
 def share_right(record: QuestionRecord) -> float:
-    """Right completions / all completions."""
+    """Returns the share of right completions."""
     return record.share_right
 
 
 def vote_value(record: QuestionRecord) -> float:
-    """1 if the vote is right, else 0."""
+    """Returns 1 if the vote is right, else 0."""
     return float(record.vote_right is True)
 
 
@@ -49,20 +49,20 @@ def pass_rate(k: int) -> Value:
 
 
 def fate_of(before: QuestionRecord | None, after: QuestionRecord | None) -> Fate | None:
-    """What became of the vote; None where it was not marked both before and after."""
+    """Returns the fate of the vote; None if it was not marked both before and after."""
     early = None if before is None else before.vote_right
     late = None if after is None else after.vote_right
     return None if early is None or late is None else fate(early, late)
 
 
 def supported(found: Interval) -> Interval:
-    """Without its bounds where too few questions are behind it, so that it supports no claim."""
+    """Returns the interval, without bounds if too few questions are behind it to support a claim."""
     few = found.questions is not None and found.questions < FEWEST_QUESTIONS
     return replace(found, low=None, high=None) if few else found
 
 
 def tone_of(found: Interval | None) -> Direction:
-    """Clearly above 0, clearly below, or neither, as with very few questions."""
+    """Returns the tone of a change: clearly above 0, clearly below, or neither."""
     return "unclear" if found is None else supported(found).direction
 
 
@@ -71,17 +71,17 @@ class Outcome:
     """The labeled questions with exact answers of an arm's runs on one set, before and after training."""
 
     seeds: tuple[int | None, ...]
-    """Of the runs, in their order.   [S]"""
+    """Seeds of the runs, in their order.   [S]"""
     before: tuple[Marks, ...]
-    """Empty for a run that has no such evaluation.   [S]"""
+    """Marks before training; empty for a run without that evaluation.   [S]"""
     after: tuple[Marks, ...]
-    """[S]"""
+    """Marks after training, likewise.   [S]"""
     keys: tuple[QuestionKey, ...]
     """The questions that every evaluation of them has, in the order of the first one.   [Q]"""
 
     @property
     def is_paired(self) -> bool:
-        """Whether every run was evaluated before and after, with questions in common."""
+        """Returns whether every run was evaluated before and after, with questions in common."""
         return bool(self.keys) and all(self.before) and all(self.after)
 
     @property
@@ -150,7 +150,7 @@ class Outcome:
         return [mean([r.share_right for r in marks.values()]) for marks in sides if marks]
 
     def change(self, late: Value = share_right, early: Value | None = None) -> Interval | None:
-        """Mean of `changes`, paired by question; None without any."""
+        """Returns the mean of `changes`, paired by question; None if there are none."""
         rows = self.changes(late, early)
         return pooled_mean(rows) if rows.size else None
 
@@ -164,17 +164,17 @@ class Outcome:
         return self.change(values[prefix]) if prefix in values and 0 < k == self.samples else None
 
     def contingencies(self) -> list[Contingency]:
-        """Gained, kept, lost, never, of each run that was evaluated both times."""
+        """Returns the fates of questions in each run that was evaluated both times."""
         both = self.cut([row for row in self.finished if self.before[row]])
         pairs = zip(both.table("base", vote_value), both.table("final", vote_value), strict=True)
         return [Contingency.of(list(early > 0), list(late > 0)) for early, late in pairs]
 
     def at_level(self, level: str) -> Outcome:
-        """Cut to the questions of one level of difficulty."""
+        """Returns the outcome on the questions of one level of difficulty."""
         return replace(self, keys=tuple(r.key for r in self.records if r.level == level))
 
     def cut(self, rows: Sequence[int], keys: Iterable[QuestionKey] | None = None) -> Outcome:
-        """Cut to some runs and questions."""
+        """Returns the outcome of some runs on some questions."""
         seeds, before, after = (
             tuple(values[row] for row in rows) for values in (self.seeds, self.before, self.after)
         )
@@ -182,7 +182,7 @@ class Outcome:
         return Outcome(seeds=seeds, before=before, after=after, keys=known)  # type: ignore[arg-type]
 
     def shared_with(self, other: Outcome, *, in_order: bool = False) -> tuple[Outcome, Outcome]:
-        """Both, cut to the seeds and the questions that both have.
+        """Returns both outcomes on the seeds and the questions that both have.
 
         Args:
             in_order: with no seed in common, their runs are paired in order.
@@ -196,7 +196,7 @@ class Outcome:
         return self.cut([row for row, _ in pairs], keys), other.cut([row for _, row in pairs], keys)
 
     def apart(self, other: Outcome) -> Interval | None:
-        """This one minus another after training, paired by question and by seed.
+        """Returns this outcome minus another after training, paired by question and by seed.
 
         None without a question or a seed that both have.
         """
@@ -210,7 +210,7 @@ def difference(first: Outcome, second: Outcome) -> Interval | None:
 
 
 def outcome(runs: Sequence[Run], name: str) -> Outcome | None:
-    """How runs fared on a set; None if nothing in it is marked right or wrong."""
+    """Returns the outcome of runs on a set; None if nothing in it is marked right or wrong."""
     before, after = (tuple(_marks(run, name, when) for run in runs) for when in ("base", "final"))
     found = _of(tuple(run.result.seed for run in runs), before, after)
     return found if any(before) or any(after) else None
@@ -226,7 +226,7 @@ def _of(
 
 
 def paired_outcome(runs: Sequence[Run], name: str) -> Outcome | None:
-    """As `outcome`; None too where a run lacks an evaluation or has no question in common."""
+    """Returns `outcome`, but None if a run lacks an evaluation or has no question in common."""
     found = outcome(runs, name)
     return found if found is not None and found.is_paired else None
 

@@ -171,7 +171,7 @@ def _arms_page(arms: Sequence[Arm], **values: Any) -> str:
 
 
 def report_address(directory: Path, page_folder: Path) -> str:
-    """Where the run's report is, seen from the folder of the page; empty text if there is none."""
+    """Returns the run's report, relative to the folder of the page; empty text if there is none."""
     report = directory / "report.html"
     if not report.is_file():
         return ""

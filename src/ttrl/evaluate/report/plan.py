@@ -1,4 +1,4 @@
-"""What a study or a sweep set out to run, and where its runs lie."""
+"""Reads what a study or a sweep planned to run, and where its runs are."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Plan:
     names: tuple[str, ...]
     seeds: tuple[int, ...]
     questions: int
-    """How many every run of a study trains on."""
+    """Number of questions that every run of a study trains on."""
 
     def run_names(self) -> list[str]:
         """The names of all runs."""

@@ -1,4 +1,4 @@
-"""What a run directory holds, read so that one broken file or line never costs the page."""
+"""Reads a run directory so that one broken file or line never costs the page."""
 
 from __future__ import annotations
 
@@ -82,12 +82,12 @@ class Run:
         return _settings(self.config)
 
     def in_manifest(self, key: str) -> Mapping[str, Any]:
-        """What the manifest holds under a key, such as 'versions' or 'inputs'; empty if nothing."""
+        """Returns the manifest's entry of a key, such as 'versions' or 'inputs'; empty if there is none."""
         return mapping(mapping(parsed_json(self.manifest)).get(key))
 
     @property
     def line_notes(self) -> tuple[str, ...]:
-        """What has to be said of the lines that were skipped."""
+        """Returns notes on the lines that were skipped."""
         notes = []
         for file, lines in self.broken_lines.items():
             were, these = (
@@ -102,7 +102,7 @@ class Run:
 
     @property
     def file_notes(self) -> tuple[str, ...]:
-        """What has to be said of the evaluations that were skipped."""
+        """Returns notes on the evaluations that were skipped."""
         return tuple(
             f"evaluations/{file} could not be read and was skipped."
             for file in self.result.unreadable

@@ -1,4 +1,4 @@
-"""What a study rests on, and what its arms and the points of a sweep show beside each other, in sentences."""
+"""Gathers the evidence of a study and says what its arms, or the points of a sweep, show in comparison."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Evidence:
 
     @property
     def ttrl(self) -> Arm:
-        """What is studied."""
+        """Returns the arm under study."""
         return self.arms["ttrl"]
 
     @property
@@ -136,14 +136,14 @@ def equal_tokens(plan: Plan, arm: Arm) -> EqualTokens | None:
 
 
 def gain_of(found: Outcome) -> Interval:
-    """Of an outcome that is paired."""
+    """Returns the gain of a paired outcome."""
     gain = found.change()
     assert gain is not None
     return gain
 
 
 def without_marks(arms: Sequence[Arm], name: str) -> Sentence:
-    """Without labels agreement is all there is; texts and programs are similar to an answer, not right."""
+    """Says what agreement shows without labels; texts and programs are similar to an answer, not right."""
     finals = [metrics for arm in arms for metrics in arm.metrics(name, "final")]
     text = "There are no labels, so these runs cannot be compared by accuracy."
     about: tuple[str, ...] = ("majority ratio",)
@@ -159,7 +159,7 @@ def without_marks(arms: Sequence[Arm], name: str) -> Sentence:
 
 
 def control_sentences(evidence: Evidence, main: Outcome) -> list[Sentence]:
-    """What the same training does with a reward that means nothing."""
+    """Says what the same training does with a meaningless reward."""
     moves = {"rose": "rises too", "fell": "falls", "unclear": "shows no clear change"}
     found = []
     for title, gain, above in evidence.controls(main):
@@ -180,7 +180,7 @@ def _of_seeds(main: Outcome, compared: Interval) -> str:
 
 
 def equal_cost(evidence: Evidence, main: Outcome) -> list[Sentence]:
-    """The trained model against the vote that the tokens of its training would have paid for."""
+    """Compares the trained model with the vote that the tokens of its training would pay for."""
     if evidence.equal_tokens is None:
         return []
     (samples, votes), n = evidence.equal_tokens, main.samples
@@ -209,7 +209,7 @@ def equal_cost(evidence: Evidence, main: Outcome) -> list[Sentence]:
 
 
 def upper_bound(evidence: Evidence, main: Outcome) -> list[Sentence]:
-    """TTRL against training on the true answers."""
+    """Compares TTRL with training on the true answers."""
     bound = evidence.outcomes.get(("leakage", TRAINED))
     ours, theirs = (main, main) if bound is None else main.shared_with(bound)
     behind = None if bound is None else difference(ours, theirs)
@@ -226,7 +226,7 @@ def upper_bound(evidence: Evidence, main: Outcome) -> list[Sentence]:
 
 
 def no_prior(evidence: Evidence) -> list[Sentence]:
-    """Questions that the model knows nothing of: nothing should move."""
+    """Says how questions fared that the model knows nothing about; nothing should move."""
     other = evidence.outcomes.get(("ttrl", NO_PRIOR))
     if other is None:
         return []
@@ -261,7 +261,7 @@ def worse(evidence: Evidence) -> list[Sentence]:
 
 
 def lucky_hits(arm: Arm) -> list[Sentence]:
-    """Over the first and the last tenth of the steps of all seeds, at least one step each."""
+    """Counts lucky hits over the first and last tenth of the steps of all seeds, at least one step each."""
     keys = ("labels/label_accuracy", "labels/reward_accuracy", "labels/lucky_rate")
     starts: list[Sequence[float]] = []
     ends: list[Sequence[float]] = []

@@ -112,13 +112,13 @@ class Table:
 
     @property
     def plotted(self) -> tuple[bool, ...]:
-        """Which columns have whiskers."""
+        """Returns which columns have whiskers."""
         columns = range(len(self.columns))
         return tuple(any(row[i].whisker for row in self.rows if i < len(row)) for i in columns)
 
 
 def share_cell(found: Interval | None) -> Cell:
-    """In percent, with the interval."""
+    """Returns a cell with a share in percent and its interval."""
     if found is None:
         return Cell()
     return Cell(percent(found.value), small=short_span(found.bounds))
@@ -256,7 +256,7 @@ def headline_table(tables: Sequence[Table]) -> Table | None:
 
 
 def level_tables(run: Run) -> tuple[Table, ...]:
-    """How each level of difficulty fared, a table per set whose questions have levels."""
+    """Returns the measures of each level of difficulty, a table per set whose questions have levels."""
     tables = []
     for name in in_order(name for name, _ in run.result.evaluations):
         pair = [run.evaluation(name, when) for when in WHENS]
@@ -316,7 +316,7 @@ def _level_row(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fates:
-    """How many questions the vote gained, kept, lost and never had: of a set, or of a run."""
+    """The numbers of questions gained, kept, lost and never right, of a set or of a run."""
 
     name: str
     counts: Mapping[str, float] | None

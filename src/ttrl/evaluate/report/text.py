@@ -26,7 +26,7 @@ SET_TITLES = {
 
 
 def set_title(name: str) -> str:
-    """What a question set is called on a page, in the plural."""
+    """Returns the name of a question set on a page, in the plural."""
     if name in SET_TITLES:
         return SET_TITLES[name]
     if name.startswith(TRANSFER):
@@ -37,7 +37,7 @@ def set_title(name: str) -> str:
 
 
 def heading(name: str) -> str:
-    """As `set_title`, to begin a line with."""
+    """Returns `set_title` with a capital, to begin a line with."""
     return capital(set_title(name))
 
 
@@ -58,12 +58,12 @@ def percent(share: float) -> str:
 
 
 def plain(value: float, digits: int = 4) -> str:
-    """So many significant digits, but never fewer than the whole number has."""
+    """Returns a number with the given significant digits, but never fewer than its integer part has."""
     return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
 
 
 def signed(value: float, digits: int = 1) -> str:
-    """With its sign, except for what rounds to 0."""
+    """Returns a number with its sign, unless it rounds to 0."""
     text = f"{abs(value):.{digits}f}"
     if float(text) == 0:
         return text
@@ -90,7 +90,7 @@ def signed_span(bounds: tuple[float, float]) -> str:
 
 
 def short_span(bounds: tuple[float, float] | None) -> str:
-    """As `span`, for tables; empty without an interval."""
+    """Returns `span` in short, for tables; empty without an interval."""
     return "" if bounds is None else EN_DASH.join(f"{100 * bound:.1f}" for bound in bounds)
 
 
