@@ -46,7 +46,7 @@ class NativeTraining:
 
     @property
     def steps(self) -> int:
-        """How many steps are done, in all sittings."""
+        """Returns the number of steps done, in all sittings."""
         return self._progress.step
 
     @property
