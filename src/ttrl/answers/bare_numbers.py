@@ -33,7 +33,7 @@ def equal_up_to_unit(one: AnswerKey, other: AnswerKey) -> bool:
 
 
 def number_in(key: AnswerKey | None, answer: str) -> AnswerKey | None:
-    """Return the key of the number that an answer states, without unit, currency or percent sign, or None.
+    """Returns the key of the number that an answer states, without unit, currency or percent sign, or None.
 
     Words may follow the number, such as "5 apples", but none that change it, such as "5 thousand".
     """

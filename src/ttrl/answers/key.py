@@ -32,7 +32,7 @@ _SIZE_LIMIT = 4_000
 
 
 def answer_key(answer: str) -> AnswerKey | None:
-    """Return the key of an answer, or None if it says nothing. It never raises, whatever the string."""
+    """Returns the key of an answer, or None if it says nothing. It never raises, whatever the string."""
     if (key := quick_key(answer)) is not None:
         return key
     squeezed = " ".join(answer.split())

@@ -46,7 +46,7 @@ _MATH = ((r"\(", r"\)"), (r"\[", r"\]"))
 
 
 def extract_label(text: str, *, labels: Sequence[str], truncated: bool) -> str | None:
-    """Return the label that a completion names: in the last complete box, after a mark, or on the last line.
+    """Returns the label that a completion names: in the last complete box, after a mark, or on the last line.
 
     Args:
         labels: the known labels. The result is one of them as listed there, or None; a box that
@@ -70,7 +70,7 @@ def extract_label(text: str, *, labels: Sequence[str], truncated: bool) -> str |
 
 
 def label_key(answer: str) -> AnswerKey | None:
-    """Return the key of a label, or None if it says nothing. It never raises, whatever the string."""
+    """Returns the key of a label, or None if it says nothing. It never raises, whatever the string."""
     text = folded_text(answer)
     if len(text) <= FOLD_LIMIT:
         return ("t", text) if text else None
@@ -79,7 +79,7 @@ def label_key(answer: str) -> AnswerKey | None:
 
 
 def folded_text(text: str) -> str:
-    r"""Fold by NFKC and case, squeeze spaces, and remove \text, $, markdown, quotes and a final period."""
+    r"""Folds by NFKC and case, squeezes spaces, and removes \text, $, markdown, quotes and a last period."""
     text = " ".join(text.split())
     if len(text) > FOLD_LIMIT:
         return text.casefold()

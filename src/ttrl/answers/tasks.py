@@ -44,7 +44,7 @@ class TaskOptions:
 
 
 def get_task(name: str, options: TaskOptions | None = None) -> Task:
-    """Return the task of that name. A question that names its own task is read by that one.
+    """Returns the task of that name. A question that names its own task is read by that one.
 
     Raises:
         ConfigError: there is none.
@@ -57,7 +57,7 @@ def get_task(name: str, options: TaskOptions | None = None) -> Task:
 
 
 def make_task(config: RunConfig) -> Task:
-    """Return the task that `config.task` names, with its options as the config sets them."""
+    """Returns the task that `config.task` names, with its options as the config sets them."""
     options = TaskOptions(last_number=config.last_number, text_measure=config.text_measure)
     return get_task(config.task, options)
 
@@ -72,11 +72,11 @@ class KeyedTask(ABC):
         """Returns the canonical key of a single answer, or None if it says nothing."""
 
     def keys(self, answers: Sequence[str | None]) -> KeyedAnswers:
-        """Return the keys of one group's answers; None abstains.   [G]"""
+        """Returns the keys of one group's answers; None abstains.   [G]"""
         return KeyedAnswers(keys=tuple(None if a is None else self.key(a) for a in answers))
 
     def similarities(self, answers: Sequence[str]) -> NDArray[np.float64] | None:
-        """Return None: there is nothing between equal and different."""
+        """Returns None: there is nothing between equal and different."""
         return None
 
 
@@ -88,7 +88,7 @@ class _NamedTask(KeyedTask):
     reading: TaskOptions = TaskOptions()
 
     def for_question(self, question: Question) -> _NamedTask:
-        """Return the task that the question names, or else this one, with what the question says for it."""
+        """Returns the task that the question names, or else this one, with what the question says for it."""
         if question.task is None or question.task == self.name:
             return self._with(question)
         return TASKS[question.task](reading=self.reading)._with(question)
@@ -104,7 +104,7 @@ class _NamedTask(KeyedTask):
 
     @abstractmethod
     def extract(self, completion: Completion) -> str | None:
-        """The answer as it is spelled, or None if the completion abstains."""
+        """Returns the answer as it is spelled, or None if the completion abstains."""
 
 
 # Short answers, equal or different: mathematics, numbers ---------------------------------------
@@ -130,7 +130,7 @@ class MathTask(_ExactTask):
     instruction = r"Please reason step by step, and put your final answer within \boxed{}."
 
     def keys(self, answers: Sequence[str | None]) -> KeyedAnswers:
-        """Give each answer its fast key, then read slowly what is left, the most frequent answers first."""
+        """Gives each answer its fast key, then reads slowly what is left, the most frequent answers first."""
         keys = [None if answer is None else _fast_key(answer) for answer in answers]
         unread = Counter(key for key in keys if key is not None and key[0] == UNREAD)
         killed = 0

@@ -47,7 +47,7 @@ def is_decided(counts: Sequence[int], *, remaining: int, level: float) -> bool:
 
 @lru_cache(maxsize=65_536)
 def lead_by_chance(leader: int, rival: int, *, remaining: int) -> float:
-    """The largest probability of such a lead if the rival has no fewer votes in the end.
+    """Returns the largest probability of such a lead if the rival has no fewer votes in the end.
 
     Of the votes on either of the two, 2t among all M, the leader has t at most, and the m = leader + rival
     that are drawn are a random part of them. The lead is likeliest with t each and t as large as it can be:

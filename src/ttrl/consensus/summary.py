@@ -48,7 +48,7 @@ def step_record(
 
 
 def mean(values: Sequence[float]) -> float:
-    """The mean of some numbers, 0 of none."""
+    """Returns the mean of some numbers, 0 of none."""
     return sum(values) / len(values) if values else 0.0
 
 
@@ -125,12 +125,12 @@ def vote_records(
 
 
 def labels_of(votes: Iterable[Mapping[str, Any]]) -> dict[str, str | None]:
-    """The last label of each question, which its next record is compared with."""
+    """Returns the last label of each question, which its next record is compared with."""
     return {vote["question"]: vote["label"] for vote in votes}
 
 
 def flip_rate(votes: Sequence[Mapping[str, Any]]) -> Metrics:
-    """The share of questions with another label than at their last visit; absent if all are new."""
+    """Returns the share of questions with another label than at their last visit; absent if all are new."""
     flips = [float(vote["flipped"]) for vote in votes if vote["flipped"] is not None]
     return {"consensus/flip_rate": mean(flips)} if flips else {}
 

@@ -42,7 +42,7 @@ class Learner:
 
     @property
     def model(self) -> PreTrainedModel:
-        """The model whose weights are the policy's."""
+        """Returns the model whose weights are the policy's."""
         return self.policy.model
 
     def begin_step(self, rate_share: float) -> None:

@@ -40,7 +40,7 @@ class Policy:
 
     @property
     def model(self) -> PreTrainedModel:
-        """The model whose weights are trained."""
+        """Returns the model whose weights are trained."""
         return self._tokens.model
 
     def logprobs(self, completions: Sequence[Completion]) -> list[tuple[float, ...]]:

@@ -118,7 +118,7 @@ def run_trial(
 
 
 def labels_kept(before: Sequence[Voted], after: Sequence[Voted]) -> float | None:
-    """The share of questions that elect the same answer before and after.
+    """Returns the share of questions that elect the same answer before and after.
 
     Questions that elect none both times say nothing and do not count; None if there are no others.
     """
@@ -128,7 +128,7 @@ def labels_kept(before: Sequence[Voted], after: Sequence[Voted]) -> float | None
 
 
 def divergence(before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]) -> float:
-    """KL(before || after) in nats per token: at least 0, infinite where an update left no number.   [N, T]"""
+    """Returns KL(before || after) in nats per token: at least 0, infinite if no number is left.   [N, T]"""
     parts = []
     for old, new in zip(before, after, strict=True):
         for a, b in zip(old, new, strict=True):

@@ -51,7 +51,7 @@ class SetMetrics:
     top_p: float | None = None
 
     def of(self, name: str) -> Interval | None:
-        """A metric by its written name: 'avg@16', 'similarity', 'majority_ratio'; None if not measured."""
+        """Returns a metric by its written name, such as 'avg@16' or 'similarity'; None if not measured."""
         if found := _AT_K.fullmatch(name):
             return self._at_k()[found[1]].get(int(found[2]))
         value = getattr(self, name, None) if name in {"similarity", *_PLAIN} else None
@@ -71,7 +71,7 @@ class SetMetrics:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> SetMetrics:
-        """The metrics that an object holds; numbers that are none count as not measured."""
+        """Returns the metrics that an object holds; numbers that are none count as not measured."""
         at_k: dict[str, dict[int, Interval]] = {"avg": {}, "maj": {}, "pass": {}}
         for key in value:
             if (found := _AT_K.fullmatch(key)) and (measured := _read(value, key)) is not None:
@@ -159,7 +159,7 @@ class LevelMetrics:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> LevelMetrics:
-        """The row that an object holds."""
+        """Returns the row that an object holds."""
         return cls(
             level=str(value.get("level")),
             questions=count(value.get("questions")),
@@ -190,7 +190,7 @@ class Curves:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Curves | None:
-        """The curves that an object holds, or None where a point is missing or broken."""
+        """Returns the curves that an object holds, or None where a point is missing or broken."""
         ks = [whole(k) for k in entries(value.get("k"))]
         series = []
         for name in ("pass", "maj"):
@@ -244,7 +244,7 @@ class Evaluation:
 
     @property
     def by_id(self) -> dict[str, QuestionRecord]:
-        """The records by question id; of a repeated id the last one counts."""
+        """Returns the records by question id; of a repeated id the last one counts."""
         return {record.id: record for record in self.questions}
 
     @property
@@ -283,7 +283,7 @@ class Evaluation:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Evaluation:
-        """The evaluation that an object holds, however little of it is left."""
+        """Returns the evaluation that an object holds, however little of it is left."""
         sampling = mapping(value.get("sampling"))
         cost = value.get("cost")
         return cls(

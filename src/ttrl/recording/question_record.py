@@ -51,12 +51,12 @@ class QuestionRecord:
 
     @property
     def share_right(self) -> float:
-        """Right completions / all completions, in [0, 1]; 0 if unlabeled or without any."""
+        """Returns right completions / all completions, in [0, 1]; 0 if unlabeled or without any."""
         return (self.correct or 0) / self.completions if self.completions else 0.0
 
     @property
     def winner(self) -> int | None:
-        """Index of the elected class in `labels`. In a tie it need not be the first."""
+        """Returns the index of the elected class in `labels`; in a tie it need not be the first."""
         label = self.pseudo_label
         return self.labels.index(label) if label is not None and label in self.labels else None
 
@@ -81,7 +81,7 @@ class QuestionRecord:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> QuestionRecord:
-        """The record that an object holds. Right completions are never more than there are."""
+        """Returns the record that an object holds. Right completions are never more than there are."""
         found = cls(
             id=str(value.get("id")),
             prompt=text(value.get("prompt")) or "",

@@ -143,7 +143,7 @@ class EvalResult:
 
 
 def read_result(path: Path) -> RunResult:
-    """The run in a folder, with every evaluation that can be read.
+    """Returns the run in a folder, with every evaluation that can be read.
 
     Raises:
         CheckpointError: there is no result.json, or it is no JSON object.

@@ -51,7 +51,7 @@ class NativeTraining:
 
     @property
     def base_is_gone(self) -> bool:
-        """True after the first step, since the policy's weights are the only ones."""
+        """Returns True after the first step, since the policy's weights are the only ones."""
         return self._progress.step > 0
 
     def plan_lines(self) -> Sequence[str]:

@@ -38,7 +38,7 @@ _CONSTANTS = (r"\pi", "e", "i")
 
 
 def expression_key(value: Quotient) -> AnswerKey:
-    """Return a key that two expressions share exactly when they are equal wherever both are defined."""
+    """Returns a key that two expressions share exactly when they are equal wherever both are defined."""
     number = rational_value(value)
     if number is not None:
         return "n", number.numerator, number.denominator
@@ -48,7 +48,7 @@ def expression_key(value: Quotient) -> AnswerKey:
 
 
 def equation_key(difference: Quotient, algebra: Algebra) -> AnswerKey:
-    """Return the key of the equation difference = 0, which is that of its constant multiples.
+    """Returns the key of the equation difference = 0, which is that of its constant multiples.
 
     Raises:
         Unreadable: no variable is left.

@@ -59,7 +59,7 @@ def is_digits(text: str) -> bool:
 
 
 def quick_key(answer: str) -> AnswerKey | None:
-    """Return the key of an ASCII integer, decimal or quotient of integers, else None."""
+    """Returns the key of an ASCII integer, decimal or quotient of integers, else None."""
     if len(answer) > LENGTH_LIMIT:
         return None
     number = _QUICK.fullmatch(answer)
@@ -83,7 +83,7 @@ def _lowest_terms(sign: str, above: int, below: int) -> AnswerKey:
 
 
 def number_key(text: str) -> AnswerKey | None:
-    """Return the key of a number, a percentage or a variable that is set to one, else None."""
+    """Returns the key of a number, a percentage or a variable that is set to one, else None."""
     if len(text) > LENGTH_LIMIT:
         return None
     if left := _LEFT_HAND_SIDE.match(text):
@@ -126,7 +126,7 @@ def _unsigned(text: str) -> Fraction | None:
 
 
 def decimal(text: str) -> Fraction:
-    """Return the exact value of a signed decimal, with or without separators of thousands."""
+    """Returns the exact value of a signed decimal, with or without separators of thousands."""
     digits = text.lstrip("+- ").replace(",", "").replace(" ", "")
     whole, _, part = digits.partition(".")
     value = Fraction(int(whole + part), 10 ** len(part))

@@ -18,7 +18,7 @@ class UnknownFactors(Exception):
 
 @lru_cache(maxsize=4_000)
 def factors(number: int) -> tuple[tuple[int, int], ...]:
-    """Return the primes of a positive number with their exponents, smallest first.
+    """Returns the primes of a positive number with their exponents, smallest first.
 
     Raises:
         UnknownFactors: what is left after the primes below 10,000 is no prime and no square of one.

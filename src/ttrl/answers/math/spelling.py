@@ -90,7 +90,7 @@ _PLUS_MINUS = re.compile(r"\+ ?/ ?-")
 
 
 def plain_spelling(text: str) -> str:
-    """Bring signs, fractions, commands and spaces to one spelling.
+    """Normalises the spelling of signs, fractions, commands and spaces.
 
     NFKC alone would invent numbers: "5" with a raised 2 as 52, "3" with the sign of one half as
     31/2, a circled 1 and a circled 2 as 12. Those are spelled out before it runs. An en dash
@@ -166,7 +166,7 @@ _BRACE = re.compile(r"\\.|[{}]")
 
 
 def unwrapped(text: str) -> str:
-    """Remove math delimiters, text commands, markdown and final punctuation around the answer."""
+    """Removes math delimiters, text commands, markdown and final punctuation around the answer."""
     before = None
     while text != before:
         before = text

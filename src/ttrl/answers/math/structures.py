@@ -32,7 +32,7 @@ _OPTIONS = "abcd"
 
 
 def mathematics_key(text: str) -> AnswerKey:
-    """Return the key of an answer in its plain spelling.
+    """Returns the key of an answer in its plain spelling.
 
     Raises:
         Unreadable: it cannot be read exactly.
@@ -286,7 +286,7 @@ class _Reader(Expressions):
 
 
 def _alternatives(parts: list[_Part]) -> None:
-    """Check what "or" joins: values of one variable, or points. x=0 or y=0 is not x=0, y=0.
+    """Checks what "or" joins: values of one variable, or points. x=0 or y=0 is not x=0, y=0.
 
     Raises:
         Unreadable: equations, or intervals without a variable, whose union was not asked for.

@@ -53,7 +53,7 @@ def variable(name: str) -> Quotient:
 
 
 def rational_value(value: Quotient) -> Rational | None:
-    """Return the value of a rational constant, else None."""
+    """Returns the value of a rational constant, else None."""
     above, below = value
     if below is not ONE or len(above) > 1 or (above and () not in above):
         return None

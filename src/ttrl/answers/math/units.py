@@ -89,7 +89,7 @@ _TOKEN = re.compile(r"°?[^\W\d_]+|\^ ?(?:\{ ?(\d) ?\}|(\d))|[^ ]")
 
 @lru_cache(maxsize=2_000)
 def canonical_unit(text: str) -> str | None:
-    r"""Return the canonical unit of a spelling, or None.
+    r"""Returns the canonical unit of a spelling, or None.
 
     Args:
         text: without \text and braces around words: "sq. cm", "km / h", "meters per second".

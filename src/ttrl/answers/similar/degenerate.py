@@ -40,7 +40,7 @@ _WORD = re.compile(r"\w")
 
 
 def degenerate(text: str, *, prompt: str) -> str | None:
-    """Return why the text should abstain: "empty", "short", "copied" or "repeated"; None if it need not."""
+    """Returns why the text should abstain: "empty", "short", "copied" or "repeated"; None if it need not."""
     tokens = _tokens(text)
     words = [token for token in tokens if _WORD.match(token)]
     if not words:

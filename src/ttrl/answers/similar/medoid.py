@@ -26,7 +26,7 @@ TIE = 1e-12
 
 
 def leave_one_out(similarity: NDArray[np.float64], counts: Sequence[int]) -> NDArray[np.float64]:
-    """Return the mean similarity of a completion of each distinct item to all other completions.   [D]
+    """Returns the mean similarity of a completion of each distinct item to all other completions.   [D]
 
     Args:
         similarity: symmetric, in [0, 1].   [D, D]
@@ -41,7 +41,7 @@ def leave_one_out(similarity: NDArray[np.float64], counts: Sequence[int]) -> NDA
 def medoid(
     similarity: NDArray[np.float64], counts: Sequence[int], tie_key: Callable[[int], int]
 ) -> int:
-    """Return the index of the item with the largest `leave_one_out`.
+    """Returns the index of the item with the largest `leave_one_out`.
 
     Args:
         tie_key: number of an item that depends on what it is and not on where it stands; of equally

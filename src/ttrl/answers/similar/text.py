@@ -40,7 +40,7 @@ _TOKEN = re.compile(rf"[^\W{_UNSPACED}]+|[^\w\s]|\w")
 
 
 def tokenize(text: str) -> list[str]:
-    r"""Cut a text into words and single marks (`[^\w\s]`), folded by NFKC and case.
+    r"""Cuts a text into words and single marks (`[^\w\s]`), folded by NFKC and case.
 
     In scripts without spaces, and in Korean, each character is a token.
     """
@@ -61,7 +61,7 @@ def _folded(text: str) -> str:
 def text_similarity(
     texts: Sequence[str], *, measure: TextMeasure = "rouge-l", tokenizer: Tokenizer = tokenize
 ) -> Matrix:
-    """Return the similarity of each text to each other: symmetric, in [0, 1].   [N, N]
+    """Returns the similarity of each text to each other: symmetric, in [0, 1].   [N, N]
 
     1 for equal tokens, so on the diagonal. A text without tokens (for ROUGE-2: with fewer than two) has
     0 throughout, also with itself.

@@ -49,7 +49,7 @@ Number = Any
 
 
 def canonical_form(expression: Expression) -> tuple[str | None, tuple[str, ...] | None]:
-    """Return a spelling without functions, if one is found, and the fingerprint, if values can speak for it.
+    """Returns a spelling without functions, if one is found, and the fingerprint, if values can speak for it.
 
     Raises:
         UnclearAnswer: there is neither.

@@ -41,7 +41,7 @@ class UnclearAnswer(ValueError):
 
 
 def expression_of(tokens: list[str]) -> Expression:
-    """Return the only reading of the tokens.
+    """Returns the only reading of the tokens.
 
     Raises:
         UnclearAnswer: there is none.
@@ -50,7 +50,7 @@ def expression_of(tokens: list[str]) -> Expression:
 
 
 def real_power(base: Expression, exponent: Expression) -> Expression:
-    """Raise the base to the exponent; odd roots of real numbers are real, other powers are principal ones."""
+    """Raises the base to the exponent; odd roots of real numbers are real, other powers are principal."""
     if exponent.is_Rational:
         if abs(exponent) > EXPONENT_LIMIT or (base.is_zero and exponent <= 0):
             raise UnclearAnswer("no such power")

@@ -66,7 +66,7 @@ _KILLED = Reading(spelling=None, values=None, killed=True)
 
 
 def read_slowly(answer: str) -> Reading | None:
-    """Read one answer, or return None if it is refused at the gate or not understood. It never raises."""
+    """Reads one answer, or returns None if it is refused at the gate or not understood. It never raises."""
     tokens = tokens_of(answer)
     return None if tokens is None else _pool.read(" ".join(tokens))
 
@@ -123,7 +123,7 @@ class _Worker:
             raise _NoWorker(str(error)) from error
 
     def ask(self, answer: str) -> bytes | None:
-        """Return the reply, or None where there is none in time: then the worker is of no more use.
+        """Returns the reply, or None where there is none in time: then the worker is of no more use.
 
         Args:
             answer: its tokens, with spaces between them.
@@ -172,7 +172,7 @@ class _Worker:
         self._close_pipes()
 
     def disown(self) -> None:
-        """Let go of a process in a forked child: it belongs to the parent, and so do the other ends."""
+        """Lets go of a process in a forked child: it belongs to the parent, and so do the other ends."""
         self.process.returncode = 0  # nobody here waits for it
         self._close_pipes()
 

@@ -60,7 +60,7 @@ _CLOSE = frozenset((")", "]", "}", r"\rfloor", r"\rceil"))
 
 
 def tokens_of(answer: str) -> list[str] | None:
-    """Cut an answer into numbers, letters, commands (one for each function) and signs, or refuse it: None."""
+    """Returns an answer as numbers, letters, commands (one per function) and signs; None to reject it."""
     if len(answer) > LENGTH_LIMIT:
         return None
     text = _UPRIGHT.sub(_upright, answer)

@@ -39,7 +39,7 @@ _NUMERIC = {
 
 
 def fixed_points(expression: Expression, symbols: list[Expression]) -> list[Point]:
-    """Return the first points of a fixed series at which the expression has a value."""
+    """Returns the first points of a fixed series at which the expression has a value."""
     found: list[Point] = []
     for number in range(TRIED_POINTS if symbols else 1):
         point = {symbol: _coordinate(symbol.name, number) for symbol in symbols}
@@ -83,7 +83,7 @@ def matters(
 
 
 def value_at(expression: Expression, point: Point) -> Number:
-    """Return the value, sure to 55 digits: computed with more and more digits until two results agree."""
+    """Returns the value, sure to 55 digits: computed with more and more digits until two results agree."""
     before = _evaluated(expression, point, 75)
     for digits in (110, 260):
         with mpmath.workdps(digits):
@@ -209,7 +209,7 @@ def _own_grip(node: Expression, parts: list[Number], number: int, value: Number)
 
 
 def nearest_rational(value: Number) -> Expression | None:
-    """Return a simple rational that is very near: a reason to search, never an argument for equality."""
+    """Returns a simple rational that is very near: a reason to search, never an argument for equality."""
     if isinstance(value, mpmath.mpc) or (value and abs(mpmath.mag(value)) > 50):
         return None
     with mpmath.workdps(110):

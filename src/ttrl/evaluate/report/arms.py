@@ -40,7 +40,7 @@ class Arm:
 
     @property
     def seeds(self) -> tuple[int | None, ...]:
-        """The seed of each run."""
+        """Returns the seed of each run."""
         return tuple(run.result.seed for run in self.runs)
 
     @property
@@ -68,18 +68,18 @@ class Arm:
         return [run.result.of(name, when) for run in self.runs]
 
     def average(self, key: str, name: str, when: When) -> float | None:
-        """Mean of a metric over the runs that have it; None if no run does."""
+        """Returns the mean of a metric over the runs that have it; None if no run does."""
         found = [value for metrics in self.metrics(name, when) if (value := metrics.of(key))]
         return mean([each.value for each in found]) if found else None
 
     def from_to(self, key: str, name: str) -> tuple[float, float] | None:
-        """Mean of a metric before and after; None if either is unknown."""
+        """Returns the mean of a metric before and after; None if either is unknown."""
         before, after = (self.average(key, name, when) for when in WHENS)
         return None if before is None or after is None else (before, after)
 
 
 def inks(arms: Sequence[Arm]) -> list[tuple[str, bool]]:
-    """Colour (a custom property of the style sheet) and whether an arm is drawn dashed.
+    """Returns the colour of an arm (a custom property of the style sheet) and whether it is drawn dashed.
 
     Controls are drawn in quiet colours and dashed, everything else in strong ones, dashed where the
     colours have come round.
@@ -97,7 +97,7 @@ def inks(arms: Sequence[Arm]) -> list[tuple[str, bool]]:
 
 
 def sets_of(arms: Sequence[Arm]) -> list[str]:
-    """Every set that some run was evaluated on, in the order of the report."""
+    """Returns every set that some run was evaluated on, in the order of the report."""
     return in_order({name for arm in arms for run in arm.runs for name in run.sets})
 
 
@@ -174,7 +174,7 @@ def comparability(arms: Sequence[Arm]) -> tuple[str, ...]:
 
 
 def read_arm(plan: Plan, name: str, *, title: str = "", role: Role = "run") -> Arm | None:
-    """The runs of an arm or a point that have ended and can be read, by seed; None without any."""
+    """Returns the runs of an arm or a point that have ended and can be read, by seed; None without any."""
     runs, links = [], []
     for seed in plan.seeds:
         path = run_path(plan.path, name, seed)
@@ -230,7 +230,7 @@ class Measure:
 
     @property
     def keys(self) -> frozenset[QuestionKey]:
-        """The questions that its runs can be compared on after training."""
+        """Returns the questions that its runs can be compared on after training."""
         return frozenset(self.outcome.side("final").keys if self.outcome else ())
 
     @property

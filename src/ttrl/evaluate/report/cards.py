@@ -51,22 +51,22 @@ class Texts:
         self._left = ALL_TEXTS
 
     def number(self, text: str) -> int:
-        """The number of a short text, a new one if it has not come before."""
+        """Returns the number of a short text, a new one if it has not come before."""
         return self._numbers.setdefault(text, len(self._numbers))
 
     def numbered(self) -> list[str]:
-        """All short texts in the order of their numbers."""
+        """Returns all short texts in the order of their numbers."""
         return list(self._numbers)
 
     def cut(self, text: str, *, at_least: int = 0) -> str | Row:
-        """The text, or [what fits, characters left out]."""
+        """Returns the text, or [what fits, characters left out]."""
         shown = text[: min(LONG_TEXT, max(at_least, self._left))]
         self._left = max(0, self._left - len(shown))
         return text if len(shown) == len(text) else [shown, len(text) - len(shown)]
 
 
 def vote_row(question: QuestionRecord, texts: Texts) -> Row:
-    """[percent right or null, tied, others, no answer, label, votes, code, label, votes, code, ...].
+    """Returns [percent right or null, tied, others, no answer, label, votes, code, label, votes, code, ...].
 
     The largest classes, the elected and the right one. A label is a number of the texts; the code is 1 for
     the right answer, plus 2 for the elected.
@@ -205,7 +205,7 @@ class ArmFates:
 
 
 def arm_fates(arms: Sequence[Arm], name: str) -> ArmFates | None:
-    """The labeled questions of the set `name`, in the order of the first run; None without any.
+    """Returns the labeled questions of the set `name`, in the order of the first run; None without any.
 
     Of very many, those that some run gained or lost are kept first.
     """

@@ -55,7 +55,7 @@ class Sentence:
 
 
 def number_of(name: str, count: int | None, labeled: int | None = None) -> str:
-    """'128 unlabeled questions (30 with a label)'; without the number where it is unknown."""
+    """Returns '128 unlabeled questions (30 with a label)'; without the number if it is unknown."""
     title = set_title(name)
     if count is None:
         return title
@@ -123,7 +123,7 @@ def movement(
 
 
 def apart(before: Interval, after: Interval) -> Direction:
-    """'rose' or 'fell' only if two intervals are apart.
+    """Returns 'rose' or 'fell' only if two intervals are apart.
 
     Both are over the same questions, so this asks for more than a paired test would.
     """
@@ -184,7 +184,7 @@ def agreement(
 def against_votes(
     base: SetMetrics, final: SetMetrics, found: Outcome | None = None
 ) -> Sentence | None:
-    """One completion of the trained model against a vote of the base model; None if either is unknown.
+    """Compares one completion of the trained model with a vote of the base model; None if either is unknown.
 
     Above it, training has more to show than the vote that the base model could take anyway. Judged by
     the difference, paired by question; without records of the questions, by the interval of the vote.
@@ -287,13 +287,13 @@ class Reach:
     change: Interval
 
     def fell(self, where: str = "") -> str:
-        """'pass@16 fell from 100.0 % to 50.0 %, −50.0 points [−60.0, −40.0]'."""
+        """Returns 'pass@16 fell from 100.0 % to 50.0 %, −50.0 points [−60.0, −40.0]', say."""
         moved = f"from {percent(self.before)} to {percent(self.after)}, {points(self.change)}"
         return f"pass@{self.k}{where} fell {moved}"
 
 
 def reach(found: Outcome) -> Reach | None:
-    """pass@k at k = 16, or at all completions where these are fewer; None for a single one."""
+    """Returns pass@k at k = 16, or at all completions if these are fewer; None for a single one."""
     k = found.largest_k
     change = found.change(pass_rate(k)) if k > 1 else None
     if change is None:

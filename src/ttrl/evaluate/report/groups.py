@@ -64,7 +64,7 @@ def differences(groups: Sequence[Measure]) -> list[Pair]:
 
 
 def pair_of(first: Measure, second: Measure) -> Pair | None:
-    """Two groups after training; None if they have other questions.
+    """Compares two groups after training; None if they have different questions.
 
     Runs of one seed are paired where both groups have it; with no seed in common, runs in order. If
     runs are left over, it is a difference of those that are paired and not of the groups.
@@ -95,7 +95,7 @@ def _seeds(seeds: Sequence[object]) -> str:
 
 
 def pair_sentences(pairs: Sequence[Pair]) -> list[Sentence]:
-    """Clear differences one by one; of the rest, one sentence of each kind where there is much of it."""
+    """Lists clear differences one by one; of the rest, one sentence of each kind if there are many."""
     clear = [pair for pair in pairs if pair.tone != "unclear"]
     unclear = [pair for pair in pairs if pair.is_judged and pair.tone == "unclear"]
     chosen = [pair for pair in pairs if pair.value.bounds is not None and pair.chosen]
@@ -120,7 +120,7 @@ def pair_sentences(pairs: Sequence[Pair]) -> list[Sentence]:
 
 
 def how_many_are_clear(pairs: Sequence[Pair]) -> str:
-    """One sentence on all differences after training; empty text without any."""
+    """Returns one sentence on all differences after training; empty text if there are none."""
     if not pairs:
         return ""
     judged = [pair for pair in pairs if pair.is_judged]

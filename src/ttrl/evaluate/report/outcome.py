@@ -39,7 +39,7 @@ def vote_value(record: QuestionRecord) -> float:
 
 
 def pass_rate(k: int) -> Value:
-    """pass@k of a question, without bias; of fewer completions than k, of all of them."""
+    """Returns a function that estimates a question's pass@k without bias; at most at all completions."""
 
     def value(record: QuestionRecord) -> float:
         n = record.completions
@@ -86,12 +86,12 @@ class Outcome:
 
     @property
     def finished(self) -> list[int]:
-        """The rows of the runs that were evaluated after training."""
+        """Returns the rows of the runs that were evaluated after training."""
         return [row for row, marks in enumerate(self.after) if marks]
 
     @property
     def records(self) -> list[QuestionRecord]:
-        """One of each question, of the first evaluation that there is."""
+        """Returns one record of each question, from the first evaluation that exists."""
         first = next(marks for marks in (*self.before, *self.after) if marks)
         return [first[key] for key in self.keys]
 
@@ -104,28 +104,28 @@ class Outcome:
 
     @property
     def metric(self) -> str:
-        """avg@n, the share of right ones among all completions."""
+        """Returns the name of avg@n, the share of right ones among all completions."""
         return f"avg@{self.samples or 'n'}"
 
     @property
     def largest_k(self) -> int:
-        """K of the pass@k that is reported."""
+        """Returns the k of the reported pass@k."""
         return max(1, min(LARGEST_K, self.samples))
 
     def side(self, when: When) -> Outcome:
-        """One evaluation alone, with the questions that all runs have in it."""
+        """Returns one evaluation alone, with the questions that all runs have in it."""
         nothing: tuple[Marks, ...] = ({},) * len(self.seeds)
         sides = (self.before, nothing) if when == "base" else (nothing, self.after)
         return _of(self.seeds, *sides)
 
     def table(self, when: When, value: Value = share_right) -> Values:
-        """The values of the runs that were evaluated then.   [S, Q]"""
+        """Returns the values of the runs that were evaluated then.   [S, Q]"""
         rows = [marks for marks in (self.before if when == "base" else self.after) if marks]
         values = [[value(marks[key]) for key in self.keys] for marks in rows]
         return np.array(values, dtype=np.float64).reshape(len(rows), len(self.keys))
 
     def changes(self, late: Value = share_right, early: Value | None = None) -> Values:
-        """`late` after training minus `early` (the same if not given) before it.   [S, Q]
+        """Returns `late` after training minus `early` (the same if not given) before it.   [S, Q]
 
         Only runs that were evaluated both times have a row.
         """
@@ -134,7 +134,7 @@ class Outcome:
         return found
 
     def level(self, when: When, value: Value = share_right) -> Interval:
-        """Mean over runs and questions, of an evaluation that was made.
+        """Returns the mean over runs and questions, of an evaluation that was made.
 
         Runs without a question in common have one without an interval.
         """
@@ -145,7 +145,7 @@ class Outcome:
         return Interval(value=mean(each), seeds=len(each), questions=0)
 
     def run_means(self, when: When) -> list[float]:
-        """The share of right completions of each run that was evaluated then, over all its questions."""
+        """Returns the share of right completions of each run evaluated then, over all its questions."""
         sides = self.before if when == "base" else self.after
         return [mean([r.share_right for r in marks.values()]) for marks in sides if marks]
 
@@ -155,7 +155,7 @@ class Outcome:
         return pooled_mean(rows) if rows.size else None
 
     def change_of(self, metric: str) -> Interval | None:
-        """Change of 'avg@n', 'maj@n' or 'pass@k' where the records hold it, else None."""
+        """Returns the change of 'avg@n', 'maj@n' or 'pass@k' if the records have it, else None."""
         prefix, _, size = metric.partition("@")
         k = int(size) if size.isascii() and size.isdigit() and len(size) < 5 else 0
         if prefix == "pass" and 0 < k <= self.samples:
@@ -204,7 +204,7 @@ class Outcome:
 
 
 def difference(first: Outcome, second: Outcome) -> Interval | None:
-    """Mean of `first` minus `second` after training, row by row of the same questions."""
+    """Returns the mean of `first` minus `second` after training, row by row of the same questions."""
     ours, theirs = first.table("final"), second.table("final")
     return pooled_mean(ours - theirs) if ours.size else None
 

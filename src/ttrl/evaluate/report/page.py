@@ -58,7 +58,7 @@ def render_page(
     arms: Sequence[Arm] = (),
     **values: Any,
 ) -> str:
-    """The page as HTML: one file with its styles and scripts in it.
+    """Returns the page as HTML: one file with its styles and scripts in it.
 
     Args:
         arms: of a page of several runs; none on that of one.

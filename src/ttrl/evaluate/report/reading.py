@@ -37,7 +37,7 @@ class Visit:
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Visit:
-        """The visit that a line records; what the line lacks is empty."""
+        """Returns the visit that a line records; what the line lacks is empty."""
         counts = [count(value) for value in entries(record.get("counts"))]
         labels = tuple(line(label) for label in entries(record.get("labels"))[:TOP_CLASSES])
         shown = tuple(counts[: len(labels)])
@@ -68,7 +68,7 @@ class Run:
     """By file: the numbers of the lines, from 1, that are no record; files without any are left out."""
 
     def evaluation(self, name: str, when: When) -> Evaluation | None:
-        """The evaluation of a set, if it was recorded and can be read."""
+        """Returns the evaluation of a set, if it was recorded and can be read."""
         return self.result.evaluations.get((name, when))
 
     @property
@@ -78,7 +78,7 @@ class Run:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """The config by key, keys as texts; empty if it cannot be read. Not to be changed."""
+        """Returns the config by key, keys as texts; empty if it cannot be read. Not to be changed."""
         return _settings(self.config)
 
     def in_manifest(self, key: str) -> Mapping[str, Any]:

@@ -50,16 +50,16 @@ class Evidence:
 
     @property
     def main(self) -> Outcome | None:
-        """TTRL on the questions it was trained on."""
+        """Returns the outcome of TTRL on the questions it was trained on."""
         return self.outcomes.get(("ttrl", TRAINED))
 
     def others(self) -> list[str]:
-        """Sets that TTRL was not trained on and that it could help on."""
+        """Returns the sets that TTRL was not trained on and that it could help on."""
         known = [name for name in self.ttrl.sets if ("ttrl", name) in self.outcomes]
         return [name for name in known if name not in {TRAINED, NO_PRIOR}]
 
     def controls(self, main: Outcome) -> list[tuple[str, Interval, Interval]]:
-        """(title, its own gain, how far TTRL ends above it) of each control that can be compared."""
+        """Returns (title, own gain, how far TTRL ends above it) of each control that can be compared."""
         found = []
         for name, role in ROLES.items():
             control = self.outcomes.get((name, TRAINED)) if role == "control" else None
@@ -117,7 +117,7 @@ def samples_at_equal_tokens(arm: Arm, *, questions: int) -> int | None:
 
 
 def equal_tokens(plan: Plan, arm: Arm) -> EqualTokens | None:
-    """The vote that was taken for one of the seeds, or that none was needed; None if neither."""
+    """Returns the vote that was taken for one of the seeds, or that none was needed; None if neither."""
     for seed in plan.seeds:
         try:
             result = read_result(equal_tokens_path(plan.path, seed))
@@ -239,7 +239,7 @@ def no_prior(evidence: Evidence) -> list[Sentence]:
 
 
 def worse(evidence: Evidence) -> list[Sentence]:
-    """pass@k falls where a model becomes surer of what is wrong, too."""
+    """Says where pass@k falls, as it does when a model also becomes surer of wrong answers."""
     clear, unclear = [], []
     for name in evidence.ttrl.sets:
         found = evidence.outcomes.get(("ttrl", name))
@@ -283,7 +283,7 @@ def lucky_hits(arm: Arm) -> list[Sentence]:
 
 
 def best_and_worst(outcomes: Mapping[str, Outcome]) -> list[Sentence]:
-    """The highest and the lowest point of a sweep after training; none if they are one."""
+    """Returns the highest and the lowest point of a sweep after training; none if they are one."""
     ends = {name: found.level("final").value for name, found in outcomes.items()}
     best, worst = max(ends, key=lambda name: ends[name]), min(ends, key=lambda name: ends[name])
     if best == worst:

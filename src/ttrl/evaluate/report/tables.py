@@ -42,7 +42,7 @@ class Column:
 
     @property
     def marks(self) -> tuple[tuple[float, str], ...]:
-        """Place on the line in percent, and the number there: both ends, and 0 or else the middle."""
+        """Returns (place on the line in percent, number): both ends, and 0 or else the middle."""
         low, high = self.scale
         between = 0.0 if low < 0 < high else (low + high) / 2
         place = 100 * (between - low) / ((high - low) or 1)
@@ -100,7 +100,7 @@ class Table:
         note: str = "",
         quiet: int = 0,
     ) -> Table:
-        """A table in short: a column by its title, a cell by its text."""
+        """Returns a table in short: a column by its title, a cell by its text."""
         return cls(
             caption=caption,
             about=about,
@@ -131,7 +131,7 @@ def change_cell(
     tone: Tone | None = None,
     without: str = "no interval",
 ) -> Cell:
-    """A change in points with its interval; `tone` in place of what the interval alone says."""
+    """Returns a change in points with its interval; `tone` in place of what the interval alone says."""
     if found is None:
         return Cell()
     if found.bounds is None:
@@ -145,7 +145,7 @@ def change_cell(
 
 
 def set_tables(run: Run) -> tuple[Table, ...]:
-    """What was measured of a run before and after, a table per set that was evaluated."""
+    """Returns the measures of a run before and after, a table per set that was evaluated."""
     tables = []
     for name in in_order(run.result.metrics):
         base, final = (run.result.of(name, when) for when in WHENS)
@@ -240,7 +240,7 @@ def _conditions(base: SetMetrics, final: SetMetrics) -> str:
 
 
 def headline_table(tables: Sequence[Table]) -> Table | None:
-    """The accuracy that stands for each set, its first: that of one completion."""
+    """Returns the accuracy that stands for each set, its first: that of one completion."""
     rows = []
     for table in tables:
         if len(table.rows) > table.quiet:
@@ -328,7 +328,7 @@ class Fates:
 
 
 def set_fates(run: Run) -> tuple[Fates, ...]:
-    """One per set that was evaluated before and after, with a test."""
+    """Returns the fates of each set that was evaluated before and after, with a test."""
     found = []
     for name in in_order(name for name, _ in run.result.evaluations):
         base, final = (run.evaluation(name, when) for when in WHENS)

@@ -108,7 +108,7 @@ def check_whole_evaluations(*, per_device: int, num_generations: int) -> None:
 
 
 def updates_of_step(config: RunConfig) -> int:
-    """The number of optimizer updates in a step, which TRL counts as its global steps."""
+    """Returns the number of optimizer updates in a step, which TRL counts as its global steps."""
     return config.updates_per_step * config.passes_per_step
 
 

@@ -98,7 +98,7 @@ class Algorithm(Protocol):
     def prepare(
         self, mini_batch: list[TrainingSample], models: Models
     ) -> tuple[list[TrainingSample], Metrics]:
-        """Is called before each update with its samples, for what depends on the weights of that moment."""
+        """Prepares the samples before each update, for what depends on the current weights."""
         ...
 
     def loss(self, batch: Batch, predictions: Predictions) -> Loss:
