@@ -239,7 +239,7 @@ def memorised(trained: Outcome | None, other: Outcome | None, name: str) -> tupl
 
 
 def vote_test(found: Outcome) -> tuple[float, str]:
-    """The p-value of "what changed was as likely gained as lost", 1 without a test, and the test by name."""
+    """Returns the p-value of "what changed was as likely gained as lost", 1 without a test, and the test."""
     tables = found.contingencies()
     if len(tables) == 1:
         gained, lost = tables[0].gained, tables[0].lost

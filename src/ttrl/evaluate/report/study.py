@@ -101,7 +101,7 @@ def gather(plan: Plan, *, failed: Sequence[str] = ()) -> Evidence:
 
 
 def samples_at_equal_tokens(arm: Arm, *, questions: int) -> int | None:
-    """Training tokens / (questions x the base's mean tokens of a completion), rounded up; of the first seed.
+    """Returns training tokens / (questions x the base's mean completion tokens), rounded up; first seed.
 
     Only sampled tokens count: the tokens of prompts and the work of updates come on top of what training
     costs. None if nothing can be marked right or wrong.
