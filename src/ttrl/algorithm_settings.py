@@ -41,17 +41,17 @@ class Chart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlgorithmRow:
-    """One algorithm."""
+    """The facts about one algorithm."""
 
     settings: Mapping[str, Any]
-    """Its parameters with their defaults. Setting any other algorithm's parameter is refused."""
+    """The parameters with their defaults. Setting another algorithm's parameter is an error."""
     ratio: Ratio = "token"
-    """What the probability ratio is of: each token, or the whole completion (its probability, or the
+    """The unit of the probability ratio: each token, or the whole completion (its probability, or the
     geometric mean of that over tokens)."""
     compares: Literal["question", "step"] = "question"
-    """Which completions are compared with each other: those of one question, or all of the step."""
+    """The completions that are compared with each other: those of one question, or all of the step."""
     needs_reference: bool = False
-    """It needs the base model whatever its KL term."""
+    """Whether it needs the base model even without a KL term."""
     companion: Companion | None = None
     trl: Mapping[str, str] | None = None
     """Arguments of TRL's GRPOConfig that make its trainer this algorithm; None where there are none."""
@@ -59,12 +59,12 @@ class AlgorithmRow:
 
     @property
     def whole_completion(self) -> bool:
-        """Whether a completion has one probability ratio, and so one loss."""
+        """Returns whether a completion has a single probability ratio, and so a single loss."""
         return self.ratio != "token"
 
     @property
     def one_model(self) -> bool:
-        """Whether it can run with the policy alone."""
+        """Returns whether the algorithm can run with the policy alone."""
         return self.companion is None and not self.needs_reference
 
 
@@ -157,5 +157,5 @@ ALGORITHM_KEYS = frozenset(key for row in ALGORITHM_ROWS.values() for key in row
 
 
 def readers_of(key: str) -> list[AlgorithmName]:
-    """The algorithms that have this parameter, in the order of the rows."""
+    """Returns the algorithms that have this parameter, in the order of the rows."""
     return [name for name, row in ALGORITHM_ROWS.items() if key in row.settings]

@@ -1,4 +1,4 @@
-"""One tree of errors. Every message says where, what was got, what was wanted and how to mend it."""
+"""Defines one tree of errors. Every message says where, what was got, what was wanted and how to fix it."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ EXIT_INTERRUPTED = 130
 
 
 class TtrlError(Exception):
-    """Anything the user can mend. `exit_code` is what the command ends with."""
+    """An error that the user can fix. `exit_code` is the exit code of the command."""
 
     exit_code = EXIT_CONFIG
 
 
 class ConfigError(TtrlError, ValueError):
-    """Bad usage, an unknown option, or values that contradict each other."""
+    """Usage is wrong: an unknown option, a bad value, or values that contradict each other."""
 
     exit_code = EXIT_CONFIG
 
 
 class DataError(TtrlError, ValueError):
-    """A question or answer file that cannot be read as one."""
+    """A question or answer file cannot be read, or does not fit the model."""
 
     exit_code = EXIT_DATA
 
 
 class ModelError(TtrlError, RuntimeError):
-    """A model that cannot be found, loaded or run."""
+    """A model cannot be found, loaded or run."""
 
     exit_code = EXIT_MODEL
 
 
 class CheckpointError(TtrlError, RuntimeError):
-    """A run directory or checkpoint that is missing, broken, of another run, or cannot be written."""
+    """A run directory or checkpoint is missing, broken, of another run, or cannot be written."""
 
     exit_code = EXIT_MODEL
 
 
 class NumericsError(TtrlError, ArithmeticError):
-    """A loss or gradient that is not finite. Raised before the weights change."""
+    """A loss or gradient is not finite. Raised before the weights change."""
 
     exit_code = EXIT_NUMERICS

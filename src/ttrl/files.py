@@ -1,4 +1,4 @@
-"""Files and folders that are whole or not there.
+"""Writes files and folders that are either complete or absent.
 
 Everything is written under a hidden name beside its place, synced and then renamed, so that a reader sees
 the old thing or the new one and never half of one. After an error or an interrupt nothing is left; only
@@ -18,7 +18,7 @@ from ttrl.errors import CheckpointError, ConfigError
 
 
 def write_whole(path: Path, content: str) -> Path:
-    """Writes a file at once, in place of what has its name, and returns its path.
+    """Writes a file atomically, replaces one of the same name, and returns its path.
 
     Raises:
         CheckpointError: it cannot be written (disk full, no permission); what was there is untouched.
@@ -33,7 +33,7 @@ def write_whole(path: Path, content: str) -> Path:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[IO[str]]:
-    """Opens a text file to write into, which takes its name when it is complete.
+    """Opens a text file for writing; it appears under its name when it is complete.
 
     It is UTF-8 with line ends as they come. Lone surrogates, which come in answers and which a file cannot
     hold, are spelled out.
@@ -55,7 +55,7 @@ def whole_file(path: Path) -> Iterator[IO[str]]:
 
 @contextmanager
 def whole_folder(out: Path) -> Iterator[Path]:
-    """Makes a folder to write into, which takes its name when it is complete.
+    """Makes a folder to write into; it appears under its name when it is complete.
 
     Args:
         out: must not exist.
@@ -78,7 +78,7 @@ def whole_folder(out: Path) -> Iterator[Path]:
 
 
 def refuse_taken(out: Path, *, kind: Literal["file", "folder"]) -> None:
-    """Raises ConfigError where --out names something that is there, a broken link included."""
+    """Raises ConfigError if --out names something that exists, broken links included."""
     if os.path.lexists(out):
         raise ConfigError(
             f"--out {out} exists already and is never overwritten. Remove it, or name another {kind}."
@@ -90,7 +90,7 @@ def _beside(path: Path) -> Path:
 
 
 def sync(path: Path) -> None:
-    """Returns when a file or folder is on the disk."""
+    """Waits until a file or folder is on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -20,24 +20,24 @@ class Interval:
     low: float | None = None
     high: float | None = None
     seeds: int = 1
-    """Runs behind the value. With one, the interval is over questions: it is about these weights only and
-    says nothing of what another seed would give."""
+    """Number of runs behind the value. With one, the interval is over questions: it is about these weights
+    only and says nothing about another seed."""
     questions: int | None = None
-    """Distinct questions behind the value, where that is known."""
+    """Number of distinct questions behind the value, if known."""
 
     @property
     def bounds(self) -> tuple[float, float] | None:
-        """(low, high), or None where no interval is known."""
+        """Returns (low, high), or None if no interval is known."""
         return None if self.low is None or self.high is None else (self.low, self.high)
 
     @property
     def over(self) -> Literal["questions", "questions and seeds"]:
-        """What the interval generalises to."""
+        """Returns what the interval generalises over: questions, or questions and seeds."""
         return "questions" if self.seeds == 1 else "questions and seeds"
 
     @property
     def direction(self) -> Direction:
-        """Of a change or a difference: 'rose' or 'fell' only where the interval leaves out 0."""
+        """Returns the direction of a change: 'rose' or 'fell' if the interval excludes 0, else 'unclear'."""
         if self.low is None or self.high is None or self.low <= 0 <= self.high:
             return "unclear"
         return "rose" if self.low > 0 else "fell"

@@ -1,4 +1,4 @@
-"""Seeds are paths: every random decision names where it stands, so no generator state exists to be saved."""
+"""Derives seeds from paths: every random decision names its place, so there is no generator state to save."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The values that flow through one step, in the order in which they come to be.
+"""Defines the values that flow through one step, in the order in which they arise.
 
 Frozen, slotted, keyword-only. Shapes: G = completions of one question, T = tokens of one completion.
 """
@@ -19,11 +19,11 @@ AnswerKey = tuple[object, ...]
 FinishReason = Literal["stop", "length"]
 TaskName = Literal["math", "number", "choice", "label", "text", "code"]
 SIMILAR_TASKS: frozenset[str] = frozenset({"text", "code"})
-"""Whose answers are more or less similar: their consensus is the most central one, not the most frequent."""
+"""Tasks with more or less similar answers: their consensus is the most central one, not the most frequent."""
 NUMERIC_TASKS: frozenset[str] = frozenset({"math", "number"})
 """Tasks whose answers follow from the numbers of the question: other numbers make another question."""
 LISTED_TASKS: frozenset[str] = frozenset({"choice"})
-"""Tasks whose options a model has to read: a question that does not list them gets them listed."""
+"""Tasks whose options a model must see: they are appended to a question that does not list them."""
 TextMeasure = Literal["rouge-l", "rouge-1", "rouge-2"]
 Metrics = Mapping[str, float]
 
@@ -35,14 +35,14 @@ class Question:
     id: str
     prompt: str
     task: str | None = None
-    """Name of its task where a file mixes several; None takes the run's."""
+    """Name of the question's task, if a file mixes several; None means the run's."""
     options: tuple[str, ...] = ()
     """Texts of the options A, B, ... of a multiple-choice question, or the labels of a classification."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingParams:
-    """How tokens are drawn.
+    """Settings for drawing tokens.
 
     Log-probabilities are those of softmax(logits / temperature) before top-k and top-p cut it, in
     sampling as in training. temperature 0 is greedy decoding (log-probabilities at temperature 1).
@@ -51,7 +51,7 @@ class SamplingParams:
     temperature: float = 1.0
     top_p: float = 1.0
     top_k: int = 0
-    """0 keeps the whole vocabulary."""
+    """Number of most probable tokens to draw from; 0 keeps the whole vocabulary."""
     max_tokens: int = 512
     stop: tuple[str, ...] = ()
     """Strings that end a completion once they appear in its text. They stay in the text."""
@@ -64,7 +64,7 @@ class Completion:
     question_id: str
     prompt_ids: tuple[int, ...]
     token_ids: tuple[int, ...]
-    """With the stop token, so that stopping is trained.   [T]"""
+    """Sampled tokens, including the stop token, so that stopping is trained.   [T]"""
     logprobs: tuple[float, ...]
     """Log-probabilities of the sampled tokens under the sampler, at its temperature, nats.   [T]"""
     entropy: tuple[float, ...]
@@ -72,7 +72,7 @@ class Completion:
     finish_reason: FinishReason
     policy_version: int
     text: str
-    """Decoded, without the stop token and other special tokens."""
+    """Decoded text, without the stop token and other special tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,23 +88,23 @@ class KeyedAnswers:
     """The canonical keys of a group's answers."""
 
     keys: tuple[AnswerKey | None, ...]
-    """None abstains.   [G]"""
+    """Key of each answer; None abstains.   [G]"""
     unread: int = 0
-    """Answers that no reader understood: each is equal to its own spelling only."""
+    """Number of answers that no reader understood; each equals only its own spelling."""
     killed: int = 0
-    """Distinct answers whose reading was ended by a time or memory limit."""
+    """Number of distinct answers whose reading hit a time or memory limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consensus:
-    """What a group agrees on."""
+    """The outcome of a vote: what a group agrees on, and how much."""
 
     pseudo_label: str | None
     """The spelling of the winning class (its smallest one), or None if every completion abstains."""
     winner: int | None
-    """Index of the winning class in `counts`: 0, or None without one."""
+    """Index of the winning class in `counts`: 0, or None if there is no winner."""
     answers: tuple[str | None, ...]
-    """As they are spelled; None abstains.   [G]"""
+    """The answer of each completion as spelled; None abstains.   [G]"""
     class_of: tuple[int | None, ...]
     """Class of each completion; None abstains.   [G]"""
     counts: tuple[int, ...]
@@ -114,18 +114,18 @@ class Consensus:
     keys: tuple[AnswerKey, ...]
     """The canonical key of each class, in the order of `counts`."""
     majority_ratio: float
-    """Votes of the winner / all votes, abstentions included; 0 without a winner."""
+    """The winner's votes / all votes, abstentions included; 0 without a winner."""
     tied: bool
-    """Another class would have won under another tie seed."""
+    """Whether another class would have won under another tie seed."""
     abstained: int
     unread: int = 0
     killed: int = 0
-    """As in `KeyedAnswers`."""
+    """See `KeyedAnswers.killed`."""
     centrality: tuple[float, ...] | None = None
     """Mean similarity to the other votes, an abstention counting as 0; None where equality is all there
     is.   [G]"""
     to_label: tuple[float, ...] | None = None
-    """Similarity to the pseudo-label; None as above.   [G]"""
+    """Similarity to the pseudo-label, in [0, 1]; None if `centrality` is.   [G]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,26 +135,26 @@ class ScoredGroup:
     group: Group
     consensus: Consensus
     rewards: tuple[float, ...]
-    """In [0, 1], but for rules that punish (`selective`).   [M]"""
+    """Rewards in [0, 1], except for rules that punish (`selective`).   [M]"""
     kept: tuple[int, ...]
-    """Places of the completions that are trained on, ascending.   [K]"""
+    """Indices of the completions that are trained on, ascending.   [K]"""
     skipped: str | None = None
-    """Why nothing is learned from this group, where the rule leaves it out."""
+    """Why the rule leaves this group out of training, or None."""
 
     @property
     def trained(self) -> tuple[tuple[Completion, float], ...]:
-        """The kept completions, each with its reward.   [K]"""
+        """Returns the kept completions, each with its reward.   [K]"""
         return tuple((self.group.completions[i], self.rewards[i]) for i in self.kept)
 
     @property
     def differs(self) -> bool:
-        """Whether two kept completions have different rewards, and the rule has not left the group out."""
+        """Returns whether two kept completions have different rewards and the rule keeps the group."""
         return not self.skipped and len({self.rewards[i] for i in self.kept}) > 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSample:
-    """One distinct completion that is trained on, and what its algorithm has found out about it.
+    """One distinct completion to train on, with what the algorithm has computed for it.
 
     Everything per token is [T], or empty where the algorithm has no use for it.
     """
@@ -162,9 +162,9 @@ class TrainingSample:
     completion: Completion
     reward: float
     weight: float
-    """How many identical completions of its group it stands for."""
+    """Number of identical completions of its group that it represents."""
     penalties: tuple[float, ...] = ()
-    """KL to the base, times its coefficient, where it is taken off the reward."""
+    """KL to the base times its coefficient, if it is subtracted from the reward."""
     advantages: tuple[float, ...] = ()
     old_logprobs: tuple[float, ...] = ()
     """Of the policy that the probability ratio is taken to, if it is not the sampler; of the reference
@@ -172,14 +172,14 @@ class TrainingSample:
     importance: tuple[float, ...] = ()
     """Weight of each token's loss; 1 if empty."""
     values: tuple[float, ...] = ()
-    """The critic's, before the update."""
+    """The critic's values before the update."""
     returns: tuple[float, ...] = ()
-    """What the critic learns."""
+    """The returns that the critic learns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult:
-    """What one step did. `skipped` holds the reason when there was nothing to learn from."""
+    """The outcome of one step. `skipped` is the reason if there was nothing to learn from."""
 
     step: int
     scored: tuple[ScoredGroup, ...]
@@ -188,44 +188,44 @@ class StepResult:
 
 
 class Task(Protocol):
-    """How a kind of question is asked, how its answers are read, and what equal or similar means."""
+    """Defines how a kind of question is asked, how its answers are read, and which are equal or similar."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def instruction(self) -> str:
-        """What is appended to the question in prompts that have no format of their own."""
+        """Returns the text appended to the question in prompts without their own format."""
         ...
 
     def for_question(self, question: Question) -> Task:
-        """The task as it stands for one question: with its options, say. Often itself."""
+        """Returns the task for one question, with its options, say; often the task itself."""
         ...
 
     def extract(self, completion: Completion) -> str | None:
-        """The answer as it is spelled, or None if the completion abstains."""
+        """Returns the answer as spelled, or None if the completion abstains."""
         ...
 
     def keys(self, answers: Sequence[str | None]) -> KeyedAnswers:
-        """The canonical keys of one group's answers, None for those that say nothing."""
+        """Returns the canonical keys of one group's answers, None for those that say nothing."""
         ...
 
     def key(self, answer: str) -> AnswerKey | None:
-        """The canonical key of a single answer."""
+        """Returns the canonical key of a single answer, or None if it says nothing."""
         ...
 
     def similarities(self, answers: Sequence[str]) -> NDArray[np.float64] | None:
-        """Similarities in [0, 1], or None where answers are equal or different and nothing else.   [N, N]"""
+        """Returns similarities in [0, 1], or None if answers are only equal or different.   [N, N]"""
         ...
 
 
 Recorded = Literal["logprobs", "entropy"]
-"""What a completion may hold beside its text, per token."""
+"""Per-token values that a completion may have in addition to its text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardRule:
-    """What the completions of a group earn, given what the group agrees on: one function, and what it needs.
+    """A function that rewards the completions of a group given its consensus, and what the function needs.
 
     The vote comes before the rule and is none of its business, unless votes do not count alike.
     """
@@ -237,9 +237,9 @@ class RewardRule:
     leave_out: Callable[[Consensus, Sequence[float]], str | None] | None = None
     """The reason why nothing should be learned from a group with these rewards, or None."""
     reads: frozenset[Recorded] = frozenset()
-    """What it uses where an engine has recorded it."""
+    """Recorded values that the rule uses if the engine has them."""
     needs: frozenset[Recorded] = frozenset()
-    """What it cannot do without."""
+    """Recorded values that the rule requires."""
 
 
 class Sampler(Protocol):
@@ -258,7 +258,7 @@ class Sampler(Protocol):
         ...
 
     def load_weights(self, model: object) -> None:
-        """Samples from these weights from now on, under a new policy version."""
+        """Uses these weights from now on, under a new policy version."""
         ...
 
 

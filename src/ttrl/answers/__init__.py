@@ -1,1 +1,1 @@
-"""From completion to answer, and from answer to the key that says what it equals."""
+"""Extracts answers from completions and turns them into keys that decide which answers are equal."""

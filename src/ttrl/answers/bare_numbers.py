@@ -1,4 +1,4 @@
-"""Numbers with and without a unit."""
+"""Compares numbers with and without a unit, and finds the number of an answer."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ttrl.answers.math.expression_keys import is_variable
 from ttrl.types import AnswerKey
 
 UNIT = "u"
-"""Kind of the key of a number with a unit: ("u", key of the number, unit)."""
+"""The first item of the key of a number with a unit: ("u", key of the number, unit)."""
 NUMBER_WINDOW = 400
-"""Characters of an answer in which a number task looks for its number."""
+"""Most characters of an answer in which a number task looks for its number."""
 _STATED = re.compile(
     r"[$\u20ac\u00a3\u00a5]?\s*(?P<number>[-+\u2212]?\s*\$?\s*(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:/\d+)?)"
     r"(?P<words>(?:\s+[A-Za-z][A-Za-z'-]*)*)\s*\.?"
@@ -25,7 +25,7 @@ _CHANGING_WORDS = frozenset(
 
 
 def equal_up_to_unit(one: AnswerKey, other: AnswerKey) -> bool:
-    """Whether two keys are equal, or one number of which one leaves out the unit: for grading, not for votes.
+    """Returns whether keys are equal, or equal numbers of which one omits its unit. For grading, not votes.
 
     A unit of one letter does not count as one here: 5m may be 5 times m.
     """
@@ -33,7 +33,7 @@ def equal_up_to_unit(one: AnswerKey, other: AnswerKey) -> bool:
 
 
 def number_in(key: AnswerKey | None, answer: str) -> AnswerKey | None:
-    """Return the key of the number that an answer states, without unit, currency or percent sign, or None.
+    """Returns the key of the number that an answer states, without unit, currency or percent sign, or None.
 
     Words may follow the number, such as "5 apples", but none that change it, such as "5 thousand".
     """

@@ -1,4 +1,4 @@
-r"""Multiple choice: the options of a prompt, and which of them a completion names.
+r"""Reads multiple choice: the options of a prompt, and which of them a completion names.
 
     ("c", "B")         the key of an answer: the upper-case letter of its option
 
@@ -28,13 +28,13 @@ from ttrl.answers.label import folded_text
 from ttrl.types import AnswerKey
 
 UNKNOWN_OPTIONS = 4
-"""How many options there are if they are not known: A to D."""
+"""Number of options if they are unknown: A to D."""
 LINE_LIMIT = 1_000
-"""Characters of a stated answer in which a letter is looked for."""
+"""Most characters of a stated answer in which a letter is looked for."""
 
 
 def extract_choice(text: str, *, options: Sequence[str], truncated: bool) -> str | None:
-    """Return the letter that a completion names in its last complete box, after a mark, or on its last line.
+    """Returns the letter that a completion names in its last complete box, after a mark, or on its last line.
 
     Args:
         options: the texts of options A, B, ... in order; one of them in full names its letter.
@@ -55,7 +55,7 @@ def extract_choice(text: str, *, options: Sequence[str], truncated: bool) -> str
 
 
 def choice_key(answer: str, options: Sequence[str]) -> AnswerKey | None:
-    """Return the key of an answer: a letter, as in "C", "(c)" or "C. text", or the text of one option.
+    """Returns the key of an answer: a letter, as in "C", "(c)" or "C. text", or the text of one option.
 
     A bare upper-case letter, which is what extract_choice gives, is its own key in any case.
     """
@@ -135,7 +135,7 @@ class _Options(NamedTuple):
         return named if len(named) == 1 and named in self.letters else None
 
     def with_text(self, text: str) -> str:
-        """The letters of the options that have this text."""
+        """Returns the letters of the options that have this text."""
         folded = folded_text(text)
         pairs = zip(self.letters, self.folded, strict=False)
         return "".join(letter for letter, option in pairs if option and option == folded)
@@ -245,7 +245,7 @@ class _Mark(NamedTuple):
 
 
 def find_options(prompt: str) -> tuple[str, ...]:
-    """Return the texts of the options A, B, ... up to J that a prompt lists, or () if it lists none.
+    """Returns the texts of the options A, B, ... up to J that a prompt lists, or () if it lists none.
 
     Known forms: (A), [A], A), A., A: and bold ones, all of one form, at the starts of lines or
     inline. The last list with at least two options counts. An option ends where the next one

@@ -1,4 +1,4 @@
-r"""From the text of a completion to its answer as spelled, or None: no answer is a value.
+r"""Extracts the answer of a completion as spelled, or None: no answer is a value.
 
 A guess by the last number in the text is off by default: it invents votes. Completions are hostile
 input (a policy in training writes anything), so every scan is linear and looks at the end only.
@@ -65,7 +65,7 @@ _NUMBER = re.compile(
 
 
 def extract_answer(text: str, *, truncated: bool, last_number: bool = False) -> str | None:
-    """Find the answer outside of the reasoning: the last box, else a marked answer.
+    """Finds the answer outside of the reasoning: the last box, else a marked answer.
 
     Args:
         truncated: the text was cut at the length limit. Then only a complete box is an answer,
@@ -81,7 +81,7 @@ def extract_answer(text: str, *, truncated: bool, last_number: bool = False) -> 
 
 
 def strip_reasoning(text: str) -> str:
-    """Remove <think>...</think>. An unclosed <think> takes the rest with it.
+    """Removes <think>...</think>. An unclosed <think> takes the rest with it.
 
     A lone </think> ends reasoning that was opened in the prompt, as some chat templates do: all
     before it goes.
@@ -97,7 +97,7 @@ def strip_reasoning(text: str) -> str:
 
 
 def extract_boxed(text: str) -> str | None:
-    r"""Return the content of the last complete \boxed{...} or \fbox{...} that is not empty.
+    r"""Returns the content of the last complete \boxed{...} or \fbox{...} that is not empty.
 
     The last one is the one that opens last: `\boxed{\boxed{3}}` is 3, and a box left open earlier
     does not swallow a good one. Escaped braces do not count as braces. A box that opens before the
@@ -129,7 +129,7 @@ def extract_boxed(text: str) -> str | None:
 
 
 def extract_marked(text: str) -> str | None:
-    """Return what follows the last `####` (GSM8K), `<answer>`, "answer is" or "answer:" on its line.
+    """Returns what follows the last `####` (GSM8K), `<answer>`, "answer is" or "answer:" on its line.
 
     The marks of Chinese texts count too. If nothing else stands on the line, the next one is the
     answer, provided that it is a bare value: no words and no equation, since those may be the start
@@ -148,7 +148,7 @@ def extract_marked(text: str) -> str | None:
 
 
 def lines_after(mark: re.Pattern[str], text: str) -> Iterator[tuple[re.Match[str], str, str]]:
-    r"""Yield the last marks in reverse, each with the rest of its line and the next line that says anything.
+    r"""Yields the last marks in reverse, each with the rest of its line and the next line that says anything.
 
     That line is only looked for if the mark ends its own, and is "" otherwise.
     """
@@ -162,7 +162,7 @@ def lines_after(mark: re.Pattern[str], text: str) -> Iterator[tuple[re.Match[str
 
 
 def extract_last_number(text: str) -> str | None:
-    r"""Return the last integer, decimal, a/b or \frac{a}{b} near the end, with its sign and percent sign.
+    r"""Returns the last integer, decimal, a/b or \frac{a}{b} near the end, with its sign and percent sign.
 
     Exponents, dates, times and ordinals are no numbers here.
     """
@@ -171,17 +171,17 @@ def extract_last_number(text: str) -> str | None:
 
 
 def has_box(text: str) -> bool:
-    """Whether the text holds a box. After a mark it is an open or an empty one, which is no answer."""
+    """Returns whether the text has a box. After a mark it is open or empty, which is no answer."""
     return _BOX.search(text) is not None
 
 
 def first_sentence(line: str) -> str:
-    """Cut the line at the end of its first sentence or at a "because", and remove decorations around it."""
+    """Cuts the line at the end of its first sentence or at a "because", and removes decorations around it."""
     return undecorated(_SENTENCE_END.split(_BOLD.sub(r"\1", line), maxsplit=1)[0])
 
 
 def undecorated(text: str) -> str:
-    """Remove markdown stars, quotes, dollar signs and one final period around the text."""
+    """Removes markdown stars, quotes, dollar signs and one final period around the text."""
     text = text.strip(_DECORATION)
     if text.endswith(("\u3002", ".")) and not text.endswith(".."):
         text = text[:-1]

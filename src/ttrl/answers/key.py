@@ -1,4 +1,4 @@
-r"""The canonical key of an answer: two answers are equal exactly when their keys are equal.
+r"""Computes the canonical key of an answer: two answers are equal exactly when their keys are equal.
 
 Equality is then symmetric, transitive and independent of order, and a vote is a count of keys.
 
@@ -26,13 +26,13 @@ from ttrl.answers.math.terms import Unreadable
 from ttrl.types import AnswerKey
 
 SPELLING_LIMIT = 1_000
-"""Characters of an answer whose spelling is worked on; longer ones are only squeezed and folded."""
+"""Most characters of an answer whose spelling is normalised; longer ones are only squeezed and folded."""
 _SIZE_LIMIT = 4_000
 """Characters of a key of many or large numbers; a longer one is hashed."""
 
 
 def answer_key(answer: str) -> AnswerKey | None:
-    """Return the key of an answer, or None if it says nothing. It never raises, whatever the string."""
+    """Returns the key of an answer, or None if it says nothing. It never raises, whatever the string."""
     if (key := quick_key(answer)) is not None:
         return key
     squeezed = " ".join(answer.split())

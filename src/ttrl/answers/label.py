@@ -1,4 +1,4 @@
-r"""Answers from a fixed set of labels, as in classification: which label a completion names.
+r"""Reads answers from a fixed set of labels, as in classification.
 
     ("t", "very positive")  a label by its folded spelling
     ("t", hash, size)       a long one, so that memory stays bounded
@@ -28,9 +28,9 @@ from ttrl.answers.extract import (
 from ttrl.types import AnswerKey
 
 FOLD_LIMIT = 1_000
-"""Characters of a text whose spelling is folded; longer ones are only squeezed and casefolded."""
+"""Most characters of a text whose spelling is folded; longer ones are only squeezed and casefolded."""
 LAST_LINE_WORDS = 5
-"""A longer last line is a sentence, not a label."""
+"""Most words of a last line that counts as a label, not as a sentence."""
 
 _MARK = re.compile(
     rf"""(?<![^\W_])(?:answer|label|category|class|classification|sentiment|prediction){SAYS}
@@ -46,7 +46,7 @@ _MATH = ((r"\(", r"\)"), (r"\[", r"\]"))
 
 
 def extract_label(text: str, *, labels: Sequence[str], truncated: bool) -> str | None:
-    """Return the label that a completion names: in the last complete box, after a mark, or on the last line.
+    """Returns the label that a completion names: in the last complete box, after a mark, or on the last line.
 
     Args:
         labels: the known labels. The result is one of them as listed there, or None; a box that
@@ -70,7 +70,7 @@ def extract_label(text: str, *, labels: Sequence[str], truncated: bool) -> str |
 
 
 def label_key(answer: str) -> AnswerKey | None:
-    """Return the key of a label, or None if it says nothing. It never raises, whatever the string."""
+    """Returns the key of a label, or None if it says nothing. It never raises, whatever the string."""
     text = folded_text(answer)
     if len(text) <= FOLD_LIMIT:
         return ("t", text) if text else None
@@ -79,7 +79,7 @@ def label_key(answer: str) -> AnswerKey | None:
 
 
 def folded_text(text: str) -> str:
-    r"""Fold by NFKC and case, squeeze spaces, and remove \text, $, markdown, quotes and a final period."""
+    r"""Folds by NFKC and case, squeezes spaces, and removes \text, $, markdown, quotes and a last period."""
     text = " ".join(text.split())
     if len(text) > FOLD_LIMIT:
         return text.casefold()

@@ -1,4 +1,4 @@
-"""The kinds of questions by name, for a whole run or for each question of a file."""
+"""Defines the tasks, or kinds of questions, by name, for a whole run or for each question of a file."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
     from ttrl.config import RunConfig
 
 UNREAD = "s"
-"""Kind of the key of an answer that looks like mathematics and that the fast reader does not understand."""
+"""First item of the key of an answer that looks like mathematics but is not understood by the fast reader."""
 READ_LIMIT = 16
-"""Distinct answers of a group that are read slowly, the most frequent first."""
+"""Most distinct answers of a group to read slowly, the most frequent first."""
 KILL_LIMIT = 2
 """Killed readings after which the rest of a group stays unread: hostile groups have a bounded cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskOptions:
-    """What can be chosen about reading answers."""
+    """Options for reading answers."""
 
     last_number: bool = False
-    """Math and number: without a marked answer take the last number of the text."""
+    """Whether math and number use the last number of a text without a marked answer."""
     text_measure: TextMeasure = "rouge-l"
 
 
 def get_task(name: str, options: TaskOptions | None = None) -> Task:
-    """Return the task of that name. A question that names its own task is read by that one.
+    """Returns the task of that name. A question that names its own task is read by that one.
 
     Raises:
         ConfigError: there is none.
@@ -57,26 +57,26 @@ def get_task(name: str, options: TaskOptions | None = None) -> Task:
 
 
 def make_task(config: RunConfig) -> Task:
-    """Return the task that `config.task` names, with its options as the config sets them."""
+    """Returns the task that `config.task` names, with its options as the config sets them."""
     options = TaskOptions(last_number=config.last_number, text_measure=config.text_measure)
     return get_task(config.task, options)
 
 
 class KeyedTask(ABC):
-    """A task that keys each answer by itself, and whose answers are equal or different."""
+    """A task whose answers are keyed one by one and are either equal or different."""
 
     __slots__ = ()
 
     @abstractmethod
     def key(self, answer: str) -> AnswerKey | None:
-        """The canonical key of a single answer, or None if it says nothing."""
+        """Returns the canonical key of a single answer, or None if it says nothing."""
 
     def keys(self, answers: Sequence[str | None]) -> KeyedAnswers:
-        """Return the keys of one group's answers; None abstains.   [G]"""
+        """Returns the keys of one group's answers; None abstains.   [G]"""
         return KeyedAnswers(keys=tuple(None if a is None else self.key(a) for a in answers))
 
     def similarities(self, answers: Sequence[str]) -> NDArray[np.float64] | None:
-        """Return None: there is nothing between equal and different."""
+        """Returns None: there is nothing between equal and different."""
         return None
 
 
@@ -88,7 +88,7 @@ class _NamedTask(KeyedTask):
     reading: TaskOptions = TaskOptions()
 
     def for_question(self, question: Question) -> _NamedTask:
-        """Return the task that the question names, or else this one, with what the question says for it."""
+        """Returns the task that the question names, or else this one, with what the question says for it."""
         if question.task is None or question.task == self.name:
             return self._with(question)
         return TASKS[question.task](reading=self.reading)._with(question)
@@ -104,7 +104,7 @@ class _NamedTask(KeyedTask):
 
     @abstractmethod
     def extract(self, completion: Completion) -> str | None:
-        """The answer as it is spelled, or None if the completion abstains."""
+        """Returns the answer as it is spelled, or None if the completion abstains."""
 
 
 # Short answers, equal or different: mathematics, numbers ---------------------------------------
@@ -130,7 +130,7 @@ class MathTask(_ExactTask):
     instruction = r"Please reason step by step, and put your final answer within \boxed{}."
 
     def keys(self, answers: Sequence[str | None]) -> KeyedAnswers:
-        """Give each answer its fast key, then read slowly what is left, the most frequent answers first."""
+        """Gives each answer its fast key, then reads slowly what is left, the most frequent answers first."""
         keys = [None if answer is None else _fast_key(answer) for answer in answers]
         unread = Counter(key for key in keys if key is not None and key[0] == UNREAD)
         killed = 0

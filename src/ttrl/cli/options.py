@@ -27,7 +27,7 @@ def make_parser(
     usage: str = "[OPTION ...]",
     epilog: str = "Every option is also a key of the YAML files of --config and a TTRL_... variable.",
 ) -> argparse.ArgumentParser:
-    """A parser with an option for each key that the command reads.
+    """Returns a parser with an option for each key that the command reads.
 
     What was not given does not appear in its result. An option that the command adds replaces one of the
     same name, so that it can describe a key in its own words.

@@ -1,4 +1,4 @@
-"""What single keys cannot show: settings that contradict each other."""
+"""Checks what single keys cannot show: settings that contradict each other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ttrl.types import SIMILAR_TASKS
 
 
 def check_together(values: RunConfig, sources: Mapping[str, str]) -> None:
-    """Checks keys against each other.
+    """Checks keys against each other and raises at the first contradiction.
 
     Args:
         sources: where each key came from that somebody set.

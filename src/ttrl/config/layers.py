@@ -1,4 +1,4 @@
-"""Where settings come from. Precedence: defaults < YAML files, left to right < environment < command line.
+"""Merges settings. Precedence: defaults < YAML files, left to right < environment < command line.
 
 One flat set of keys: the key `votes_per_question` of a YAML file is the option `--votes-per-question`
 and the variable `TTRL_VOTES_PER_QUESTION`.
@@ -30,20 +30,20 @@ YAML_ERRORS = (yaml.YAMLError, RecursionError, ValueError, AttributeError, Looku
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedConfig:
-    """A valid config and where each of its values came from."""
+    """A valid config with the source of each value."""
 
     values: RunConfig
     sources: Mapping[str, str]
     given: frozenset[str]
-    """Keys that somebody set; the rest are defaults."""
+    """Keys that were set; the rest are defaults."""
 
     def as_dict(self, *, invocation: bool = True) -> dict[str, Any]:
-        """Plain values by key, as YAML and JSON hold them."""
+        """Returns plain values by key, as in YAML and JSON."""
         dumped = self.values.model_dump(mode="json", by_alias=True)
         return {k: v for k, v in dumped.items() if invocation or k not in INVOCATION_KEYS}
 
     def as_yaml(self) -> str:
-        """What `config.yaml` of a run directory holds: it runs again to the same bits."""
+        """Returns the text of a run directory's `config.yaml`, which repeats the run to the same bits."""
         return str(
             yaml.safe_dump(self.as_dict(invocation=False), sort_keys=False, allow_unicode=True)
         )
@@ -51,21 +51,21 @@ class ResolvedConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layers:
-    """Everything that was said, before it is checked."""
+    """All settings from all sources, before they are checked."""
 
     merged: Mapping[str, Any]
     sources: Mapping[str, str]
-    """Of the keys in `merged`."""
+    """The source of each key in `merged`."""
     own: frozenset[str]
-    """Keys that somebody set, and not only a preset."""
+    """Keys that were set by more than a preset."""
     beside: Mapping[str, Any]
-    """Keys that belong to the command, and not to a run."""
+    """Values of keys that belong to the command, not to a run."""
 
 
 def resolve(
     command_line: Mapping[str, Any], *, environment: Mapping[str, str] | None = None
 ) -> ResolvedConfig:
-    """Merges the layers and validates the outcome.
+    """Merges the layers and returns the validated config.
 
     Args:
         command_line: only what was given, by key; values may be strings.
@@ -78,7 +78,7 @@ def resolve(
 
 
 def settle(layers: Layers, *, below: Mapping[str, Any] | None = None) -> ResolvedConfig:
-    """Validates layers.
+    """Validates layers and returns the resolved config.
 
     Args:
         below: values that all layers lie on instead of defaults: those of a run that is resumed.
@@ -114,7 +114,7 @@ def read_layers(
     command_keys: Collection[str] = (),
     source: str = "command line",
 ) -> Layers:
-    """YAML files, environment and command line, each file read once: it may be a pipe.
+    """Reads YAML files, environment and command line; each file is read once, since it may be a pipe.
 
     Args:
         command_keys: further keys that the command reads itself, by the same precedence.

@@ -200,12 +200,12 @@ class RunConfig(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """What the line of a key says about it, for parsers, refusals and help texts."""
+    """The facts about one key, for parsers, error messages and help texts."""
 
     name: str
-    """As it is written in YAML."""
+    """Name of the key as written in YAML."""
     annotation: Any
-    """Its type, without limits."""
+    """Type of the values, without limits."""
     default: Any
     help: str
     group: str
@@ -213,20 +213,20 @@ class Key:
     readers: Collection[str]
     """The commands, and adapters, that read it."""
     invocation: bool
-    """It says how a command was called, and not what the run is."""
+    """Whether it says how a command was called, not what the run is."""
     of_files: bool
-    """It describes a file of questions."""
+    """Whether it describes a file of questions."""
     per_run: str | None
-    """Why runs of one study or sweep cannot share it."""
+    """Why runs of one study or sweep cannot share it; None if they can."""
 
     @property
     def is_switch(self) -> bool:
-        """On or off."""
+        """Returns whether the key is a switch, on or off."""
         return self.annotation is bool
 
     @property
     def is_list(self) -> bool:
-        """Any number of texts."""
+        """Returns whether the key takes any number of texts."""
         return get_origin(self.annotation) is tuple
 
 
@@ -252,21 +252,21 @@ INVOCATION_KEYS = frozenset(key.name for key in KEYS.values() if key.invocation)
 
 
 def key_names() -> list[str]:
-    """Every key as it is written in YAML."""
+    """Returns every key as written in YAML."""
     return list(KEYS)
 
 
 def keys_of_groups(groups: Collection[str]) -> list[str]:
-    """The keys under these headings, as they are written in YAML."""
+    """Returns the keys under these headings, as written in YAML."""
     return [key.name for key in KEYS.values() if key.group in groups]
 
 
 def keys_read_by(reader: str) -> list[str]:
-    """The keys that a command (`eval`), or an adapter (`Overlay`, `verl`), reads."""
+    """Returns the keys that a command (`eval`) or an adapter (`Overlay`, `verl`) reads."""
     return [key.name for key in KEYS.values() if reader in key.readers]
 
 
 def algorithm_row(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Defaults of the algorithm that is asked for; none of one that does not exist, which is refused later."""
+    """Returns the requested algorithm's defaults; none if it does not exist, which is an error later."""
     name = given.get("algorithm", "grpo")
     return ALGORITHM_SETTINGS.get(name, {}) if isinstance(name, str) else {}  # type: ignore[call-overload]

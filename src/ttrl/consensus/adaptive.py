@@ -1,7 +1,7 @@
-"""When more votes will hardly change the winner: the test that ends the drawing for one question.
+"""Tests whether more votes could still change the winner, to end the drawing for one question.
 
-Nothing is assumed about the model. All M votes of a question are exchangeable, so the n that are drawn
-are a random part of them, and a lead among the n by mistake is a matter of counting.
+Nothing is assumed about the model. All M votes of a question are exchangeable, so the n drawn ones are a
+random subset of them, and the probability of a false lead is a matter of counting.
 
 Source: curtailed sampling; the winner is tested against the runner-up alone, as for multinomial counts in
 Hung and Fithian (arXiv:1610.03944). Deviations: what is asked is who wins among the M votes, not which
@@ -30,7 +30,7 @@ def rounds(first: int, votes: int) -> tuple[int, ...]:
 
 
 def is_decided(counts: Sequence[int], *, remaining: int, level: float) -> bool:
-    """Whether the leader's lead over every rival, unseen ones included, is of chance at most `level`.
+    """Returns whether the lead over every rival, unseen ones included, has probability at most `level`.
 
     Another answer then wins among all votes with a probability of at most `level` per look: exact for two
     answers, whatever their shares. For more than two it is not proved; no way in which up to 18 votes can
@@ -47,7 +47,7 @@ def is_decided(counts: Sequence[int], *, remaining: int, level: float) -> bool:
 
 @lru_cache(maxsize=65_536)
 def lead_by_chance(leader: int, rival: int, *, remaining: int) -> float:
-    """The largest probability of such a lead if the rival has no fewer votes in the end.
+    """Returns the largest probability of such a lead if the rival has no fewer votes in the end.
 
     Of the votes on either of the two, 2t among all M, the leader has t at most, and the m = leader + rival
     that are drawn are a random part of them. The lead is likeliest with t each and t as large as it can be:

@@ -1,4 +1,4 @@
-"""What completions earn, one function per rule; `ttrl.consensus.rules` gives them their names.
+"""Computes rewards, one function per rule; `ttrl.consensus.rules` gives the rules their names.
 
 Rules with a file of their own: `confidence`, `selective`, and functions of the user's (`custom`).
 """

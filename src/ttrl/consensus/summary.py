@@ -1,4 +1,4 @@
-"""What a step's votes say, with no true label in sight, and what is recorded of them.
+"""Summarises the votes of a step for its records, without true labels.
 
 Metric keys are listed in docs/metrics.md.
 """
@@ -17,7 +17,7 @@ RECORDED_CHARACTERS = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRecord:
-    """What every engine writes down of the votes of a step."""
+    """The record of a step's votes, the same for every engine."""
 
     metrics: dict[str, float]
     votes: list[dict[str, Any]]
@@ -48,7 +48,7 @@ def step_record(
 
 
 def mean(values: Sequence[float]) -> float:
-    """The mean of some numbers, 0 of none."""
+    """Returns the mean of some numbers, 0 of none."""
     return sum(values) / len(values) if values else 0.0
 
 
@@ -125,12 +125,12 @@ def vote_records(
 
 
 def labels_of(votes: Iterable[Mapping[str, Any]]) -> dict[str, str | None]:
-    """The last label of each question, which its next record is compared with."""
+    """Returns the last label of each question, which its next record is compared with."""
     return {vote["question"]: vote["label"] for vote in votes}
 
 
 def flip_rate(votes: Sequence[Mapping[str, Any]]) -> Metrics:
-    """The share of questions with another label than at their last visit; absent if all are new."""
+    """Returns the share of questions with another label than at their last visit; absent if all are new."""
     flips = [float(vote["flipped"]) for vote in votes if vote["flipped"] is not None]
     return {"consensus/flip_rate": mean(flips)} if flips else {}
 

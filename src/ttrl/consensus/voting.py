@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vote:
-    """What the completions of one question agree on; `ttrl vote` writes these fields.   [G] per completion"""
+    """The result of a vote on one question, as `ttrl vote` writes it.   [G] per completion"""
 
     id: str
     pseudo_label: str | None

@@ -12,7 +12,7 @@ from ttrl.errors import DataError
 from ttrl.types import Completion, FinishReason, Group, Question
 
 LARGEST = 1e9
-"""The largest size of a log-probability or entropy, in nats."""
+"""The largest accepted log-probability or entropy by absolute value, in nats."""
 WANTED = (
     'Wanted one JSON object in each line: {"id": ..., "completion": text}, rows of one id after each other, '
     'or {"id": ..., "completions": [text, ...]}.'

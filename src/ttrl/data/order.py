@@ -1,4 +1,4 @@
-"""In which order questions are visited: a function of (seed, epoch), so nothing has to be remembered."""
+"""Orders the questions of an epoch as a function of (seed, epoch), so there is no state to save."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ttrl.types import Question
 
 
 def epoch_order(questions: Sequence[Question], *, epoch: int, seed: int) -> list[Question]:
-    """Shuffles the questions of an epoch, by seed and id alone; each comes once."""
+    """Returns the questions of an epoch in random order, by seed and id alone; each comes once."""
     return sorted(questions, key=lambda q: derive_seed(seed, "order", epoch, q.id))
 
 
 def equal_steps(
     questions: Sequence[Question], *, per_step: int, seed: int
 ) -> Iterator[list[Question]]:
-    """Yields steps without end, each of `per_step` different questions, for engines with equal batches.
+    """Yields endless steps of `per_step` different questions each, for engines with equal batches.
 
     Leftover questions open the next step. The next epoch fills that step, skipping questions already in it
     and visiting them later. Where epochs divide evenly, these are the native engine's steps.

@@ -1,4 +1,4 @@
-"""Turns questions into prompts, by the model's chat template, a template of the user, or a plain one."""
+"""Turns questions into prompts, by the model's chat template, the user's template, or a plain one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Prompter:
         self._encoded: dict[Question, tuple[int, ...]] = {}
 
     def prompt(self, question: Question) -> str | list[dict[str, str]]:
-        """Returns a text, or a chat that the engine renders itself, for the data sets of other engines."""
+        """Returns the prompt for another engine's data set: a text, or a chat that the engine renders."""
         if self._is_chat:
             return [{"role": "user", "content": user_message(question, self._task)}]
         return self.render(question)
@@ -93,5 +93,5 @@ class Prompter:
         return self._encoded[question]
 
     def longest(self, questions: Iterable[Question]) -> int:
-        """Returns how many tokens the longest prompt of these questions has."""
+        """Returns the number of tokens of the longest prompt of these questions."""
         return max(len(self.encode(question)) for question in questions)

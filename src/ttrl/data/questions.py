@@ -20,8 +20,8 @@ from ttrl.types import LISTED_TASKS, Question, TaskName
 QUESTION_COLUMNS = ("question", "problem", "prompt", "query", "input")
 ID_COLUMNS = ("id", "question_id", "task_id", "unique_id")
 ANSWER_COLUMNS = ("answer", "final_answer", "solution", "label", "target", "reward_model")
-"""Where data sets keep true answers; a short answer comes before a worked solution. Only the names are known
-here, so that these columns can be left out; only `ttrl.evaluate` reads what they hold."""
+"""Columns with true answers in common data sets, short answers before worked solutions. This module uses only
+their names, to leave them out; only `ttrl.evaluate` reads what they hold."""
 _SENTENCE_ENDS = (".", "!", "?", ":", ";", ",", "…")
 _CLOSERS = "\"')]}”"
 
@@ -144,7 +144,7 @@ def with_options(prompt: str, options: Sequence[str]) -> str:
 
 
 def find_question_column(columns: Sequence[str]) -> tuple[str, ...] | None:
-    """Finds the column with the question, or the two to be joined: Body and Question of SVAMP.
+    """Finds the column with the question, or the two to be joined, as SVAMP's Body and Question.
 
     The pair is looked for first, since Question alone is not solvable there. Case does not matter.
     """
@@ -165,7 +165,7 @@ def find_column(columns: Sequence[str], names: Sequence[str]) -> str | None:
 
 
 def question_ids(table: Table) -> tuple[str, ...]:
-    """Returns the id of each row: the cell of its id column, or without one its number from 0.
+    """Returns the id of each row: the cell of its id column, or its number from 0 if there is none.
 
     Numbers and their spellings are the same id, so 7 in one file is "7" in another.
 
@@ -195,12 +195,12 @@ def question_ids(table: Table) -> tuple[str, ...]:
 
 
 def same_text(prompt: str) -> str:
-    """Returns what prompts that differ only in case and white space have in common."""
+    """Returns the text without differences in case and white space, for comparisons."""
     return " ".join(prompt.casefold().split())
 
 
 def texts_of(questions: Iterable[Question]) -> set[str]:
-    """Returns `same_text` of every prompt, to find questions that were edited only trivially."""
+    """Returns `same_text` of every prompt, to find the same questions despite trivial edits."""
     return {same_text(question.prompt) for question in questions}
 
 
@@ -262,7 +262,7 @@ def _cell_text(table: Table, index: int, column: str) -> str:
 
 
 def last_user_message(messages: list[object]) -> object:
-    """Returns the content of the user's last message, None without one, or the list if it is no chat."""
+    """Returns the content of the user's last message or None; a list that is no chat is returned itself."""
     if not all(isinstance(message, dict) and "role" in message for message in messages):
         return messages
     for message in reversed(messages):

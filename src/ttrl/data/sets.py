@@ -34,18 +34,18 @@ class QuestionSet:
     name: str
     questions: tuple[Question, ...]
     note: str | None = None
-    """What a reader of its figures should know: how many copies could be made, say."""
+    """A remark for readers of the figures, such as how many copies could be made."""
     columns: tuple[str, ...] = ()
     """Columns of the file that the training questions were read from; empty for other sets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """What the questions of a set were read from, with all that stands beside them."""
+    """The source of a set's questions, with everything else that it contains."""
 
     table: Table | None = None
     problems: tuple[WordProblem, ...] = ()
-    """The embedded problems, where no file was read."""
+    """The embedded problems, if no file was read."""
 
 
 def read_sets(config: RunConfig) -> list[tuple[QuestionSet, Origin]]:
@@ -232,7 +232,7 @@ def set_names(files: Iterable[str]) -> list[str]:
 def refuse_overlap(
     trained: Sequence[Question], others: Sequence[Question], file: str, *, what: str
 ) -> None:
-    """Refuses questions that are trained on, even if case or white space differs.
+    """Checks that no question is also trained on, even if case or white space differs.
 
     Raises:
         DataError: there are some; the first five are named.

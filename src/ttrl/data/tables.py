@@ -1,4 +1,4 @@
-"""Reads the rows of a file or of a data set on the hub as plain dicts, and knows where each came from.
+"""Reads the rows of a file or of a hub data set as plain dicts and records where each came from.
 
 Nothing here knows about questions or answers. Cells keep the type that the format gives them; those
 of .csv and .tsv stay text, so that an answer of 025 is not read as the number 25.
@@ -36,7 +36,7 @@ _HALF_PAIR = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows, with the names and places that error messages need."""
+    """Rows of a file or data set, with the names and places that error messages need."""
 
     name: str
     """The name of the file without its folder, or the hub spec."""
@@ -47,7 +47,7 @@ class Table:
     """The line of each row, counted from 1, in formats where a row is a line."""
 
     def where(self, index: int) -> str:
-        """Returns the place of row `index` (from 0) for messages: its line, or its number from 1."""
+        """Returns the place of row `index` (from 0) for messages: its line, or its number counted from 1."""
         if self.lines is not None:
             return f"{self.name} line {self.lines[index]}"
         return f"{self.name} row {index + 1}"

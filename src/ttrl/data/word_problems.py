@@ -41,7 +41,7 @@ class WordProblem:
     question: Question
     start: int
     changes: tuple[int, ...]
-    """Signed, in the order of the text."""
+    """Signed changes per day, in the order of the text."""
     answer: int
 
 
@@ -125,6 +125,6 @@ def word_problems(
 
 
 def split_of(problem: WordProblem) -> Split:
-    """Returns the split of a problem, by a hash of its numbers alone, whatever the seed and the words."""
+    """Returns the split of a problem, by a hash of its numbers alone, regardless of seed and wording."""
     numbers = derive_seed("split", problem.start, *problem.changes)
     return ("unlabeled", "unlabeled", "heldout", "pretrain")[numbers % 4]

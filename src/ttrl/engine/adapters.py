@@ -1,4 +1,4 @@
-"""LoRA adapters through peft."""
+"""Adds LoRA adapters to a model and loads them, through peft."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ttrl.seeding import derive_seed
 
 
 def lora_settings(rank: int) -> LoraConfig:
-    """Puts adapters on all linear layers but the output one; alpha is twice the rank, no dropout."""
+    """Returns settings for adapters on all linear layers but the output; alpha is 2 x rank, no dropout."""
     return LoraConfig(
         r=rank,
         lora_alpha=2 * rank,
@@ -27,7 +27,7 @@ def lora_settings(rank: int) -> LoraConfig:
 
 
 def adapt(model: PreTrainedModel, *, rank: int, seed: int) -> PreTrainedModel:
-    """Returns the model with adapters of one rank on it.
+    """Returns the model with new adapters of one rank.
 
     Their first weights are a function of the seed; torch's global generator is left as it was.
     """
@@ -37,7 +37,7 @@ def adapt(model: PreTrainedModel, *, rank: int, seed: int) -> PreTrainedModel:
 
 
 def load_adapter(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
-    """Returns the model with the adapters of a checkpoint on it, ready to be trained on.
+    """Returns the model with the adapters of a checkpoint, ready for further training.
 
     Raises:
         CheckpointError: adapters that do not fit the model.

@@ -1,4 +1,4 @@
-"""Checkpoints: a folder is complete or it is not there.
+"""Saves and loads checkpoints: a folder is complete or it does not exist.
 
     step-000020/
         model/                 Hugging Face folder (or adapter/, peft format)
@@ -31,11 +31,11 @@ from ttrl.files import whole_folder
 
 KEPT = 2
 FOREIGN = "foreign"
-"""In the state of a checkpoint whose weights another engine has trained."""
+"""Key of the state that marks a checkpoint with weights trained by another engine."""
 
 
 class Stateful(Protocol):
-    """What a checkpoint holds beside the weights, by the names of its files: a `Learner`."""
+    """Something whose state a checkpoint keeps beside the weights, by file name; `Learner` is one."""
 
     def state(self) -> dict[str, dict[str, Tensor]]: ...
 
@@ -51,12 +51,12 @@ class Checkpoint:
 
     @property
     def weights(self) -> Path:
-        """The folder of the model, or of the LoRA adapter."""
+        """Returns the folder of the model or of the LoRA adapter."""
         adapter = self.path / "adapter"
         return adapter if adapter.is_dir() else self.path / "model"
 
     def load_learner(self, learner: Stateful) -> None:
-        """Puts all of it but the policy's weights back into a learner.
+        """Loads everything but the policy's weights into a learner.
 
         Raises:
             CheckpointError: the checkpoint belongs to another model.
@@ -106,7 +106,7 @@ def save_weights(
     state: Mapping[str, Any],
     prompt_template: str | None,
 ) -> Path:
-    """Saves what another engine has trained, without an optimizer, so that nothing resumes from it here.
+    """Saves weights trained by another engine, without an optimizer, so no native run resumes from them.
 
     Args:
         weights: folder of a model or of an adapter, as transformers and peft save them. It is copied.
@@ -158,7 +158,7 @@ def _write(
 
 
 def latest(folder: Path) -> Checkpoint | None:
-    """Returns the newest checkpoint, whose files must all be there and unchanged; None without any.
+    """Returns the newest checkpoint after checking that its files are complete and unchanged, or None.
 
     Raises:
         CheckpointError: there are checkpoints and the newest is damaged.
@@ -168,7 +168,7 @@ def latest(folder: Path) -> Checkpoint | None:
 
 
 def verified(path: Path) -> Checkpoint:
-    """Returns a checkpoint after comparing each of its files with the sha256 that it was saved with.
+    """Returns a checkpoint after comparing each of its files with the sha256 recorded on saving.
 
     Raises:
         CheckpointError: it is damaged.

@@ -1,4 +1,4 @@
-"""Models that are trained beside the policy and start as it does: a critic, an implicit reward model."""
+"""Trains the models beside the policy, which start from its weights: a critic, an implicit reward model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ttrl.types import Completion, Metrics, TrainingSample
 
 
 class Critic:
-    """PPO's critic: the expected reward before each token, by a head of one number on the last hidden states.
+    """PPO's critic: a one-number head on the last hidden states predicts the reward before each token.
 
     The head starts at 0, and so do all values.
 

@@ -1,4 +1,4 @@
-"""The loop over tokens: samples draw, rows split and leave, waiting questions enter.
+"""Runs the loop over tokens: samples draw, rows split and leave, waiting questions enter.
 
 A question has a place while any of its samples runs. Sample j of the question at place p is number
 p n + j everywhere here; S samples run on R rows.
@@ -28,7 +28,7 @@ _ENTER_TOGETHER = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """All samples of one question.   n of them, each with as many values as it has tokens"""
+    """All n samples of one question; each has one value per token."""
 
     question: int
     tokens: list[list[int]]
@@ -38,7 +38,7 @@ class Drawing:
 
 
 class Decoding:
-    """From prompts to finished questions, in the order in which they finish."""
+    """Decodes prompts into samples and yields questions in the order in which they finish."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Decoding:
         max_rows: int,
         dtype: torch.dtype,
     ) -> None:
-        """Args: streams: of random numbers, one for each of a question's n samples."""
+        """Args: streams: the streams of random numbers, one for each of a question's n samples."""
         self._tokenizer, self._params, self._prompts = tokenizer, params, prompts
         self._n, self._max_rows = len(streams[0]), max_rows
         self._all_streams = np.array(streams, dtype=np.int64)
@@ -88,7 +88,7 @@ class Decoding:
         self._logprobs = np.zeros(shape, dtype=np.float32)
         self._entropy = np.zeros(shape, dtype=np.float32)
         self.computed = 0
-        """Row positions decoded."""
+        """Number of row positions decoded so far."""
 
     def run(self) -> Iterator[Drawing]:
         """Decodes until every sample has stopped or reached max_tokens.

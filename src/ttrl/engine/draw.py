@@ -1,4 +1,4 @@
-"""From logits to tokens: temperature, top-k, top-p, and one uniform number per token."""
+"""Draws tokens from logits with temperature, top-k, top-p, and one uniform number per token."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _CHUNK_ELEMENTS = 1 << 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """One token per sample."""
+    """One drawn token per sample, with its log-probability and entropy in nats."""
 
     tokens: Tensor
-    """[S]"""
+    """Token ids.   [S]"""
     logprobs: Tensor
-    """Under softmax(logits / temperature), before top-k and top-p.   [S]"""
+    """Log-probabilities under softmax(logits / temperature), before top-k and top-p.   [S]"""
     entropy: Tensor
-    """Of the distribution drawn from, after top-k and top-p.   [S]"""
+    """Entropies of the distributions drawn from, after top-k and top-p.   [S]"""
 
 
 def draw(logits: Tensor, uniform: Tensor, row_of: Tensor, params: SamplingParams) -> Drawn:
@@ -33,8 +33,8 @@ def draw(logits: Tensor, uniform: Tensor, row_of: Tensor, params: SamplingParams
 
     Args:
         logits: [R, V]
-        uniform: in [0, 1), one per sample; on the CPU, as everything that is returned.   [S]
-        row_of: row of each sample, ascending.   [S]
+        uniform: numbers in [0, 1), one per sample; on the CPU, like everything returned.   [S]
+        row_of: the row of each sample, ascending.   [S]
     """
     if logits.device.type == "cpu" and kernel.compiled() is not None:
         tokens, logprobs, entropy = native.draw(
@@ -51,7 +51,7 @@ def draw(logits: Tensor, uniform: Tensor, row_of: Tensor, params: SamplingParams
 
 
 def draw_by_torch(logits: Tensor, uniform: Tensor, row_of: Tensor, params: SamplingParams) -> Drawn:
-    """The same without compiled kernels, and on a GPU."""
+    """Draws as `draw` does, without compiled kernels; also on a GPU."""
     rows, vocabulary = logits.shape
     chunk = max(1, _CHUNK_ELEMENTS // vocabulary)
     if rows <= chunk:
@@ -105,7 +105,7 @@ def _draw(logits: Tensor, uniform: Tensor, row_of: Tensor, params: SamplingParam
 
 
 def truncate(probs: Tensor, *, top_k: int, top_p: float) -> Tensor:
-    """Zeroes what top-k and top-p leave out. Not normalised.   [R, V] -> [R, V]
+    """Returns probabilities with zeros where top-k and top-p exclude a token, not normalised.   [R, V]
 
     top-p keeps the smallest set of likeliest tokens whose mass, after top-k, reaches top_p.
     """

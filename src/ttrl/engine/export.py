@@ -1,4 +1,4 @@
-"""A checkpoint as a folder that transformers or peft loads without this package."""
+"""Exports a checkpoint as a folder that transformers or peft loads without this package."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from ttrl.files import whole_folder
 from ttrl.recording.run_directory import RunDirectory
 
 CARD = "README.md"
-"""peft writes an empty form of this name beside an adapter; it would only be published by mistake."""
+"""Name of an empty form that peft writes beside an adapter; exports leave it out."""
 
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What a folder that was exported holds."""
+    """The contents of an exported folder."""
 
     out: str
     kind: Literal["full", "merged", "adapter"]
-    """The trained model, LoRA adapters merged into their base, or the adapters alone."""
+    """Whether it holds the trained model, the base with its adapters merged, or the adapters alone."""
     run: str
     step: int
-    """The last step whose update is in it."""
+    """The last step whose update is included."""
     base_model: str
     lora: int
-    """Rank of the adapters; 0 without any."""
+    """Rank of the adapters; 0 if there are none."""
     dtype: str
     parameters: int
     bytes: int
@@ -54,7 +54,7 @@ def export_run(
     checkpoint: Path | None = None,
     adapter: bool = False,
 ) -> Exported:
-    """Writes what a run has trained as a folder of its own.
+    """Writes the trained model of a run as a new folder.
 
     Args:
         config: the run's own.
@@ -111,7 +111,7 @@ def _base(run: Path, config: RunConfig, sha256: str | None) -> LoadedModel:
 
 
 def export_weights(checkpoint: Checkpoint, out: Path) -> None:
-    """Writes the checkpoint's model or adapter as it is, byte for byte, with its tokenizer and prompt.
+    """Copies the checkpoint's model or adapter byte for byte, with its tokenizer and prompt template.
 
     Raises:
         CheckpointError: it could not be written; nothing is left of it.
@@ -137,7 +137,7 @@ def export_merged(checkpoint: Checkpoint, base: LoadedModel, out: Path) -> None:
 
 
 def stored_parameters(folder: Path) -> int:
-    """Counts the numbers in all of a folder's safetensors; tied weights are stored, and counted, once."""
+    """Returns the number of parameters in a folder's safetensors; tied weights are stored and count once."""
     count = 0
     for path in folder.glob("*.safetensors"):
         with safe_open(path, framework="pt") as file:

@@ -1,4 +1,4 @@
-"""One token per row and call, through the Hugging Face model: every architecture with attention alone.
+"""Decodes one token per row and call through the Hugging Face model, for every attention-only architecture.
 
 Its cache of keys and values is one block per layer, active rows first, so that attention reads views and
 never a copy while rows are split, moved and dropped.
@@ -30,7 +30,7 @@ class GeneralDecoder:
         self._max_tokens = max_tokens
 
     def admit(self, places: Indices, prompts: Sequence[Sequence[int]], *, after: int) -> Tensor:
-        """Computes logits after each prompt [Q, V]. Their rows are the only ones and write the same column.
+        """Computes the logits after each prompt, [Q, V]. There are no other rows; all write the same column.
 
         Raises:
             ModelError: an architecture whose cache cannot be split into rows.
@@ -55,7 +55,7 @@ class GeneralDecoder:
         self._cache.copy_rows(self._on_device(sources), self._on_device(targets), rows)
 
     def step(self, tokens: Indices, parents: Indices) -> Tensor:
-        """Computes logits after one more token in each row.   [R] -> [R, V]
+        """Computes the logits after one more token in each row.   [R] -> [R, V]
 
         Args:
             parents: the row that each row was before the last `copy_rows`.   [R]
@@ -83,12 +83,12 @@ class GeneralDecoder:
 
 
 def layer_count(model: PreTrainedModel) -> int:
-    """Returns how many layers keep keys and values."""
+    """Returns the number of layers that keep keys and values."""
     return int(model.config.get_text_config().num_hidden_layers)
 
 
 class RowLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
-    """The keys and values of one layer: [capacity, heads, longest, head size], rows x length of it in use.
+    """Keys and values of one layer, [capacity, heads, longest, head size]; rows x length are in use.
 
     Sliding-window layers keep all positions too; the window is then the mask's business.
     """
@@ -139,7 +139,7 @@ class RowLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
 
 
 class RowCache(Cache):
-    """The cache of one batch of questions."""
+    """The keys and values of one batch of questions."""
 
     def __init__(self, *, layers: int, longest: int) -> None:
         self.row_layers = [RowLayer(longest) for _ in range(layers)]

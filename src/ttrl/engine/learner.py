@@ -1,4 +1,4 @@
-"""The policy and the models that an algorithm needs beside it."""
+"""Combines the policy with the other models that an algorithm needs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ttrl.types import Completion, Metrics, TrainingSample
 
 
 class Learner:
-    """What `ttrl.rl.algorithms` calls the models. `make_learner` makes it."""
+    """The models as `ttrl.rl.algorithms` uses them. `make_learner` makes it."""
 
     def __init__(
         self,
@@ -42,15 +42,15 @@ class Learner:
 
     @property
     def model(self) -> PreTrainedModel:
-        """The model whose weights are the policy's."""
+        """Returns the model whose weights are the policy's."""
         return self.policy.model
 
     def begin_step(self, rate_share: float) -> None:
-        """Sets the share of their peak learning rates at which all updates until the next call are made."""
+        """Sets the share of the peak learning rates, in [0, 1], for all updates until the next call."""
         self._rate_share = rate_share
 
     def update(self, samples: Sequence[TrainingSample], algorithm: Algorithm) -> Metrics:
-        """Updates the policy once, and the critic where there is one; returns no metrics if nothing moved.
+        """Updates the policy and the critic, if any, once; returns metrics, empty if nothing moved.
 
         Raises:
             NumericsError: a loss or gradient that is not finite.
@@ -84,7 +84,7 @@ class Learner:
         return self._implicit_reward.learn(samples, rate_share=self._rate_share)
 
     def state(self) -> dict[str, dict[str, Tensor]]:
-        """Returns all but the policy's weights, by the names of their files in a checkpoint."""
+        """Returns all state but the policy's weights, by file name in a checkpoint."""
         state = {"optimizer": self.policy.optimizer.state()}
         for part in self._parts():
             state |= part.state()
@@ -111,7 +111,7 @@ def make_learner(
     *,
     load_base: Callable[[], PreTrainedModel] | None = None,
 ) -> Learner:
-    """Makes the policy on `model`, and whatever models the algorithm needs beside it.
+    """Makes the policy from `model`, and the other models that the algorithm needs.
 
     Args:
         load_base: the base model once more, for a reference; `model` as it is now, if left out. Not called
@@ -166,7 +166,7 @@ def make_learner(
 def learner_from(
     source: ModelSource, model: PreTrainedModel, algorithm: Algorithm, config: RunConfig
 ) -> Learner:
-    """Makes the learner of a run, whose weights may have been trained already.
+    """Makes the learner of a run; its weights may already be trained.
 
     Args:
         source: where the base model is, which is loaded once more if a reference needs a copy of it.

@@ -1,4 +1,4 @@
-"""AdamW with float32 master weights where the model's are shorter, and the learning-rate schedule."""
+"""Implements the learning-rate schedule and AdamW with float32 masters of shorter weights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def rate_share(
     warmup_steps: int,
     steps: int,
 ) -> float:
-    """Returns the share of the peak rate in step `step`, counted from 0.
+    """Returns the learning rate in step `step`, counted from 0, as a share of its peak in [0, 1].
 
     It rises linearly to 1 over the warm-up, then stays or falls to 0 along a cosine.
     """
@@ -32,7 +32,7 @@ def rate_share(
 
 
 class MasterAdamW:
-    """AdamW on float32 copies of short weights; float32 weights are their own copies.
+    """AdamW on float32 copies of shorter weights; float32 weights need no copy.
 
     bfloat16 has 8 bits of mantissa: an update of less than 1/256 of a weight would vanish in it.
     """
@@ -72,7 +72,7 @@ class MasterAdamW:
         return norm
 
     def step(self, learning_rate: float) -> None:
-        """Makes one update with the gradients as they are, then drops them."""
+        """Makes one update with the current gradients, then drops them."""
         for group in self._adamw.param_groups:
             group["lr"] = learning_rate
         short = [n for n, p in self._named.items() if self._masters[n] is not p]

@@ -1,4 +1,4 @@
-"""The trained model: gradients over micro-batches, one optimizer update, metrics."""
+"""Trains the model: gradients over micro-batches, one optimizer update, metrics."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ class Policy:
 
     @property
     def model(self) -> PreTrainedModel:
-        """The model whose weights are trained."""
+        """Returns the model whose weights are trained."""
         return self._tokens.model
 
     def logprobs(self, completions: Sequence[Completion]) -> list[tuple[float, ...]]:
-        """Returns the log-probability of each token under the weights as they are now, without gradient."""
+        """Returns the log-probability of each token under the current weights, without gradient."""
         return self._tokens.of_each(completions, self._tokens.logprobs)
 
     def update(
         self, samples: Sequence[TrainingSample], algorithm: Algorithm, *, learning_rate: float
     ) -> Metrics:
-        """Makes one update on all the samples; none, and no metrics, if none of them has a gradient.
+        """Makes one update on all samples and returns metrics; does nothing if no sample has a gradient.
 
         Raises:
             NumericsError: a loss or gradient that is not finite; the weights are as before.

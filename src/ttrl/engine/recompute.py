@@ -1,4 +1,4 @@
-"""Less memory for more time: layers whose activations are made again in the backward pass.
+"""Trades time for memory: layers recompute their activations in the backward pass.
 
 Models are trained in evaluation mode, without dropout, where the switch of transformers does nothing.
 """
@@ -29,12 +29,12 @@ _ATTENTION: tuple[tuple[SDPBackend, Callable[[], bool]], ...] = (
 
 
 def can_recompute(model: PreTrainedModel) -> bool:
-    """Whether transformers marks the model's layers as ones that can run a second time."""
+    """Returns whether transformers marks the model's layers as able to run a second time."""
     return any(isinstance(module, GradientCheckpointingLayer) for module in model.modules())
 
 
 def recompute_layers(model: PreTrainedModel) -> None:
-    """Makes each layer keep its input alone for the backward pass, from here on and whatever the mode.
+    """Makes each layer keep only its input for the backward pass from now on, in every mode.
 
     Calls without gradients, and calls that fill a cache of keys and values, are as before.
 

@@ -1,4 +1,4 @@
-"""The native sampler: many completions of many questions, one forward pass per token.
+"""Implements the native sampler: many completions of many questions, one forward pass per token.
 
 Completions of a question that are still equal share one row of the batch. A row draws for each of its
 completions with that completion's own random numbers and splits where they differ, so the outcome is
@@ -49,13 +49,13 @@ class NativeSampler:
         self._dtype = dtype or model.dtype
         self._version = 0
         self.sampled_tokens = 0
-        """Tokens of all completions so far."""
+        """Number of tokens of all completions so far."""
         self.computed_tokens = 0
-        """Row positions that were really computed while decoding; sharing makes it the smaller one."""
+        """Number of row positions computed while decoding; smaller, because completions share rows."""
         self.seconds = 0.0
 
     def load_weights(self, model: object) -> None:
-        """Follows an update. The weights are the policy's own, so only the version moves on."""
+        """Advances the policy version after an update; the weights are shared with the policy."""
         assert model is self._model, "the native sampler shares the policy's model"
         self._version += 1
 
@@ -102,11 +102,11 @@ class NativeSampler:
     def encode(
         self, questions: Sequence[Question], *, max_tokens: int, name: str = ""
     ) -> list[tuple[int, ...]]:
-        """The token ids of each prompt, which the model can read and continue.
+        """Returns the token ids of each prompt, after checking that the model can read and continue them.
 
         Args:
-            max_tokens: of the longest completion that has to fit into the context after the prompt.
-            name: of the set the questions are of, for messages.
+            max_tokens: the longest completion that must fit into the context after the prompt.
+            name: the name of the question set, for messages.
 
         Raises:
             DataError: questions that do not fit the model's context, by name.
@@ -162,7 +162,7 @@ class NativeSampler:
 
 
 def stop_token_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
-    """Returns the tokens that end a completion: those of the tokenizer and of the generation config."""
+    """Returns the ids of tokens that end a completion, from the tokenizer and the generation config."""
     found: set[int] = set()
     configured = getattr(model.generation_config, "eos_token_id", None)
     for value in (tokenizer.eos_token_id, configured):

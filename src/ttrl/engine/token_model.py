@@ -1,4 +1,4 @@
-"""A causal language model as training sees it: completions in, numbers for each of their tokens out."""
+"""Wraps a causal language model for training: completions in, one number per token out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TREE_FAMILIES = {"llama", "qwen2", "qwen3", "gemma", "gpt2", "gpt_neox", "opt",
 
 
 class TokenModel:
-    """A model with the forward pass that training makes over micro-batches.
+    """A model with the forward pass over micro-batches that training uses.
 
     Args:
         temperature: the sampler's; log-probabilities are compared at the same one.
@@ -75,7 +75,7 @@ class TokenModel:
         return self._predict(batch, with_entropy=False)[0]
 
     def logprobs_and_entropy(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Also returns the entropy of the distribution over the vocabulary, nats.   [N, C], [N, C]"""
+        """Returns log-probabilities and the entropy over the vocabulary in nats.   [N, C], [N, C]"""
         logprobs, entropy = self._predict(batch, with_entropy=True)
         assert entropy is not None
         return logprobs, entropy
@@ -90,7 +90,7 @@ class TokenModel:
     def of_each(
         self, completions: Sequence[Completion], read: Callable[[Batch], Tensor]
     ) -> list[tuple[float, ...]]:
-        """Returns the numbers of `read` for the tokens of each completion, without gradient.
+        """Returns what `read` gives for the tokens of each completion, without gradient.
 
         Args:
             read: from a batch to [N, C].
@@ -163,7 +163,7 @@ def _sound_attention(device: torch.device) -> AbstractContextManager[object]:
 
 
 def tokens_at_once(model: PreTrainedModel, budget: int) -> int:
-    """Returns the largest micro-batch in tokens: the budget, less where all its logits are made at once."""
+    """Returns the largest micro-batch in tokens: the budget, or less if all its logits are made at once."""
     if _has_plain_head(model):
         return budget
     vocabulary = int(model.config.get_text_config().vocab_size)
@@ -171,7 +171,7 @@ def tokens_at_once(model: PreTrainedModel, budget: int) -> int:
 
 
 def layout_for(model: PreTrainedModel) -> Layout:
-    """Returns how the model's micro-batches hold their completions.
+    """Returns the layout of completions in the model's micro-batches: packed trees, masked trees or rows.
 
     Trees need attention that follows the given mask and positions and nothing else, which is checked
     (tests/engine) for the families named here. Sliding windows, local layers and ALiBi do not qualify.

@@ -15,7 +15,7 @@ _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
 def uniforms(streams: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Uniform in [0, 1) with 53 random bits.   [S], [S] -> [S]"""
+    """Returns uniform numbers in [0, 1) with 53 random bits.   [S], [S] -> [S]"""
     z = streams.view(np.uint64) + (positions + 1).view(np.uint64) * _GOLDEN
     z = (z ^ (z >> np.uint64(30))) * _MIX_1
     z = (z ^ (z >> np.uint64(27))) * _MIX_2

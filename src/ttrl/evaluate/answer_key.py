@@ -24,17 +24,17 @@ _HOLDS_BOX = re.compile(r"\\(?:boxed|fbox)\b")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerSheet:
-    """True answers by question. A question that is not in it is unlabeled."""
+    """True answers by question. A question without an entry is unlabeled."""
 
     answers: Mapping[str, str]
-    """Question id -> true answer as it is spelled in the file."""
+    """True answers by question id, spelled as in the file."""
 
     def get(self, question_id: str) -> str | None:
-        """The true answer, or None."""
+        """Returns the true answer of a question as spelled in the file, or None if it is unlabeled."""
         return self.answers.get(question_id)
 
     def key(self, task: Task, question: Question) -> AnswerKey | None:
-        """The canonical key of the true answer; None if unlabeled, or if the label says nothing.
+        """Returns the canonical key of the true answer; None if it is missing or unusable.
 
         The label itself is keyed. To extract an answer from it again, as from a completion, is a
         published bug: it turns the label 3/4 into 4.
@@ -44,10 +44,10 @@ class AnswerSheet:
 
 
 def right_classes(consensus: Consensus, truth: AnswerKey) -> frozenset[int]:
-    """Indices of the classes that equal the true answer; empty if no completion found it.
+    """Returns the indices of the classes that equal the true answer; empty if no completion found it.
 
-    It is one class but where an answer, or the true one, leaves its unit out: 5 and 5 cm are two
-    classes of a vote, and both are right if the true answer is 5 cm.
+    There can be two if an answer, or the true one, omits its unit: 5 and 5 cm are two classes of a
+    vote, and both are right if the true answer is 5 cm.
     """
     return frozenset(
         index for index, key in enumerate(consensus.keys) if equal_up_to_unit(key, truth)
@@ -55,12 +55,12 @@ def right_classes(consensus: Consensus, truth: AnswerKey) -> frozenset[int]:
 
 
 def correctness(consensus: Consensus, right: Collection[int]) -> tuple[bool, ...]:
-    """Whether each completion is in one of the classes `right`; abstaining is wrong.   [G]"""
+    """Returns whether each completion is in one of the classes `right`; abstaining is wrong.   [G]"""
     return tuple(index in right for index in consensus.class_of)
 
 
 def read_answers(table: Table, *, column: str | None, ids: Sequence[str]) -> AnswerSheet:
-    r"""The answers of a table, one row per id.
+    r"""Reads the true answers of a table, one row per id.
 
     The final answer is taken out of a worked solution: what follows `####` in its last line
     (GSM8K), else its last \\boxed{} (MATH). Rows without an answer stay unlabeled.
@@ -70,7 +70,7 @@ def read_answers(table: Table, *, column: str | None, ids: Sequence[str]) -> Ans
         ids: the question of each row of `table`.
 
     Raises:
-        DataError: no such column, a cell that is no answer, or not one answer in the whole table.
+        DataError: no such column, a cell that is no answer, or no answer in the whole table.
     """
     if len(ids) != len(table.rows):
         raise DataError(
@@ -104,7 +104,7 @@ def read_answers(table: Table, *, column: str | None, ids: Sequence[str]) -> Ans
 
 
 def resolve_answers(spec: str, table: Table) -> AnswerSheet:
-    """The answers that `--answers` names: a column of the questions' table, else another file.
+    """Reads the answers that `--answers` names: a column of the questions' table, else another file.
 
     Rows of a file are matched by id if it has an id column, else by position.
 

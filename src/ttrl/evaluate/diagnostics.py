@@ -1,4 +1,4 @@
-"""How well the label-free training signal agrees with true labels, which it never sees."""
+"""Compares the label-free training signal of a step with true labels, which training never sees."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ttrl.types import StepResult, Task
 class LabelDiagnostics:
     """Computes the published diagnostics of TTRL over the labeled questions of a step.
 
-    It reads a step that is over and returns numbers, so it cannot change the run. The true label is
-    compared by its own key; the published code extracts an answer from the label once more and so
+    It reads a finished step and returns numbers, so it cannot change the run. The true label is
+    compared by its own key; the published code extracts an answer from the label again and so
     reports right pseudo-labels as wrong (on a third of MATH-500).
     Source: TTRL (arXiv:2504.16084).
     """
@@ -23,13 +23,13 @@ class LabelDiagnostics:
     answers: AnswerSheet
 
     def on_step(self, result: StepResult) -> dict[str, float]:
-        """Returns nothing if no question with exact answers is labeled in the step, else:
+        """Returns shares in [0, 1] by metric; empty if the step has no labeled question with exact answers.
 
         labels/label_accuracy: share of questions whose pseudo-label is right; none at all is wrong.
         labels/reward_accuracy: share of completions that are rewarded exactly if correct, where
             rewarded means more than 0 and at least the mean of the group.
         labels/lucky_rate: share of completions whose reward is right in that sense although the
-            pseudo-label is wrong: wrong ones, mostly, that differ from it.
+            pseudo-label is wrong: mostly wrong completions that differ from it.
         labels/ground_truth_ratio: share of correct completions, mean over questions.
         labels/pass_at_votes: share of questions with a correct completion among the votes.
         """

@@ -1,4 +1,4 @@
-"""What k completions would score, estimated without bias from the n >= k that were drawn.
+"""Estimates without bias, from n completions, what k <= n of them would score.
 
 Both estimators are U-statistics: the exact mean over all C(n, k) ways to draw k of the n without
 replacement. At k = n nothing is left to chance, and at k = 1 both are the share of correct ones. As curves
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     """Coefficient i stands for i completions drawn."""
 
 LARGEST_K = 16
-"""k of avg@k and pass@k, as published; fewer completions lower it."""
+"""The k of avg@k and pass@k, as published; with fewer completions it is their number."""
 _NEGLIGIBLE = 1e-17
 """A probability too small to change a sum in float64."""
 

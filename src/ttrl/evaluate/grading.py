@@ -1,4 +1,4 @@
-"""One question of an evaluation: its completions, their vote, and what is right of it.
+"""Grades one question of an evaluation: its completions and their vote against the true answer.
 
 Correctness is read off the consensus: a completion is correct if its class equals the true answer.
 Votes, rewards and evaluation thus use one extraction and one key.
@@ -15,31 +15,31 @@ from ttrl.types import Consensus, Group, Task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graded:
-    """A group, its vote, and how it stands to the true answer."""
+    """A group, its vote, and a comparison of both with the true answer."""
 
     group: Group
     consensus: Consensus
     answer: str | None
     right: frozenset[int]
-    """Indices of the correct classes; empty if nobody is right or the question is unlabeled."""
+    """Indices of the correct classes; empty if no answer is right or the question is unlabeled."""
     correct: tuple[bool, ...] | None
-    """Per completion, or None if the question is unlabeled or its answers are free text or code.   [G]"""
+    """Whether each completion is correct; None if unlabeled, or for free text and code.   [G]"""
     similar: tuple[float, ...] | None
-    """Similarity of free text or code to the true answer, or None.   [G]"""
+    """Similarity of each free text or code to the true answer, in [0, 1]; None for other answers.   [G]"""
 
     @property
     def vote_right(self) -> bool | None:
-        """Whether the elected class is right, electing none being wrong; None as in `correct`."""
+        """Returns whether the elected class is right; electing none is wrong. None if `correct` is."""
         return None if self.correct is None else self.consensus.winner in self.right
 
     @property
     def labeled(self) -> bool:
-        """Whether there is a true answer that says something."""
+        """Returns whether there is a usable true answer."""
         return self.correct is not None or self.similar is not None
 
 
 def grade(task: Task, group: Group, answers: AnswerSheet | None, *, tie_seed: int) -> Graded:
-    """Votes, and compares with the true answer if there is one that says something."""
+    """Votes on a group and compares it with the true answer if there is a usable one."""
     consensus = vote_on_group(task, group, tie_seed=tie_seed)
     id = group.question.id
     truth = None if answers is None else answers.key(task, group.question)

@@ -22,7 +22,7 @@ from ttrl.evaluate.levels import read_levels
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """What evaluation knows about the questions of a set."""
+    """The true answers and levels of a set's questions, for evaluation only."""
 
     answers: AnswerSheet | None = None
     levels: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class RunSets:
 
     @property
     def all(self) -> tuple[QuestionSet, ...]:
-        """The set that is trained on, then the others."""
+        """Returns the training set, then the others."""
         return (self.training, *self.others)
 
 

@@ -7,11 +7,11 @@ from ttrl.types import Consensus, Group, RewardRule, Task
 
 
 def answer_key_rule(answers: AnswerSheet, task: Task) -> RewardRule:
-    """Makes a rule of the answer key: 1 for a correct completion, else 0. It is not TTRL.
+    """Returns the rule that rewards a correct completion with 1 and others with 0. It is not TTRL.
 
-    It is the supervised upper bound to compare TTRL with ("leakage" in the paper): the user has to ask for it
-    by name, and every record of such a run has to say so. The consensus is computed and recorded as in TTRL
-    but earns nothing. A question without a label gives all rewards 0, so nothing is learned from it.
+    It is the supervised upper bound to compare TTRL with ("leakage" in the paper): the user must ask for it
+    by name, and every record of such a run must say so. The consensus is computed and recorded as in TTRL but
+    is not rewarded. A question without a label gives all rewards 0, so nothing is learned from it.
     """
 
     def rewards(group: Group, consensus: Consensus) -> tuple[float, ...]:

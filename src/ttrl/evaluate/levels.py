@@ -1,4 +1,4 @@
-"""How hard questions are said to be, and what is measured at each level."""
+"""Reads the stated difficulty of questions and measures each level."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ttrl.recording.evaluations import LevelMetrics
 
 LEVEL_COLUMNS = ("level", "difficulty")
 MOST_LEVELS = 40
-"""A column with more different cells is taken to measure something else."""
+"""A column with more distinct cells is not taken for levels."""
 _LARGEST_NUMBER = 10**9
 LONGEST_LEVEL = 40
-"""The most characters of a level."""
+"""Longest name of a level, in characters."""
 
 
 def read_levels(
     table: Table, column: str | None, *, ids: Sequence[str], required: bool = False
 ) -> dict[str, str]:
-    """Reads the level of each question, by id; a question whose cell is empty has none.
+    """Reads the level of each question, by id; a question with an empty cell has none.
 
     A level is a number or a short text: 3 and "Level 3" are both fine.
 
@@ -75,7 +75,7 @@ def read_levels(
 def by_level(
     graded: Sequence[Graded], levels: Mapping[str, str], *, k: int, seed: int
 ) -> tuple[LevelMetrics, ...]:
-    """Measures each level in a row of its own, in natural order; questions without a level are left out.
+    """Returns one row of measures per level, in natural order; questions without a level are left out.
 
     Accuracies have 95 % intervals over questions, and are measured if a question with exact answers is
     labeled.
@@ -119,7 +119,7 @@ def _level(cell: object) -> str | None:
 
 
 def natural_order(level: str) -> list[tuple[bool, Decimal, str]]:
-    """Sort key that puts Level 2 before Level 10: numbers sort by value, and before letters."""
+    """Returns a sort key that puts Level 2 before Level 10: numbers sort by value, and before letters."""
     pieces = re.split(r"([0-9]+(?:\.[0-9]+)?)", level.casefold())
     return [
         (False, Decimal(piece), "") if place % 2 else (True, Decimal(0), piece)

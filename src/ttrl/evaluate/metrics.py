@@ -1,4 +1,4 @@
-"""What an evaluation measures: numbers for the whole set, and one record per question."""
+"""Measures an evaluation: numbers for the whole set, and one record per question."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ def evaluate_groups(
     name: str = "",
     when: str = "",
 ) -> Evaluation:
-    """Measures groups of n completions each. How they were sampled is for the caller to add.
+    """Measures groups of n completions each. The caller adds how they were sampled.
 
-    Curves (`evaluate.estimators`) are there where an exact question is labeled, and rows by level
-    (`evaluate.levels`) where a level is known. In the metrics, with k = min(16, n):
+    There are curves (`evaluate.estimators`) if a question with exact answers is labeled, and rows by
+    level (`evaluate.levels`) if a level is known. Metrics, with k = min(16, n):
 
-    Means over labeled questions, absent without any, with 95 % intervals over questions:
+    Means over labeled questions, absent if there are none, with 95 % intervals over questions:
         avg@k: share of correct ones among the first k completions; avg@n: among all.
-        maj@n: share of questions whose consensus is right. A tie counts as its elected class does.
+        maj@n: share of questions whose consensus is right. In a tie, the elected class counts.
         pass@k: unbiased estimate from all n that one of k is correct (no interval).
-    Of free text and code, which hardly ever equal the true answer, instead:
+    For free text and code, which hardly ever equal the true answer, instead:
         similarity: to the true answer, mean over completions. An abstention counts as 0.
         consensus_similarity: of the pseudo-label to the true answer.
     Over all questions: self_similarity (free text and code only; mean of `Consensus.centrality`),
     entropy (nats, mean over all tokens), no_answer_rate, truncated_rate and mean_tokens (over
     completions), majority_ratio (mean over questions); and the counts questions and labeled.
 
-    A label whose key is None says nothing, so its question counts as unlabeled.
+    A question whose label has no key counts as unlabeled.
 
     Args:
         seed: decides ties and draws the intervals.
         levels: difficulty of questions, by id.
-        name: of the question set.
+        name: the name of the question set.
         when: "base" before training, "final" after it.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Means over questions and seeds, with intervals that know of both.
+"""Pools values over questions and seeds, with intervals that account for both.
 
 A study runs a method under S seeds and evaluates each run on the same Q questions. Another study
 would draw other questions and other seeds, so both are samples, crossed:
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
 
 
 def pooled_mean(values: ArrayLike, *, seed: int = 0) -> Interval:
-    """Mean over seeds and questions.
+    """Returns the mean over seeds and questions with its 95 % interval.
 
     Args:
-        values: of each question under each seed.   [S, Q]
+        values: the value of each question under each seed.   [S, Q]
         seed: of the bootstrap, which only a single seed needs.
 
     Raises:
@@ -55,10 +55,10 @@ def pooled_mean(values: ArrayLike, *, seed: int = 0) -> Interval:
 
 
 def pooled_difference(first: ArrayLike, second: ArrayLike, *, seed: int = 0) -> Interval:
-    """Mean of `first` minus mean of `second`: two disjoint sets of questions under the same seeds.
+    """Returns mean(first) - mean(second), for two disjoint sets of questions under the same seeds.
 
-    As the gain on questions that were trained on minus the gain on others. The questions of both sets
-    add to the uncertainty; of the seeds only what differs between the sets does, since a seed that
+    An example is the gain on training questions minus the gain on others. The questions of both sets
+    add to the uncertainty. Of the seeds, only the difference between the sets does, since a seed that
     is better on both cancels out.
 
     Args:

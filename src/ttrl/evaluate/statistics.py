@@ -1,4 +1,4 @@
-"""Means, their uncertainty, and what became of each vote. The unit is the question, not the completion."""
+"""Computes means, their uncertainty, and the fates of votes. The unit is the question, not the completion."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CELLS_AT_A_TIME = 2_000_000
 
 
 def mean(values: Sequence[float]) -> float:
-    """The sum over the count, with a sum that does not depend on the order."""
+    """Returns the mean; the result does not depend on the order of the values."""
     return math.fsum(values) / len(values)
 
 
@@ -29,9 +29,9 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Returns the percentile bootstrap interval of the mean over questions.
 
-    Questions are drawn with replacement; quantiles interpolate linearly. The interval says how much the
-    mean would move with other questions of the same kind. One question, or questions that all agree,
-    give a width of 0: read it together with the number of questions.
+    Questions are drawn with replacement; quantiles interpolate linearly. The interval shows how much the
+    mean would move with other questions of the same kind. With one question, or questions that all agree,
+    its width is 0: read it together with the number of questions.
 
     Args:
         seed: equal seeds draw the same questions, so intervals of one evaluation are comparable.
@@ -49,7 +49,7 @@ def bootstrap_interval(
 
 
 def mean_interval(per_question: Sequence[float], *, seed: int) -> Interval:
-    """The mean over questions with its 95 % bootstrap interval.
+    """Returns the mean over questions with its 95 % bootstrap interval.
 
     Raises:
         DataError: no questions.
@@ -61,7 +61,7 @@ def mean_interval(per_question: Sequence[float], *, seed: int) -> Interval:
 def resampled_means(
     per_question: Sequence[float] | NDArray[np.float64], *, seed: int, resamples: int = 2000
 ) -> NDArray[np.float64]:
-    """Draws as many questions as there are, with replacement, and returns their means.   [resamples]
+    """Returns the means of resampled sets: as many questions as given, with replacement.   [resamples]
 
     Raises:
         DataError: no questions.
@@ -121,7 +121,7 @@ Fate = Literal["gained", "kept", "lost", "never"]
 
 
 def fate(before: bool, after: bool) -> Fate:
-    """Names what became of a question whose vote was right or wrong before and after."""
+    """Returns the fate of a question, from whether its vote was right before and after."""
     if after:
         return "kept" if before else "gained"
     return "lost" if before else "never"
@@ -129,7 +129,7 @@ def fate(before: bool, after: bool) -> Fate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contingency:
-    """How many questions had each fate."""
+    """The number of questions with each fate."""
 
     gained: int
     kept: int
@@ -138,7 +138,7 @@ class Contingency:
 
     @classmethod
     def of(cls, before: Sequence[bool], after: Sequence[bool]) -> Contingency:
-        """Counts the fates of the same questions in the same order.
+        """Counts the fates of questions from two lists of votes, in the same order.
 
         Raises:
             DataError: not the same number of questions.

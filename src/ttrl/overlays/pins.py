@@ -1,4 +1,4 @@
-"""Which versions of other engines are known to work. Their hooks move between versions."""
+"""Pins the versions of other engines that are known to work, since their hooks move between versions."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Pin:
 
     @property
     def wanted(self) -> str:
-        """The versions as pip would be told, or the only one."""
+        """Returns the versions as pip would be told, or the only one."""
         if self.below is None:
             return _spelled(self.at_least)
         return f"{self.package}>={_spelled(self.at_least)},<{_spelled(self.below)}"

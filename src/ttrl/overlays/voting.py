@@ -1,4 +1,4 @@
-"""What engines of others are given: the consensus, the rewards and the trained completions of whole groups.
+"""Gives other engines the consensus, the rewards and the kept completions of whole groups.
 
 Nothing foreign is imported here. An adapter brings texts, and takes back one reward per completion and which
 of them are trained on: the same numbers, bit for bit, that the native engine trains on.

@@ -20,7 +20,7 @@ CONFIDENT = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signals:
-    """What the votes of a probe look like. Shares are in [0, 1] and count abstentions in their denominators."""
+    """Measures of a probe's votes. Shares are in [0, 1] and count abstentions in their denominators."""
 
     questions: int
     votes_per_question: int

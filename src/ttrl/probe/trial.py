@@ -33,27 +33,27 @@ MEASURED = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What two updates did to the votes; the numbers are None where no update was made."""
+    """The effect of two updates on the votes; the numbers are None if no update was made."""
 
     learning_rate: float
     skipped: str | None = None
     """Why there was nothing to learn, or why an update failed."""
     broke: bool = False
-    """An update had a loss or gradient that is not finite."""
+    """Whether an update had a loss or gradient that is not finite."""
     moved: float | None = None
     """KL(before || after) in nats per token of completions drawn before: the mean of r - 1 - log r, with
     r = p_after / p_before and log r cut to at most 20."""
     agreement: tuple[float, float] | None = None
     """`within` before and after, of as many votes drawn with the same random numbers."""
     labels_kept: float | None = None
-    """As the function `labels_kept` finds it."""
+    """The result of the function `labels_kept`."""
     no_answer_after: float | None = None
     completions: int = 0
-    """Trained on in each update."""
+    """Number of completions trained on in each update."""
     sampled: int = 0
-    """Completions drawn to look at the votes again."""
+    """Number of completions drawn to look at the votes again."""
     update_seconds: float = 0.0
-    """Wall clock of one update."""
+    """Wall-clock seconds of one update."""
 
 
 def run_trial(
@@ -118,7 +118,7 @@ def run_trial(
 
 
 def labels_kept(before: Sequence[Voted], after: Sequence[Voted]) -> float | None:
-    """The share of questions that elect the same answer before and after.
+    """Returns the share of questions that elect the same answer before and after.
 
     Questions that elect none both times say nothing and do not count; None if there are no others.
     """
@@ -128,7 +128,7 @@ def labels_kept(before: Sequence[Voted], after: Sequence[Voted]) -> float | None
 
 
 def divergence(before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]) -> float:
-    """KL(before || after) in nats per token: at least 0, infinite where an update left no number.   [N, T]"""
+    """Returns KL(before || after) in nats per token: at least 0, infinite if no number is left.   [N, T]"""
     parts = []
     for old, new in zip(before, after, strict=True):
         for a, b in zip(old, new, strict=True):

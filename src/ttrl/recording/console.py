@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: on standard error, live on a terminal, plain lines elsewhere."""
+"""Shows a run in progress on standard error: live on a terminal, as plain lines elsewhere."""
 
 from __future__ import annotations
 

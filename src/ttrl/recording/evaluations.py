@@ -1,4 +1,4 @@
-"""What one evaluation measured, as a value: written and read here and nowhere else.
+"""Defines the result of one evaluation as a value, and is the only place that writes and reads it.
 
 `to_json` gives what `evaluations/<when>-<set>.json` holds. `from_json` is forgiving: files of older
 versions, and damaged ones, lack fields; a field that is missing or broken is None or empty.
@@ -51,14 +51,14 @@ class SetMetrics:
     top_p: float | None = None
 
     def of(self, name: str) -> Interval | None:
-        """A metric by its written name: 'avg@16', 'similarity', 'majority_ratio'; None if not measured."""
+        """Returns a metric by its written name, such as 'avg@16' or 'similarity'; None if not measured."""
         if found := _AT_K.fullmatch(name):
             return self._at_k()[found[1]].get(int(found[2]))
         value = getattr(self, name, None) if name in {"similarity", *_PLAIN} else None
         return value if isinstance(value, Interval) or value is None else Interval(value=value)
 
     def to_json(self) -> dict[str, Any]:
-        """As result.json and the evaluation files hold it; what was not measured is left out."""
+        """Returns the form in result.json and the evaluation files, without what was not measured."""
         found: dict[str, Any] = {}
         if self.similarity is not None:
             found |= _written("similarity", self.similarity)
@@ -71,7 +71,7 @@ class SetMetrics:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> SetMetrics:
-        """The metrics that an object holds; numbers that are none count as not measured."""
+        """Returns the metrics that an object holds; numbers that are none count as not measured."""
         at_k: dict[str, dict[int, Interval]] = {"avg": {}, "maj": {}, "pass": {}}
         for key in value:
             if (found := _AT_K.fullmatch(key)) and (measured := _read(value, key)) is not None:
@@ -92,7 +92,7 @@ class SetMetrics:
         return {"avg": self.avg, "maj": self.maj, "pass": self.passes}
 
     def __bool__(self) -> bool:
-        """Whether anything was measured."""
+        """Returns whether anything was measured."""
         return bool(self.to_json())
 
 
@@ -135,7 +135,7 @@ def _bounds(written: object) -> tuple[float, float] | tuple[None, None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelMetrics:
-    """What was measured at one level of difficulty; None without a label."""
+    """The measures of one level of difficulty; accuracies are None without labels."""
 
     level: str
     questions: int = 0
@@ -147,7 +147,7 @@ class LevelMetrics:
     majority_ratio: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As an evaluation file holds it."""
+        """Returns the form in an evaluation file."""
         return {
             "level": self.level,
             "questions": self.questions,
@@ -159,7 +159,7 @@ class LevelMetrics:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> LevelMetrics:
-        """The row that an object holds."""
+        """Returns the row that an object holds."""
         return cls(
             level=str(value.get("level")),
             questions=count(value.get("questions")),
@@ -181,7 +181,7 @@ class Curves:
     """One per k."""
 
     def to_json(self) -> dict[str, Any]:
-        """As an evaluation file holds it."""
+        """Returns the form in an evaluation file."""
         found: dict[str, Any] = {"k": list(self.ks)}
         for name, series in (("pass", self.passes), ("maj", self.maj)):
             found[name] = [point.value for point in series]
@@ -190,7 +190,7 @@ class Curves:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Curves | None:
-        """The curves that an object holds, or None where a point is missing or broken."""
+        """Returns the curves that an object holds, or None where a point is missing or broken."""
         ks = [whole(k) for k in entries(value.get("k"))]
         series = []
         for name in ("pass", "maj"):
@@ -212,7 +212,7 @@ class Curves:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationCost:
-    """What an evaluation took; 0 where it was borrowed from another run."""
+    """The cost of an evaluation; 0 if it was borrowed from another run."""
 
     sampled_tokens: int = 0
     sampling_seconds: float = 0.0
@@ -244,16 +244,16 @@ class Evaluation:
 
     @property
     def by_id(self) -> dict[str, QuestionRecord]:
-        """The records by question id; of a repeated id the last one counts."""
+        """Returns the records by question id; of a repeated id the last one counts."""
         return {record.id: record for record in self.questions}
 
     @property
     def by_key(self) -> dict[QuestionKey, QuestionRecord]:
-        """As `by_id`, for evaluations that need not be of the same questions."""
+        """Returns records by their keys, for evaluations that may have different questions."""
         return {record.key: record for record in self.questions}
 
     def to_json(self) -> dict[str, Any]:
-        """As `evaluations/<when>-<set>.json` holds it."""
+        """Returns the form in `evaluations/<when>-<set>.json`."""
         found: dict[str, Any] = {
             "set": self.set,
             "when": self.when,
@@ -283,7 +283,7 @@ class Evaluation:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Evaluation:
-        """The evaluation that an object holds, however little of it is left."""
+        """Returns the evaluation that an object holds, however little of it is left."""
         sampling = mapping(value.get("sampling"))
         cost = value.get("cost")
         return cls(

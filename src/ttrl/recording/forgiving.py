@@ -14,7 +14,7 @@ MAX_DEPTH = 50
 
 
 def finite(value: object) -> float | None:
-    """The value as a float, or None if it is no number or a broken one (True and False are none)."""
+    """Returns the value as a float, or None if it is no number or a broken one (True and False are none)."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -25,40 +25,40 @@ def finite(value: object) -> float | None:
 
 
 def number(values: Mapping[str, Any], key: str) -> float | None:
-    """The finite number under a key, or None."""
+    """Returns the finite number under a key, or None."""
     return finite(values.get(key))
 
 
 def whole(value: object) -> int | None:
-    """The value as a whole number, cut towards 0, or None if it is no finite number."""
+    """Returns the value as a whole number, cut towards 0, or None if it is no finite number."""
     found = finite(value)
     return None if found is None else int(found)
 
 
 def count(value: object) -> int:
-    """The value as a count: 0 for what is negative or no number."""
+    """Returns the value as a count: 0 for what is negative or no number."""
     return max(0, whole(value) or 0)
 
 
 def text(value: object) -> str | None:
-    """The value if it is a text, a number as it is written, else None."""
+    """Returns the value if it is a text, a number as it is written, else None."""
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """The value if it is a mapping, else an empty one."""
+    """Returns the value if it is a mapping, else an empty one."""
     return value if isinstance(value, Mapping) else {}
 
 
 def entries(value: object) -> Sequence[Any]:
-    """The value if it is a list, else an empty one."""
+    """Returns the value if it is a list, else an empty one."""
     return value if isinstance(value, list) else []
 
 
 def read_text(path: Path) -> str:
-    """The file's text, empty if there is none. Bytes that are not UTF-8 become U+FFFD."""
+    """Returns the file's text, empty if there is none. Bytes that are not UTF-8 become U+FFFD."""
     try:
         return path.read_text("utf-8", errors="replace")
     except OSError:
@@ -66,12 +66,12 @@ def read_text(path: Path) -> str:
 
 
 def read_object(path: Path) -> Mapping[str, Any]:
-    """The object that a JSON file holds; empty if there is none."""
+    """Returns the object that a JSON file holds; empty if there is none."""
     return mapping(parsed_json(read_text(path)))
 
 
 def parsed_json(content: str) -> object:
-    """What the text says; None if it is no JSON, or deeper than anything that ttrl writes."""
+    """Returns the parsed text; None if it is not JSON, or nested deeper than anything that ttrl writes."""
     try:
         parsed = json.loads(content)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What a run stood on: versions, machine, inputs. Read again when a run goes on."""
+"""Makes the manifest of a run: versions, machine and inputs. It is read again when the run is resumed."""
 
 from __future__ import annotations
 

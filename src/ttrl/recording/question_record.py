@@ -1,4 +1,4 @@
-"""What an evaluation records of one question."""
+"""Defines what an evaluation records about one question."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class QuestionRecord:
 
     @property
     def key(self) -> QuestionKey:
-        """What makes two records those of the same question."""
+        """Returns a key that is equal for two records of the same question."""
         return self.id, self.prompt, str(self.answer)
 
     @property
@@ -51,17 +51,17 @@ class QuestionRecord:
 
     @property
     def share_right(self) -> float:
-        """Right completions / all completions, in [0, 1]; 0 if unlabeled or without any."""
+        """Returns right completions / all completions, in [0, 1]; 0 if unlabeled or without any."""
         return (self.correct or 0) / self.completions if self.completions else 0.0
 
     @property
     def winner(self) -> int | None:
-        """Index of the elected class in `labels`. In a tie it need not be the first."""
+        """Returns the index of the elected class in `labels`; in a tie it need not be the first."""
         label = self.pseudo_label
         return self.labels.index(label) if label is not None and label in self.labels else None
 
     def to_json(self) -> dict[str, Any]:
-        """As an evaluation file holds it."""
+        """Returns the form in an evaluation file."""
         return {
             "id": self.id,
             "prompt": self.prompt,
@@ -81,7 +81,7 @@ class QuestionRecord:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> QuestionRecord:
-        """The record that an object holds. Right completions are never more than there are."""
+        """Returns the record that an object holds. Right completions are never more than there are."""
         found = cls(
             id=str(value.get("id")),
             prompt=text(value.get("prompt")) or "",

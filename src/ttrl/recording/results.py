@@ -66,15 +66,15 @@ class RunResult:
 
     @property
     def is_true_labels(self) -> bool:
-        """Whether the run was rewarded by true labels: an upper bound, not TTRL."""
+        """Returns whether the run was rewarded by true labels: an upper bound, not TTRL."""
         return self.reward == "answer-key"
 
     def of(self, name: str, when: When) -> SetMetrics:
-        """What was measured of a set; empty where it was not evaluated."""
+        """Returns the measures of a set before ("base") or after ("final"); empty if it was not evaluated."""
         return self.metrics.get(name, {}).get(when, SetMetrics())
 
     def to_json(self) -> dict[str, Any]:
-        """As result.json holds it."""
+        """Returns the form in result.json."""
         return {
             "version": self.version,
             "name": self.name,
@@ -105,7 +105,7 @@ class RunResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvalResult:
-    """What `ttrl eval` measured."""
+    """The result of `ttrl eval`."""
 
     model: str
     seed: int
@@ -117,7 +117,7 @@ class EvalResult:
     """The folder it was written to, where there is one."""
 
     def to_json(self) -> dict[str, Any]:
-        """As result.json of such a folder holds it."""
+        """Returns the form in result.json of such a folder."""
         sets: dict[str, Any] = {}
         for name, each in self.evaluations.items():
             sets[name] = {"base": each.metrics.to_json()}
@@ -143,7 +143,7 @@ class EvalResult:
 
 
 def read_result(path: Path) -> RunResult:
-    """The run in a folder, with every evaluation that can be read.
+    """Returns the run in a folder, with every evaluation that can be read.
 
     Raises:
         CheckpointError: there is no result.json, or it is no JSON object.

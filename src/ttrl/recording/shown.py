@@ -1,4 +1,4 @@
-"""What is shown of the metrics of a step: the one list behind the console, the curves and the figure."""
+"""Lists the metrics of a step that are shown, for the console, the curves and the figure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Shown:
     """Its place in the line of the console, its name there, and how it is written."""
 
     def value(self, record: Record) -> float | None:
-        """What a record says of it; None if it was not recorded."""
+        """Returns the value in a record; None if it was not recorded."""
         return number(record, self.key) if self.computed is None else self.computed(record)
 
 

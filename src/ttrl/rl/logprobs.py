@@ -47,7 +47,7 @@ def token_logprobs(
 def token_logprobs_and_entropy(
     hidden: Tensor, head: Tensor, bias: Tensor | None, row: Tensor, token: Tensor, *, scale: float
 ) -> tuple[Tensor, Tensor]:
-    """Also returns the entropy of the distribution that each token is drawn from.   [E], [E]
+    """Returns log-probabilities and the entropy of each token's distribution, in nats.   [E], [E]
 
     The entropy, -sum_j p_j log p_j over the vocabulary, is in nats and float32; both have gradients.
     Tokens of one row have the same entropy.

@@ -1,4 +1,4 @@
-"""How much memory a run needs, and whether its models with their gradients and optimizers fit at all."""
+"""Estimates the memory of a run and checks that its models, gradients and optimizers fit."""
 
 from __future__ import annotations
 

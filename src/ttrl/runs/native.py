@@ -46,12 +46,12 @@ class NativeTraining:
 
     @property
     def steps(self) -> int:
-        """How many steps are done, in all sittings."""
+        """Returns the number of steps done, in all sittings."""
         return self._progress.step
 
     @property
     def base_is_gone(self) -> bool:
-        """True after the first step, since the policy's weights are the only ones."""
+        """Returns True after the first step, since the policy's weights are the only ones."""
         return self._progress.step > 0
 
     def plan_lines(self) -> Sequence[str]:

@@ -21,7 +21,7 @@ LARGE_LEARNING_RATE = 5e-5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a run would do."""
+    """The plan of a run, made before it starts."""
 
     lines: Sequence[str]
     """The plan for a person."""

@@ -92,12 +92,12 @@ class Training(Protocol):
 
     @property
     def steps(self) -> int:
-        """How many steps are done, in all sittings."""
+        """Returns the number of steps done, in all sittings."""
         ...
 
     @property
     def base_is_gone(self) -> bool:
-        """Whether only trained weights are left to evaluate."""
+        """Returns whether only trained weights are left to evaluate."""
         ...
 
     def plan_lines(self) -> Sequence[str]:
@@ -303,7 +303,7 @@ class Run:
 
 
 class Spent:
-    """What training has cost, and the time, over all sittings of a run. Evaluations carry their own cost."""
+    """The cost of training, and the time, over all sittings of a run. Evaluations have their own cost."""
 
     def __init__(self, **values: float) -> None:
         self.wall_seconds = values.get("wall_seconds", 0.0)

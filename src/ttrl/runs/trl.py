@@ -63,7 +63,7 @@ class TrlTraining:
 
     @property
     def steps(self) -> int:
-        """How many steps need not be made again. TRL's checkpoints may be gone once training is over."""
+        """Returns the number of steps done. TRL's checkpoints may be gone once training is over."""
         from ttrl.overlays.trl.training import latest_checkpoint
 
         if self._trained is not None:

@@ -94,7 +94,7 @@ def train(
 
 
 def reason_to_end(progress: Progress, config: RunConfig) -> str | None:
-    """Why a run ends where it stands, or None while there is a step to make."""
+    """Returns why a run ends here, or None while there is a step to make."""
     if progress.step >= config.steps:
         return "all steps done"
     return end_of_silence(progress.silent_steps, progress.silence, config)

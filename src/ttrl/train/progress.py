@@ -1,4 +1,4 @@
-"""What a run remembers from step to step, what it writes down of each, and when silence ends it."""
+"""Keeps what a run remembers from step to step, makes its records, and ends it after silent steps."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepReport:
-    """What is written down about a step."""
+    """The record of a step."""
 
     result: StepResult
     metrics: dict[str, float]

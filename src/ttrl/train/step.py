@@ -135,7 +135,7 @@ def nothing_to_learn(scored: Sequence[ScoredGroup], algorithm: Algorithm) -> str
 def samples_of(
     scored: Sequence[ScoredGroup], *, algorithm: Algorithm, learner: Learner, config: RunConfig
 ) -> tuple[list[TrainingSample], Metrics]:
-    """The completions that updates are made on, with their advantages, and what the algorithm measured.
+    """Returns the completions to train on, with their advantages, and what the algorithm measured.
 
     Completions that were cut take part in the advantages of the others, and drop out with `mask_truncated`.
     """
@@ -146,7 +146,7 @@ def samples_of(
 
 
 def mini_batches(samples: Sequence[TrainingSample], updates: int) -> Iterator[list[TrainingSample]]:
-    """At most `updates` parts of whole questions, as even as questions allow, in their order."""
+    """Returns at most `updates` parts of whole questions, as even as possible, in their order."""
     by_question = [list(g) for _, g in groupby(samples, key=lambda s: s.completion.question_id)]
     parts = min(updates, len(by_question))
     for part in range(parts):

@@ -76,7 +76,7 @@ def _refusal(question: Question, task: str | None) -> str:
 
 
 def vote_params(config: RunConfig) -> SamplingParams:
-    """The sampling parameters of the votes."""
+    """Returns the sampling parameters of the votes."""
     return SamplingParams(
         temperature=config.temperature,
         top_p=config.top_p,

@@ -1,1 +1,1 @@
-"""The exact reader of mathematics: a spelling, its tokens, and what they are in canonical form."""
+"""Reads mathematics exactly: from a spelling to tokens, and from tokens to a canonical key."""

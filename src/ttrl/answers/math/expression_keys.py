@@ -1,4 +1,4 @@
-r"""From exact expressions to keys.
+r"""Turns exact expressions into keys.
 
     ("n", 1, 2)                                     a rational number
     ("e", (((("x", 1, 1),), 3, 1), ...)             a sum of terms: 3x + ...
@@ -38,7 +38,7 @@ _CONSTANTS = (r"\pi", "e", "i")
 
 
 def expression_key(value: Quotient) -> AnswerKey:
-    """Return a key that two expressions share exactly when they are equal wherever both are defined."""
+    """Returns a key that two expressions share exactly when they are equal wherever both are defined."""
     number = rational_value(value)
     if number is not None:
         return "n", number.numerator, number.denominator
@@ -48,7 +48,7 @@ def expression_key(value: Quotient) -> AnswerKey:
 
 
 def equation_key(difference: Quotient, algebra: Algebra) -> AnswerKey:
-    """Return the key of the equation difference = 0, which is that of its constant multiples.
+    """Returns the key of the equation difference = 0, which is that of its constant multiples.
 
     Raises:
         Unreadable: no variable is left.
@@ -68,7 +68,7 @@ def equation_key(difference: Quotient, algebra: Algebra) -> AnswerKey:
 
 
 def is_variable(name: str) -> bool:
-    """Whether a name of a key stands for an unknown: not for a prime under a root, pi, e or i."""
+    """Returns whether a name of a key is an unknown, not a prime under a root, pi, e or i."""
     return name not in _CONSTANTS and not name.isdigit()
 
 

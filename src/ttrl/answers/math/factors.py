@@ -1,4 +1,4 @@
-r"""From tokens to the factors of an expression: numbers, letters, fractions, roots, brackets."""
+r"""Reads the factors of an expression from tokens: numbers, letters, fractions, roots, brackets."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ class Factors(ABC):
         self.tokens, self.spaced, self.closing = tokens
         self.algebra = Algebra()
         self.variables: set[str] = set()
-        """Names met so far."""
+        """Names read so far."""
         self._at = self._stop = self._depth = 0
 
     @abstractmethod
     def expression(self, start: int, stop: int) -> Quotient:
-        """The expression from start to stop."""
+        """Returns the expression from start to stop."""
 
     @abstractmethod
     def _sum(self) -> Quotient:
@@ -72,7 +72,7 @@ class Factors(ABC):
         """With the exponent that follows a factor; `first` is its first token."""
 
     def name(self, start: int, stop: int) -> str | None:
-        """The variable that the stretch consists of, else None. Here e and i are variables too."""
+        """Returns the single variable that the stretch consists of, or None; here e and i are variables."""
         first = self.tokens[start] if start < stop else ""
         if not (len(first) == 1 and first.isalpha()) and first not in GREEK:
             return None

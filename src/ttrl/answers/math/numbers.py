@@ -1,4 +1,4 @@
-r"""Plain numbers, read by regular expressions alone: exact, and much faster than parsing.
+r"""Reads plain numbers by regular expressions alone: exactly, and much faster than parsing.
 
     ("n", 1, 2)        a number in lowest terms: 0.5, 1/2, \frac12, 5e-1; decimals are exact
     ("n%", 50, 1)      a percentage: 50% is neither 50 nor 0.5
@@ -15,9 +15,9 @@ from math import gcd
 from ttrl.types import AnswerKey
 
 LENGTH_LIMIT = 400
-"""Characters of a number."""
+"""Most characters of a number."""
 BIT_LIMIT = 4096
-"""Bits of a numerator or denominator."""
+"""Most bits of a numerator or denominator."""
 _EXPONENT_LIMIT = 1232
 """Largest power of ten within BIT_LIMIT."""
 
@@ -54,12 +54,12 @@ _THREE_TIMES = 3
 
 
 def is_digits(text: str) -> bool:
-    """Whether the text is made of the digits 0 to 9: str.isdigit also takes \u2776, which int does not."""
+    """Returns whether a text consists of digits 0 to 9; isdigit also accepts \u2776, which int does not."""
     return text.isascii() and text.isdigit()
 
 
 def quick_key(answer: str) -> AnswerKey | None:
-    """Return the key of an ASCII integer, decimal or quotient of integers, else None."""
+    """Returns the key of an ASCII integer, decimal or quotient of integers, else None."""
     if len(answer) > LENGTH_LIMIT:
         return None
     number = _QUICK.fullmatch(answer)
@@ -83,7 +83,7 @@ def _lowest_terms(sign: str, above: int, below: int) -> AnswerKey:
 
 
 def number_key(text: str) -> AnswerKey | None:
-    """Return the key of a number, a percentage or a variable that is set to one, else None."""
+    """Returns the key of a number, a percentage or a variable that is set to one, else None."""
     if len(text) > LENGTH_LIMIT:
         return None
     if left := _LEFT_HAND_SIDE.match(text):
@@ -126,7 +126,7 @@ def _unsigned(text: str) -> Fraction | None:
 
 
 def decimal(text: str) -> Fraction:
-    """Return the exact value of a signed decimal, with or without separators of thousands."""
+    """Returns the exact value of a signed decimal, with or without separators of thousands."""
     digits = text.lstrip("+- ").replace(",", "").replace(" ", "")
     whole, _, part = digits.partition(".")
     value = Fraction(int(whole + part), 10 ** len(part))

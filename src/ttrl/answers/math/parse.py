@@ -1,4 +1,4 @@
-r"""From tokens to exact expressions, by recursive descent.
+r"""Parses tokens into exact expressions, by recursive descent.
 
 Read as mathematics is written: juxtaposition is a product, x(x+1) too, and -x^2 is -(x^2). Where a
 spelling may mean two things nothing is read: 1/2x, 2^3^2, f(2), 2 3, x2, 5--3, 2{3}, dy/dx, ABC.
@@ -28,12 +28,12 @@ class Expressions(Factors):
     def __init__(self, tokens: Tokens) -> None:
         super().__init__(tokens)
         self.sign_choice = 0
-        r"""What \pm stands for, 1 or -1, and \mp its opposite; 0 where neither is read."""
+        r"""The sign that \pm means, 1 or -1, and \mp its opposite; 0 if neither is accepted."""
         self._start = 0
         self._unit: str | None = None
 
     def quantity(self, start: int, stop: int) -> tuple[Quotient, str]:
-        """The expression from start to stop, and its unit: "" for none, "%" for percent."""
+        """Returns the expression from start to stop and its unit: "" for none, "%" for percent."""
         outer = self._start, self._at, self._stop, self._unit, self.variables
         start, stop = self._unbraced(start, stop)
         self._start, self._at, self._stop, self._unit = start, start, stop, None
@@ -50,7 +50,7 @@ class Expressions(Factors):
         return value, unit
 
     def expression(self, start: int, stop: int) -> Quotient:
-        """The expression from start to stop, which has no unit."""
+        """Returns the expression from start to stop; a unit is Unreadable."""
         value, unit = self.quantity(start, stop)
         if unit:
             raise Unreadable

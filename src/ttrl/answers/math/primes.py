@@ -1,4 +1,4 @@
-"""Prime factors of numbers whose factors are small, or all but one small."""
+"""Finds the prime factors of numbers whose factors are small, or all but one."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _PROVEN_BELOW = 3_317_044_064_679_887_385_961_981
 
 
 class UnknownFactors(Exception):
-    """Two large factors or more: not searched for."""
+    """The number has two or more large prime factors, which are not searched for."""
 
 
 @lru_cache(maxsize=4_000)
 def factors(number: int) -> tuple[tuple[int, int], ...]:
-    """Return the primes of a positive number with their exponents, smallest first.
+    """Returns the primes of a positive number with their exponents, smallest first.
 
     Raises:
         UnknownFactors: what is left after the primes below 10,000 is no prime and no square of one.

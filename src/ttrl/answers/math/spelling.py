@@ -1,4 +1,4 @@
-r"""One spelling for what is written the same: unicode, LaTeX synonyms, spaces and wrappers.
+r"""Normalises spellings: unicode, LaTeX synonyms, spaces and wrappers.
 
 Case is kept, since R and r are two variables; only words drop it, where it says nothing. Every
 scan is linear.
@@ -14,7 +14,7 @@ from itertools import groupby
 from ttrl.types import AnswerKey
 
 KEY_LIMIT = 400
-"""Characters of a spelling that is kept in a key as it is; a longer one is hashed."""
+"""Longest spelling, in characters, that a key contains as it is; a longer one is hashed."""
 _NFKC_LIMIT = 4_000
 """Characters of a text that is normalised: many marks on one letter take quadratic time."""
 
@@ -90,7 +90,7 @@ _PLUS_MINUS = re.compile(r"\+ ?/ ?-")
 
 
 def plain_spelling(text: str) -> str:
-    """Bring signs, fractions, commands and spaces to one spelling.
+    """Normalises the spelling of signs, fractions, commands and spaces.
 
     NFKC alone would invent numbers: "5" with a raised 2 as 52, "3" with the sign of one half as
     31/2, a circled 1 and a circled 2 as 12. Those are spelled out before it runs. An en dash
@@ -166,7 +166,7 @@ _BRACE = re.compile(r"\\.|[{}]")
 
 
 def unwrapped(text: str) -> str:
-    """Remove math delimiters, text commands, markdown and final punctuation around the answer."""
+    """Removes math delimiters, text commands, markdown and final punctuation around the answer."""
     before = None
     while text != before:
         before = text
@@ -216,7 +216,7 @@ _IDLE_SPACE = re.compile(r" (?=[^\w ])|(?<=[^\w ]) ")
 
 
 def spelling_key(text: str) -> AnswerKey:
-    """("t", ...) for words, folded, and ("s", ...) for unread mathematics.
+    """Returns the key of a spelling: ("t", ...) for words, folded, and ("s", ...) for unread mathematics.
 
     Words are runs of two letters or more without an operator or a command beside them: "5 apples"
     is text. Spaces beside punctuation say nothing: (3, 4] is (3,4].
@@ -249,7 +249,7 @@ def _folded(run: re.Match[str]) -> str:
 
 
 def is_bare_text(text: str) -> bool:
-    """Words without a digit, an operator or a command beside them: no is not on."""
+    """Returns whether the text is only words, without digits, operators or commands: no is not on."""
     return _BARE.fullmatch(text) is not None and _WORD.search(text) is not None
 
 
@@ -264,6 +264,6 @@ def _bounded(kind: str, text: str) -> AnswerKey:
 
 
 def hashed(text: str) -> tuple[str, int]:
-    """Stands for a long text: a digest and the length."""
+    """Returns a digest and the length, in place of a long text."""
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
     return digest.hexdigest(), len(text)

@@ -1,4 +1,4 @@
-r"""From tokens to the key of a whole answer: what expressions are put together into.
+r"""Computes the key of a whole answer from tokens: equations, tuples, sets and other structures.
 
     ("tup", "(", "]", a, b)     a point or an interval     ("set", a, b)     a set, 1,2, x=1 or x=2
     ("list", a, a, b)           an open list with repeats  ("cup", A, B)     a union, as a set
@@ -32,7 +32,7 @@ _OPTIONS = "abcd"
 
 
 def mathematics_key(text: str) -> AnswerKey:
-    """Return the key of an answer in its plain spelling.
+    """Returns the key of an answer in its plain spelling.
 
     Raises:
         Unreadable: it cannot be read exactly.
@@ -286,7 +286,7 @@ class _Reader(Expressions):
 
 
 def _alternatives(parts: list[_Part]) -> None:
-    """Check what "or" joins: values of one variable, or points. x=0 or y=0 is not x=0, y=0.
+    """Checks what "or" joins: values of one variable, or points. x=0 or y=0 is not x=0, y=0.
 
     Raises:
         Unreadable: equations, or intervals without a variable, whose union was not asked for.
@@ -307,7 +307,7 @@ def _is_interval(key: AnswerKey) -> bool:
 
 
 def option_key(letter: str) -> AnswerKey | None:
-    """A lone letter from A to D is how options are named, in either case: e is not E."""
+    """Returns the key of an option, a single letter from A to D in either case, or None."""
     folded = letter.casefold()
     return ("t", folded) if folded in _OPTIONS else None
 

@@ -1,4 +1,4 @@
-r"""Exact algebra on sums of terms, with limits that come before the arithmetic.
+r"""Computes with sums of terms exactly; limits are checked before the arithmetic.
 
 A term is a rational coefficient times a monomial; a monomial maps bases to exponents. Bases are
 variables, the constants "\pi", "e" and "i", and primes ("2", "3") for surds: \sqrt{12} is
@@ -26,7 +26,7 @@ TERM_LIMIT = 64
 SUM_EXPONENT_LIMIT = 32
 EXPONENT_LIMIT = 10**6
 WORK_LIMIT = 1_200
-"""Products of two terms in one answer, each counted again per 1024 bits."""
+"""Most products of two terms in one answer; each counts once more per 1024 bits."""
 _ROOT_LIMIT = 32
 _POSITIVE = (r"\pi", "e")
 
@@ -34,11 +34,11 @@ ONE: Sum = {(): 1}
 
 
 class Unreadable(Exception):
-    """Not read exactly: too large, undefined or beyond this algebra."""
+    """The expression cannot be read exactly: it is too large, undefined or beyond this algebra."""
 
 
 class Quotient(NamedTuple):
-    """Above / below. Below is ONE itself where the quotient is a sum of terms."""
+    """A quotient, above / below; below is the object ONE if it is a plain sum of terms."""
 
     above: Sum
     below: Sum
@@ -53,7 +53,7 @@ def variable(name: str) -> Quotient:
 
 
 def rational_value(value: Quotient) -> Rational | None:
-    """Return the value of a rational constant, else None."""
+    """Returns the value of a rational constant, else None."""
     above, below = value
     if below is not ONE or len(above) > 1 or (above and () not in above):
         return None
@@ -61,7 +61,7 @@ def rational_value(value: Quotient) -> Rational | None:
 
 
 class Algebra:
-    """The operations, with one allowance of work for all of them together."""
+    """Arithmetic on quotients, with one limit of work for all operations together."""
 
     def __init__(self) -> None:
         self._work_left = WORK_LIMIT
@@ -80,12 +80,12 @@ class Algebra:
         return self._quotient(above, self._times(one.below, other.below))
 
     def divide(self, one: Quotient, other: Quotient) -> Quotient:
-        """Raises Unreadable for a division by zero."""
+        """Returns one / other; raises Unreadable for a division by zero."""
         above = self._times(one.above, other.below)
         return self._quotient(above, self._times(one.below, other.above))
 
     def power(self, base: Quotient, exponent: Rational) -> Quotient:
-        """Raises Unreadable for 0^0, and where a value would have to be chosen (x^2)^(1/2)."""
+        """Returns the power; raises Unreadable for 0^0 and ambiguous values such as (x^2)^(1/2)."""
         if exponent.denominator != 1:
             return self._root(base, Fraction(exponent))
         n = exponent.numerator
@@ -109,7 +109,7 @@ class Algebra:
         return self._quotient(above, below)
 
     def root(self, value: Quotient, degree: int) -> Quotient:
-        """The root as its sign is read: the real one of a negative number if degree is odd."""
+        """Returns the root as its sign is read: of a negative number the real one, if the degree is odd."""
         if not 1 < degree <= _ROOT_LIMIT:
             raise Unreadable
         number = rational_value(value)
@@ -248,7 +248,7 @@ class Algebra:
 
 
 def reduced(powers: dict[str, Rational]) -> tuple[Rational, Monomial]:
-    """The rational factor and the monomial of a product of powers.
+    """Returns the rational factor and the monomial of a product of powers.
 
     Raises:
         Unreadable: a fractional power of i, or a number over the limits.

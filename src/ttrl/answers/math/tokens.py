@@ -1,4 +1,4 @@
-r"""An answer cut into tokens, each a string that says what it is by its first characters.
+r"""Cuts an answer into tokens, strings whose first characters say what they are.
 
     12  0.5  1 234     numbers          \pi  \frac         commands
     x  cm  apples      runs of letters  "cm               the content of \text{cm}
@@ -55,13 +55,13 @@ class Tokens(NamedTuple):
 
     tokens: list[str]
     spaced: list[bool]
-    """Whether a space stands before the token."""
+    """Whether a space precedes each token."""
     closing: dict[int, int]
-    """Place of the bracket that closes the one at a place."""
+    """Index of the closing bracket by index of the opening one."""
 
 
 def tokenize(text: str) -> Tokens:
-    """Cut a plain spelling into tokens.
+    """Cuts a plain spelling into tokens.
 
     Raises:
         Unreadable: it is too long, too deep, unbalanced or not in ASCII but for √ and °.

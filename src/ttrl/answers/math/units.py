@@ -1,4 +1,4 @@
-r"""Units of measure: many spellings, one canonical unit; never converted into another.
+r"""Reads units of measure: many spellings, one canonical unit; units are never converted.
 
     "cm^2"     square centimeters, sq cm, cm^2
     "km/h"     km per hour, kph, kilometers/hour
@@ -14,7 +14,7 @@ import re
 from functools import lru_cache
 
 Powers = dict[str, int]
-"""Exponent of each unit: {"m": 1, "s": -2}."""
+"""Exponents by unit, such as {"m": 1, "s": -2}."""
 
 SINGLE_LETTERS = frozenset("msghLNJWV")
 """Units that are spelled like a variable: 5m is 5 meters and 5 times m, so both have one key."""
@@ -89,7 +89,7 @@ _TOKEN = re.compile(r"°?[^\W\d_]+|\^ ?(?:\{ ?(\d) ?\}|(\d))|[^ ]")
 
 @lru_cache(maxsize=2_000)
 def canonical_unit(text: str) -> str | None:
-    r"""Return the canonical unit of a spelling, or None.
+    r"""Returns the canonical unit of a spelling, or None.
 
     Args:
         text: without \text and braces around words: "sq. cm", "km / h", "meters per second".
@@ -137,7 +137,7 @@ def _powers(text: str) -> Powers | None:
 
 
 def unit_name(powers: Powers) -> str:
-    """The canonical name: km/h, m/s^2, 1/h."""
+    """Returns the canonical name, such as km/h, m/s^2 or 1/h."""
     above = [_raised(unit, power) for unit, power in powers.items() if power > 0]
     below = [_raised(unit, -power) for unit, power in powers.items() if power < 0]
     name = "*".join(sorted(above)) or ("1" if below else "")

@@ -1,1 +1,1 @@
-"""How alike free-form answers are: a similarity in [0, 1] where equality says too little."""
+"""Measures how similar free-form answers are, in [0, 1], where equality says too little."""

@@ -1,4 +1,4 @@
-"""Similarity of Python programs: equal up to names and layout, else by their syntax trees.
+"""Compares Python programs: equal up to names and layout, else similar by their syntax trees.
 
     similarity = 1 if the keys are equal, else 2 * LCS / (m + n)
 
@@ -47,12 +47,12 @@ class Program:
 
     @property
     def defines(self) -> bool:
-        """Whether the program defines a function or a class."""
+        """Returns whether the program defines a function or a class."""
         return not _DEFINITIONS.isdisjoint(self.sequence)
 
 
 def read_program(source: str) -> Program | None:
-    """Read a program, or return None. It never raises, prints or runs anything, whatever the source.
+    """Reads a program, or returns None. It never raises, prints or runs anything, whatever the source.
 
     None for what does not parse, is over a limit, or neither defines nor assigns nor imports nor
     controls anything at its top level: `hello` and `Answer: 7` are Python, too.
@@ -76,7 +76,7 @@ def read_program(source: str) -> Program | None:
 
 
 def code_similarity(programs: Sequence[Program]) -> Matrix:
-    """Return the similarity of all pairs of programs: symmetric, in [0, 1], 1 on the diagonal.   [N, N]"""
+    """Returns the similarity of all pairs of programs: symmetric, in [0, 1], 1 on the diagonal.   [N, N]"""
     distinct = {program.key: program.sequence for program in programs}
     at = {key: row for row, key in enumerate(distinct)}
     sequences = list(distinct.values())

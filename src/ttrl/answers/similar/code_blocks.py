@@ -1,4 +1,4 @@
-"""From the text of a completion to the Python program in it, or None: no program is a value.
+"""Extracts the Python program of a completion, or None: no program is a value.
 
 Every scan is linear, and only a bounded number of candidates is parsed.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from ttrl.answers.similar.code import read_program
 
 CANDIDATE_LIMIT = 16
-"""Blocks of a text that are tried: the last ones in Python, then the last ones in other languages."""
+"""Most blocks of a text to try: the last ones in Python, then the last ones in other languages."""
 
 _FENCE = re.compile(r"^([ \t]*+)(`{3,}+|~{3,}+)([^\n]*)$", re.MULTILINE)
 _LANGUAGE = re.compile(r"[\s{.]*([^\s{}.:,]*)")
@@ -25,7 +25,7 @@ _CODE_LINE = re.compile(
 
 
 def extract_program(text: str, *, truncated: bool) -> str | None:
-    """Return the source of the last program with a function or a class, else of the last program.
+    """Returns the source of the last program with a function or a class, else of the last program.
 
     Looked for in fenced blocks marked as Python or not at all, then in blocks of other languages; in
     a text without a fence in the text as a whole, then in its runs of lines that look like code.
@@ -62,7 +62,7 @@ def _best(sources: Iterable[str]) -> str | None:
 
 
 def _fenced_blocks(text: str, *, with_open_one: bool) -> list[tuple[str, str]] | None:
-    """Return language and content of each block, or None for a text without fences.
+    """Returns language and content of each block, or None for a text without fences.
 
     As in CommonMark a block is closed by a bare fence of the same character that is no shorter, and
     its lines lose the indentation of its opening fence.

@@ -1,4 +1,4 @@
-r"""Texts that agree with others without saying anything: they should abstain.
+r"""Detects texts that agree with others without saying anything; they should abstain.
 
 A reward for similarity is raised by whatever makes texts alike, and these do so most cheaply:
 
@@ -40,7 +40,7 @@ _WORD = re.compile(r"\w")
 
 
 def degenerate(text: str, *, prompt: str) -> str | None:
-    """Return why the text should abstain: "empty", "short", "copied" or "repeated"; None if it need not."""
+    """Returns why the text should abstain: "empty", "short", "copied" or "repeated"; None if it need not."""
     tokens = _tokens(text)
     words = [token for token in tokens if _WORD.match(token)]
     if not words:

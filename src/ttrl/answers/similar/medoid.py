@@ -1,4 +1,4 @@
-"""The most typical of several answers: the medoid, which is the choice of minimum Bayes risk.
+"""Finds the most typical of several answers: the medoid, which has minimum Bayes risk.
 
     r_i = (sum_j c_j s_ij - s_ii) / (sum_j c_j - 1)        medoid = argmax_i r_i
 
@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 TIE = 1e-12
-"""Differences up to this are rounding, which depends on the order of summation."""
+"""Largest difference that counts as rounding, which depends on the order of summation."""
 
 
 def leave_one_out(similarity: NDArray[np.float64], counts: Sequence[int]) -> NDArray[np.float64]:
-    """Return the mean similarity of a completion of each distinct item to all other completions.   [D]
+    """Returns the mean similarity of a completion of each distinct item to all other completions.   [D]
 
     Args:
         similarity: symmetric, in [0, 1].   [D, D]
@@ -41,7 +41,7 @@ def leave_one_out(similarity: NDArray[np.float64], counts: Sequence[int]) -> NDA
 def medoid(
     similarity: NDArray[np.float64], counts: Sequence[int], tie_key: Callable[[int], int]
 ) -> int:
-    """Return the index of the item with the largest `leave_one_out`.
+    """Returns the index of the item with the largest `leave_one_out`.
 
     Args:
         tie_key: number of an item that depends on what it is and not on where it stands; of equally

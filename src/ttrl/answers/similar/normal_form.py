@@ -1,4 +1,4 @@
-"""The normal form of a Python syntax tree: what remains when free choices of the writer are gone.
+"""Normalises a Python syntax tree: what remains without the writer's free choices.
 
 Dropped: comments, docstrings and other bare constants, `pass`, type annotations, the prefix of u"".
 Renamed, scope by scope and in order of first appearance: functions, classes, arguments, variables and
@@ -50,7 +50,7 @@ _BINDING_FIELD: dict[type[ast.AST], str] = {
 
 
 def normal_form(module: ast.Module) -> list[str]:
-    """Return the tokens of a tree, whose depth must be bounded because it is walked recursively."""
+    """Returns the tokens of a tree, whose depth must be bounded because it is walked recursively."""
     return _Writer(module).tokens
 
 
@@ -73,7 +73,7 @@ class _Scope:
         return self if self.outer is None else self.outer.module
 
     def home(self, name: str) -> _Scope | None:
-        """The scope that a name used here belongs to; None if the program does not bind it."""
+        """Returns the scope that a name used here belongs to; None if the program does not bind it."""
         scope: _Scope | None = self.module if name in self.module_level else self
         while scope is not None:
             visible = scope is self or not scope.is_class
@@ -83,7 +83,7 @@ class _Scope:
         return None
 
     def bind_all(self, nodes: Iterable[ast.AST]) -> None:
-        """Bind what these nodes bind, without the scopes nested in them."""
+        """Binds what these nodes bind, without the scopes nested in them."""
         waiting = list(nodes)
         while waiting:
             node = waiting.pop()

@@ -1,4 +1,4 @@
-"""Dice similarity of sequences: 2 * overlap / (m + n), by common subsequence or by common n-grams.
+"""Computes the Dice similarity of sequences, 2 * overlap / (m + n), by common subsequence or n-grams.
 
 It is the F-measure of precision overlap / m and recall overlap / n. Sequences with nothing to compare
 have similarity 0 to everything, also to themselves: empty answers must not agree with each other.
@@ -19,7 +19,7 @@ Matrix = NDArray[np.float64]
 def subsequence_similarity(
     rows: Sequence[Sequence[Hashable]], columns: Sequence[Sequence[Hashable]]
 ) -> Matrix:
-    """Compare by the longest common subsequence, in time quadratic in the length of both.   [R, C]"""
+    """Compares by the longest common subsequence, in time quadratic in the length of both.   [R, C]"""
     # Small integers are compared by value; other objects rapidfuzz would compare by their hash.
     left, right = _numbered(rows, columns)
     overlap = cdist(left, right, scorer=LCSseq.similarity, dtype=np.int32, workers=1)
@@ -29,7 +29,7 @@ def subsequence_similarity(
 def ngram_similarity(
     rows: Sequence[Sequence[Hashable]], columns: Sequence[Sequence[Hashable]], *, n: int
 ) -> Matrix:
-    """Compare the multisets of n-grams: one that occurs a and b times counts min(a, b).   [R, C]"""
+    """Compares the multisets of n-grams: one that occurs a and b times counts min(a, b).   [R, C]"""
     left, right = _numbered(
         [_counted_ngrams(row, n) for row in rows],
         [_counted_ngrams(column, n) for column in columns],

@@ -1,4 +1,4 @@
-r"""Similarity of texts by their common words: ROUGE-L, ROUGE-1 and ROUGE-2 as F-measures.
+r"""Compares texts by their common words: ROUGE-L, ROUGE-1 and ROUGE-2 as F-measures.
 
     ROUGE-L  2 * LCS / (m + n)       of m and n tokens, LCS = longest common subsequence of tokens
     ROUGE-n  2 * common / (m + n)    of m and n n-grams, those in common counted with multiplicity
@@ -23,9 +23,9 @@ from ttrl.types import TextMeasure
 Tokenizer = Callable[[str], list[str]]
 
 TOKEN_LIMIT = 512
-"""Only the first tokens of a text are compared, since comparison is quadratic."""
+"""Number of tokens of a text that are compared, the first ones, since comparison is quadratic."""
 CHARACTER_LIMIT = 16 * TOKEN_LIMIT
-"""Only the first characters of a text are tokenized."""
+"""Number of characters of a text that are tokenized, the first ones."""
 
 
 # Tokens --------------------------------------------------------------------------------------
@@ -40,7 +40,7 @@ _TOKEN = re.compile(rf"[^\W{_UNSPACED}]+|[^\w\s]|\w")
 
 
 def tokenize(text: str) -> list[str]:
-    r"""Cut a text into words and single marks (`[^\w\s]`), folded by NFKC and case.
+    r"""Cuts a text into words and single marks (`[^\w\s]`), folded by NFKC and case.
 
     In scripts without spaces, and in Korean, each character is a token.
     """
@@ -61,7 +61,7 @@ def _folded(text: str) -> str:
 def text_similarity(
     texts: Sequence[str], *, measure: TextMeasure = "rouge-l", tokenizer: Tokenizer = tokenize
 ) -> Matrix:
-    """Return the similarity of each text to each other: symmetric, in [0, 1].   [N, N]
+    """Returns the similarity of each text to each other: symmetric, in [0, 1].   [N, N]
 
     1 for equal tokens, so on the diagonal. A text without tokens (for ROUGE-2: with fewer than two) has
     0 throughout, also with itself.

@@ -1,1 +1,1 @@
-"""The slow reader: functions and nested radicals by computer algebra, in processes that can be killed."""
+"""Reads functions and nested radicals by computer algebra, in processes that can be killed."""

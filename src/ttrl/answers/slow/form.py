@@ -1,4 +1,4 @@
-r"""The canonical form of one sympy expression: a spelling without functions, and values at fixed points.
+r"""Computes the canonical form of a sympy expression: a spelling without functions, values at fixed points.
 
 Two spellings of one function get the same values, whatever way they are written, so nothing ever has
 to be proved equal. Symbolic rewriting only looks for a spelling that needs no function: \sin 30^\circ
@@ -40,16 +40,16 @@ from ttrl.answers.slow.values import (
 SYMBOL_LIMIT = 6
 SPELLING_LIMIT = 400
 SIZE_LIMIT = 60
-"""Operations of an expression that is looked at."""
+"""Most operations of an expression that is looked at."""
 SEARCH_CALLS = 150_000
-"""Calls of functions for each search of a simpler expression: most of the time of a reading."""
+"""Most function calls for each search of a simpler expression; the search dominates the time of a reading."""
 
 Expression = Any  # sympy and mpmath have no types
 Number = Any
 
 
 def canonical_form(expression: Expression) -> tuple[str | None, tuple[str, ...] | None]:
-    """Return a spelling without functions, if one is found, and the fingerprint, if values can speak for it.
+    """Returns a spelling without functions, if one is found, and the fingerprint, if values can speak for it.
 
     Raises:
         UnclearAnswer: there is neither.

@@ -1,4 +1,4 @@
-r"""From tokens to a sympy expression. What can be read in two ways is refused.
+r"""Parses tokens into a sympy expression and rejects anything ambiguous.
 
     \sin 2x\cos y   sin(2x) cos(y): a bare argument is one factor and the letters after it
     \sin(x)^2       (sin x)^2;  \sin x^2 is sin(x^2), \sin^2 x is (sin x)^2, \sin^{-1} x is arcsin x
@@ -20,7 +20,7 @@ import sympy
 from ttrl.answers.slow.tokens import FUNCTIONS, GREEK
 
 POWER_BITS = 20_000
-"""Bits of a number that a power may make."""
+"""Most bits of a number that a power may give."""
 EXPONENT_LIMIT = 10_000
 
 Expression = Any  # sympy has no types
@@ -41,7 +41,7 @@ class UnclearAnswer(ValueError):
 
 
 def expression_of(tokens: list[str]) -> Expression:
-    """Return the only reading of the tokens.
+    """Returns the only reading of the tokens.
 
     Raises:
         UnclearAnswer: there is none.
@@ -50,7 +50,7 @@ def expression_of(tokens: list[str]) -> Expression:
 
 
 def real_power(base: Expression, exponent: Expression) -> Expression:
-    """Raise the base to the exponent; odd roots of real numbers are real, other powers are principal ones."""
+    """Raises the base to the exponent; odd roots of real numbers are real, other powers are principal."""
     if exponent.is_Rational:
         if abs(exponent) > EXPONENT_LIMIT or (base.is_zero and exponent <= 0):
             raise UnclearAnswer("no such power")
@@ -73,7 +73,7 @@ class RealRoot(sympy.Function):  # type: ignore[misc]  # sympy has no types
 
     @classmethod
     def eval(cls, base: Expression, degree: Expression) -> Expression:
-        """What comes out of the root at once: powers of the degree, and numbers."""
+        """Evaluates the root of powers of the degree and of numbers."""
         outside, inside = sympy.Integer(1), sympy.Integer(1)
         for factor in sympy.Mul.make_args(base):
             if factor.is_Rational:

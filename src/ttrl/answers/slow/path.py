@@ -1,4 +1,4 @@
-r"""A canonical form for mathematics that the fast reader leaves unread: \sin 30^\circ, \cot x.
+r"""Finds a canonical form for mathematics that the fast reader leaves unread: \sin 30^\circ, \cot x.
 
 One answer at a time goes to a worker, a process of its own that can be killed, because no limit inside
 of a program holds against symbolic algebra. The form is of one answer alone and never of a pair, so
@@ -38,9 +38,9 @@ from pathlib import Path
 from ttrl.answers.slow.tokens import tokens_of
 
 CPU_SECONDS = 2.0
-"""Processor time of a worker for one answer."""
+"""Processor time of a worker for one answer, in seconds."""
 SECONDS = 60.0
-"""Time after which a worker that sends no reply counts as hanging: many times that of the processor."""
+"""Wall time after which a silent worker counts as hanging: many times its processor time."""
 START_SECONDS = 300.0
 """Time after which a worker that does not come up counts as hanging: it imports sympy."""
 TASKS_OF_A_WORKER = 2_000
@@ -51,28 +51,28 @@ REPLY_BYTES = 4_096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What the slow reader says of one answer."""
+    """The slow reader's result for one answer."""
 
     spelling: str | None
     """The same value in LaTeX without functions, such as \\frac{1}{2} or 1 + \\sqrt{2}, if there is one."""
     values: tuple[str, ...] | None
-    """Its fingerprint: a number, or the names of the variables and 8 values, to 50 digits. None where a
+    """The fingerprint: a number, or the names of the variables and 8 values, to 50 digits. None where a
     spelling says all, as of large numbers."""
     killed: bool
-    """A limit of time or memory ended it; then there is nothing else."""
+    """Whether a limit of time or memory ended the reading; then the other fields are None."""
 
 
 _KILLED = Reading(spelling=None, values=None, killed=True)
 
 
 def read_slowly(answer: str) -> Reading | None:
-    """Read one answer, or return None if it is refused at the gate or not understood. It never raises."""
+    """Reads one answer, or returns None if it is refused at the gate or not understood. It never raises."""
     tokens = tokens_of(answer)
     return None if tokens is None else _pool.read(" ".join(tokens))
 
 
 def close() -> None:
-    """End the workers. The next answer starts them again."""
+    """Ends the workers. The next answer starts them again."""
     _pool.close()
 
 
@@ -123,7 +123,7 @@ class _Worker:
             raise _NoWorker(str(error)) from error
 
     def ask(self, answer: str) -> bytes | None:
-        """Return the reply, or None where there is none in time: then the worker is of no more use.
+        """Returns the reply, or None where there is none in time: then the worker is of no more use.
 
         Args:
             answer: its tokens, with spaces between them.
@@ -172,7 +172,7 @@ class _Worker:
         self._close_pipes()
 
     def disown(self) -> None:
-        """Let go of a process in a forked child: it belongs to the parent, and so do the other ends."""
+        """Lets go of a process in a forked child: it belongs to the parent, and so do the other ends."""
         self.process.returncode = 0  # nobody here waits for it
         self._close_pipes()
 

@@ -1,4 +1,4 @@
-"""Expressions for which values at fixed points cannot speak: large numbers, and functions with pieces."""
+"""Detects expressions that values at fixed points cannot represent: large numbers and piecewise functions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sympy.functions.elementary.trigonometric import TrigonometricFunction
 from sympy.polys.polyerrors import NotAlgebraic, PolynomialError
 
 NUMBER_LIMIT = 10**12
-"""Largest numerator and denominator."""
+"""Largest numerator and denominator of a number."""
 DEGREE_LIMIT = 12
 
 Expression = Any  # sympy has no types
@@ -28,7 +28,7 @@ def has_large_numbers(expression: Expression) -> bool:
 
 
 def has_pieces(expression: Expression) -> bool:
-    """Whether it may be one analytic function here and another one elsewhere, as |x| is x and -x.
+    """Returns whether an expression may be piecewise, as |x| is x and -x.
 
     Logarithms, odd roots and asinh are one to one: what equals them in one place does so wherever both
     are defined. The others are, where their argument cannot cross from one piece into the next.

@@ -1,4 +1,4 @@
-r"""The first gate of the slow path: an answer as tokens, or None if it is nothing for the slow reader.
+r"""Filters answers for the slow path: returns tokens, or None if the slow reader should not try.
 
 An answer comes in the spelling of `plain_spelling` and `unwrapped`: no \left, no \dfrac, ° for \circ.
 
@@ -16,7 +16,7 @@ DEPTH_LIMIT = 15
 DIGIT_LIMIT = 20
 EXPONENT_DIGIT_LIMIT = 3
 TOWER_LIMIT = 2
-"""Exponents inside exponents: e^{-x^2} is read, 2^{2^{2^x}} is refused."""
+"""Most nested exponents: e^{-x^2} is read, 2^{2^{2^x}} is rejected."""
 
 FUNCTIONS = {
     **{name: name for name in ("sin", "cos", "tan", "cot", "sec", "csc")},
@@ -60,7 +60,7 @@ _CLOSE = frozenset((")", "]", "}", r"\rfloor", r"\rceil"))
 
 
 def tokens_of(answer: str) -> list[str] | None:
-    """Cut an answer into numbers, letters, commands (one for each function) and signs, or refuse it: None."""
+    """Returns an answer as numbers, letters, commands (one per function) and signs; None to reject it."""
     if len(answer) > LENGTH_LIMIT:
         return None
     text = _UPRIGHT.sub(_upright, answer)

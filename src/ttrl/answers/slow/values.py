@@ -1,4 +1,4 @@
-"""Values of an expression at fixed points, and whether all of its parts show in them."""
+"""Computes values of an expression at fixed points and checks that all of its parts show in them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import sympy
 from ttrl.answers.slow.grammar import RealRoot, UnclearAnswer
 
 DIGITS = 50
-"""Of a value: 12 may be lost by a small grip, and 24 by two fractions that are near to each other."""
+"""Digits of a value: 12 may be lost to parts with little effect, and 24 to two nearly equal fractions."""
 SURE_DIGITS = 55
 POINTS, TRIED_POINTS = 8, 24
 GRIPPED_POINTS = 3
-"""Points, of all, at which every number and variable has to count."""
+"""Number of points at which every number and variable must affect the value."""
 LEAST_GRIP = 1e-12
 GROWTH_LIMIT = 2_000
 """Largest argument of an exponential, exponent of a power and, in digits, argument of a function."""
@@ -39,7 +39,7 @@ _NUMERIC = {
 
 
 def fixed_points(expression: Expression, symbols: list[Expression]) -> list[Point]:
-    """Return the first points of a fixed series at which the expression has a value."""
+    """Returns the first points of a fixed series at which the expression has a value."""
     found: list[Point] = []
     for number in range(TRIED_POINTS if symbols else 1):
         point = {symbol: _coordinate(symbol.name, number) for symbol in symbols}
@@ -70,7 +70,7 @@ def _coordinate(name: str, number: int) -> Expression:
 def matters(
     expression: Expression, symbol: Expression, at: list[Point], values: list[Number]
 ) -> bool:
-    """Whether the value changes where this variable alone moves."""
+    """Returns whether the value changes when only this variable does."""
     for number, (point, value) in enumerate(zip(at, values, strict=True)):
         moved = {**point, symbol: at[(number + 1) % len(at)][symbol]}
         try:
@@ -83,7 +83,7 @@ def matters(
 
 
 def value_at(expression: Expression, point: Point) -> Number:
-    """Return the value, sure to 55 digits: computed with more and more digits until two results agree."""
+    """Returns the value, sure to 55 digits: computed with more and more digits until two results agree."""
     before = _evaluated(expression, point, 75)
     for digits in (110, 260):
         with mpmath.workdps(digits):
@@ -209,7 +209,7 @@ def _own_grip(node: Expression, parts: list[Number], number: int, value: Number)
 
 
 def nearest_rational(value: Number) -> Expression | None:
-    """Return a simple rational that is very near: a reason to search, never an argument for equality."""
+    """Returns a simple rational that is very near: a reason to search, never an argument for equality."""
     if isinstance(value, mpmath.mpc) or (value and abs(mpmath.mag(value)) > 50):
         return None
     with mpmath.workdps(110):

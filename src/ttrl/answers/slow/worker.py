@@ -1,4 +1,4 @@
-"""What runs in a process of the slow path: tokens of an answer in, its reading out, until the input ends.
+"""Runs in a process of the slow path: reads tokens of answers and writes readings until the input ends.
 
 The process limits itself: memory, no files, no core, and for each task CPU time. At the end of that
 time the system ends the process, also inside of C code and whatever the load of the machine.
@@ -35,7 +35,7 @@ _WARM_UP = (
 
 
 def main(cpu_seconds: float) -> None:
-    """Import and warm up without a limit of time, then serve."""
+    """Imports and warms up without a time limit, then serves."""
     _limit(resource.RLIMIT_AS, MEMORY_BYTES)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, 0)
@@ -46,7 +46,7 @@ def main(cpu_seconds: float) -> None:
 
 
 def serve(read: Callable[[str], Form | None], cpu_seconds: float) -> None:
-    """Answer JSON lines with JSON lines. Memory that ran out ends the process as time does, by SIGPROF."""
+    """Answers JSON lines with JSON lines. Running out of memory or time ends the process by SIGPROF."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGPROF])

@@ -1,1 +1,1 @@
-"""Decoding for the Llama family: the same weights as the Hugging Face model, fewer and larger operations."""
+"""Fast decoding for the Llama family: the Hugging Face model's weights, fewer and larger operations."""

@@ -1,4 +1,4 @@
-"""Which decoder samples from a model: native kernels, CUDA graphs, or the model's own layers."""
+"""Chooses the decoder of a model: native kernels, CUDA graphs, or the model's own layers."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class Decoder(Protocol):
     """Decodes rows of questions: `admit` some, then `step` after `step`."""
 
     admits: bool
-    """Whether questions may enter while others run. Else `admit` starts anew."""
+    """Whether questions may enter while others run; otherwise `admit` starts over."""
 
     def admit(self, places: Indices, prompts: Sequence[Sequence[int]], *, after: int) -> Tensor:
-        """Logits after each prompt [Q, V]. Each gets a row, after the first `after` rows."""
+        """Computes the logits after each prompt, [Q, V]; each gets a row after the first `after` rows."""
         ...
 
     def copy_rows(self, sources: Indices, targets: Indices, rows: int) -> None:
-        """Row targets[i] becomes a copy of row sources[i]; room is made for `rows` rows."""
+        """Makes row targets[i] a copy of row sources[i], with room for `rows` rows."""
         ...
 
     def step(self, tokens: Indices, parents: Indices) -> Tensor:
-        """Logits after one more token in each row; parents: what each was before `copy_rows`."""
+        """Computes the logits after one more token per row, [R, V]; parents: rows before `copy_rows`."""
         ...
 
 
@@ -45,11 +45,11 @@ def make_decoder(
     rows: int,
     dtype: torch.dtype,
 ) -> Decoder:
-    """The fastest decoder for the model here.
+    """Returns the fastest decoder for the model on this machine.
 
     Args:
-        questions, rows: that may run at the same time.
-        dtype: of decoding; the general decoder takes the model's own.
+        questions, rows: the most questions and rows that may run at the same time.
+        dtype: the type to decode in; the general decoder uses the model's own.
     """
     if not can_decode(model):
         return GeneralDecoder(model, max_tokens=max_tokens)
@@ -60,7 +60,7 @@ def make_decoder(
 
 
 def can_decode(model: PreTrainedModel) -> bool:
-    """Whether a fast decoder computes what the model would."""
+    """Returns whether a fast decoder can replace the model's own layers."""
     if not is_supported(model):
         return False
     if model.device.type == "cuda":
@@ -69,7 +69,7 @@ def can_decode(model: PreTrainedModel) -> bool:
 
 
 def decoder_note(model: PreTrainedModel) -> str:
-    """Which decoder samples from the model, and why not the fast one."""
+    """Returns a note on which decoder samples from the model, and why not the fast one."""
     if can_decode(model):
         return "fast"
     if not is_supported(model):

@@ -1,4 +1,4 @@
-"""One token per row and call as one CUDA graph, captured for a few numbers of rows.
+"""Decodes one token per row and call by a CUDA graph, captured for a few numbers of rows.
 
 The keys and values of a prompt are kept once for each question; rows keep what they have decoded. On the
 CPU the same arithmetic runs without a graph.
@@ -51,7 +51,7 @@ class GraphDecoder:
         questions: int,
         dtype: torch.dtype,
     ) -> None:
-        """Args: questions: places for questions that run at the same time. dtype: of decoding."""
+        """Args: questions: the most that run at the same time. dtype: the type to decode in."""
         self._model = model
         self._max_tokens = max_tokens
         self._width = longest_prompt
@@ -74,7 +74,7 @@ class GraphDecoder:
         ]
 
     def admit(self, places: Indices, prompts: Sequence[Sequence[int]], *, after: int) -> Tensor:
-        """Logits after each prompt [Q, V]. Each gets a row, after the first `after` rows."""
+        """Computes the logits after each prompt, [Q, V]; each gets a row after the first `after` rows."""
         logits, layers = prefill(self._model, prompts)
         first = self._width - max(len(prompt) for prompt in prompts)
         at = torch.from_numpy(places).to(self._start.device)
@@ -88,7 +88,7 @@ class GraphDecoder:
         return logits
 
     def copy_rows(self, sources: Indices, targets: Indices, rows: int) -> None:
-        """Row targets[i] becomes a copy of row sources[i]; room is made for `rows` rows."""
+        """Makes row targets[i] a copy of row sources[i], with room for `rows` rows."""
         self._make_room(rows)
         used = int(self._rows.length[sources].max(initial=0))
         source, target = (torch.from_numpy(a).to(self._start.device) for a in (sources, targets))
@@ -98,7 +98,7 @@ class GraphDecoder:
             values[target] = values[source]
 
     def step(self, tokens: Indices, parents: Indices) -> Tensor:
-        """Logits after one more token in each row.   [R] -> [R, V]
+        """Computes the logits after one more token in each row.   [R] -> [R, V]
 
         On CUDA they are valid until the next step.
 

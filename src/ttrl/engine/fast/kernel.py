@@ -1,6 +1,6 @@
-"""The kernels of kernels.c, compiled on first use and kept in the user's cache folder.
+"""Compiles the kernels of kernels.c on first use and caches them in the user's cache folder.
 
-A machine without a C compiler has none; the sampler then takes the general path and says so.
+Without a C compiler there are none; the sampler then takes the general path and says so.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _SOURCES = (
 )  # fmt: skip
 _COMPILE_SECONDS = 60
 SUFFIX = {torch.float32: "float", torch.bfloat16: "half"}
-"""Types that the kernels know, and how their names end."""
+"""Types that the kernels support, with the suffixes of their names."""
 
 
 @functools.cache
 def compiled() -> ctypes.CDLL | None:
-    """The compiled kernels, or None where they cannot be had."""
+    """Returns the compiled kernels, or None if they cannot be compiled on this machine."""
     compiler = (
         os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     )

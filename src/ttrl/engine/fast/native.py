@@ -1,4 +1,4 @@
-"""The weights of a model as the native kernels read them, and one call for each of their steps."""
+"""Packs the weights of a model for the native kernels and calls the kernels."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ class _Batch(Structure):
 
 
 class NativeModel:
-    """Packed weights; `cache` says where keys and values lie, `step` decodes one token for each row."""
+    """Packed weights; `cache` sets where keys and values are, `step` decodes one token per row."""
 
     def __init__(self, weights: Weights, *, longest: int) -> None:
         library = kernel.compiled()
         assert library is not None
         self._lanes, self._tile_rows = int(library.lanes()), int(library.tile_rows())
         self.panel = int(library.panel())
-        """Positions, and sizes of heads, that caches hold are multiples of this."""
+        """Caches hold multiples of this many positions and head sizes."""
         self.dtype = weights.embedding.dtype
         suffix = kernel.SUFFIX[self.dtype]
         self._pack, self._packed_size = library[f"pack_{suffix}"], library[f"packed_size_{suffix}"]
@@ -104,7 +104,7 @@ class NativeModel:
         )
 
     def cache(self, layer: int, blocks: tuple[Tensor, Tensor, Tensor, Tensor]) -> None:
-        """Keys and values of a layer: prompt keys and values, then those of rows, as in attention.h."""
+        """Sets a layer's blocks: keys and values of prompts, then of rows, laid out as in attention.h."""
         assert all(block.is_contiguous() for block in blocks)
         at = self._layers[layer]
         at.prompt_keys, at.prompt_values, at.keys, at.values = (b.data_ptr() for b in blocks)
@@ -120,7 +120,7 @@ class NativeModel:
         prompt_room: int,
         room: int,
     ) -> Tensor:
-        """Logits after one more token in each row.   [R] -> [R, V] float32
+        """Computes the logits after one more token in each row.   [R] -> [R, V] float32
 
         Args:
             position: of the token in its text.   [R]
@@ -146,7 +146,7 @@ class NativeModel:
         return logits
 
     def copy_rows(self, sources: Indices, targets: Indices, length: Indices, *, room: int) -> None:
-        """Row targets[i] becomes a copy of row sources[i], of which length[sources[i]] columns are used."""
+        """Copies row sources[i], of which length[sources[i]] columns are used, to row targets[i]."""
         given = [np.ascontiguousarray(a, dtype=np.int64) for a in (sources, targets, length)]
         at = [c_void_p(a.ctypes.data) for a in given]
         self._copy(
@@ -230,7 +230,7 @@ def draw(
     top_k: int,
     top_p: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Tokens, log-probabilities and entropies as `ttrl.engine.draw.draw` defines them.   [S] each"""
+    """Returns tokens, log-probabilities and entropies as `ttrl.engine.draw.draw` defines them.   [S] each"""
     library: Any = kernel.compiled()
     logits = logits.float().contiguous()
     vocabulary = logits.shape[1]

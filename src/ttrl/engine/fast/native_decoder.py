@@ -1,4 +1,4 @@
-"""One token per row and call on the CPU, by compiled kernels.
+"""Decodes one token per row and call on the CPU, by compiled kernels.
 
 The keys and values of a prompt are kept once for each question, whatever the number of its rows; rows
 keep what they have decoded themselves.
@@ -36,7 +36,7 @@ class NativeDecoder:
         rows: int,
         dtype: torch.dtype,
     ) -> None:
-        """Args: questions, rows: that run at the same time, at most. dtype: of decoding."""
+        """Args: questions, rows: the most that run at the same time. dtype: the type to decode in."""
         self._model = model
         weights = Weights(model, dtype=dtype)
         self._native = NativeModel(weights, longest=longest_prompt + max_tokens)
@@ -56,7 +56,7 @@ class NativeDecoder:
         self._tell_kernels()
 
     def admit(self, places: Indices, prompts: Sequence[Sequence[int]], *, after: int) -> Tensor:
-        """Logits after each prompt [Q, V]. Each gets a row, after the first `after` rows."""
+        """Computes the logits after each prompt, [Q, V]; each gets a row after the first `after` rows."""
         logits, layers = prefill(self._model, prompts)
         self._prompt_length[places] = [len(prompt) for prompt in prompts]
         for (keys, values), (prompt_keys, prompt_values) in zip(layers, self._prompts, strict=True):
@@ -68,11 +68,11 @@ class NativeDecoder:
         return logits
 
     def copy_rows(self, sources: Indices, targets: Indices, rows: int) -> None:
-        """Row targets[i] becomes a copy of row sources[i]."""
+        """Makes row targets[i] a copy of row sources[i]."""
         self._native.copy_rows(sources, targets, self._rows.length, room=self._room)
 
     def step(self, tokens: Indices, parents: Indices) -> Tensor:
-        """Logits after one more token in each row.   [R] -> [R, V]
+        """Computes the logits after one more token in each row.   [R] -> [R, V]
 
         Args:
             parents: the row that each row was before the last `copy_rows`.   [R]

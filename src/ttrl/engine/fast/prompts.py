@@ -1,4 +1,4 @@
-"""Prompts through the Hugging Face model, and where rows stand after them."""
+"""Runs prompts through the Hugging Face model and tracks the rows that continue them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Indices = NDArray[np.int64]
 
 
 def padded(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Token ids and mask, padded on the left so that all end at the same column.   [Q, P] each"""
+    """Returns token ids and mask, padded on the left so that all end at the same column.   [Q, P] each"""
     width = max(len(prompt) for prompt in prompts)
     ids = torch.zeros(len(prompts), width, dtype=torch.long)
     mask = torch.zeros(len(prompts), width, dtype=torch.long)
@@ -28,7 +28,7 @@ def padded(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[Tens
 def prefill(
     model: PreTrainedModel, prompts: Sequence[Sequence[int]]
 ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-    """Logits after each prompt [Q, V], and keys and values of each layer, [Q, KV, P, D]."""
+    """Returns the logits after each prompt, [Q, V], and each layer's keys and values, [Q, KV, P, D]."""
     ids, mask = padded(prompts, model.device)
     cache = DynamicCache(config=model.config)
     output = model(
@@ -48,28 +48,28 @@ def prefill(
 
 
 class Rows:
-    """Where each row stands. Rows come at the end, and are reordered by `take`."""
+    """The question and position of each row. `add` appends rows, and `take` reorders them."""
 
     def __init__(self) -> None:
         self.owner: Indices = np.zeros(0, dtype=np.int64)
-        """Question of the row.   [R]"""
+        """The question of each row.   [R]"""
         self.position: Indices = np.zeros(0, dtype=np.int64)
-        """Of the last token in its text.   [R]"""
+        """Position of the last token of each row, prompt included.   [R]"""
         self.length: Indices = np.zeros(0, dtype=np.int64)
-        """Tokens decoded that the cache holds.   [R]"""
+        """Number of decoded tokens in the cache.   [R]"""
 
     def __len__(self) -> int:
         return len(self.owner)
 
     def add(self, questions: Indices, prompts: Sequence[Sequence[int]], *, after: int) -> None:
-        """A row for each of these questions, after the first `after` rows, the others of which end."""
+        """Adds a row for each of these questions after the first `after` rows and drops the other rows."""
         last = np.array([len(prompt) - 1 for prompt in prompts], dtype=np.int64)
         self.owner = np.concatenate([self.owner[:after], questions])
         self.position = np.concatenate([self.position[:after], last])
         self.length = np.concatenate([self.length[:after], np.zeros_like(last)])
 
     def take(self, parents: Indices) -> None:
-        """New row i is what row parents[i] was, and is about to get a token."""
+        """Makes row i the continuation of row parents[i] by one token."""
         self.owner = self.owner[parents]
         self.position = self.position[parents] + 1
         self.length = self.length[parents]

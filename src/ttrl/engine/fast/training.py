@@ -1,4 +1,4 @@
-"""Hidden states of packed trees of tokens, with gradients, for the Llama family on the CPU.
+"""Computes hidden states of packed token trees, with gradients, for the Llama family on the CPU.
 
 Matrix products are torch's; norms, rotations, gates and the attention along trees are native kernels,
 each forward and backward. The residual stream is float32, whatever the weights are.
@@ -23,7 +23,7 @@ from ttrl.rl.batch import Batch
 
 
 def can_train(model: PreTrainedModel) -> bool:
-    """Whether `hidden_states` computes what the model would in evaluation mode, as updates are made."""
+    """Returns whether `hidden_states` can replace the model's own layers in updates."""
     return (
         model.device.type == "cpu"
         and model.dtype in kernel.SUFFIX
@@ -33,7 +33,7 @@ def can_train(model: PreTrainedModel) -> bool:
 
 
 def hidden_states(model: PreTrainedModel, batch: Batch, *, recompute: bool = False) -> Tensor:
-    """After the last norm, of every token of a packed batch.   [T, H]
+    """Returns the hidden states of every token of a packed batch, after the last norm.   [T, H]
 
     Args:
         recompute: keep only the input of each layer, and run the layer again in the backward pass.

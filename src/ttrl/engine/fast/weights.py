@@ -1,4 +1,4 @@
-"""The weights of a Llama, Qwen2 or Qwen3 model, as the fast decoder reads them."""
+"""Reads the weights of a Llama, Qwen2 or Qwen3 model for the fast decoders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 FAMILIES = frozenset({"llama", "qwen2", "qwen3"})
-"""Model types whose layers are read here; SmolLM, TinyLlama and others are of type llama."""
+"""Supported model types; SmolLM, TinyLlama and others have the type llama."""
 _FIXED_ROTATIONS = frozenset({"default", "linear", "llama3", "yarn"})
 """Rotary embeddings that depend on the position alone, not on the length of the text."""
 LARGEST_HEAD = 256
@@ -19,7 +19,7 @@ LARGEST_HEAD = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linear:
-    """y = x W^T + b, and + (x A^T) B^T for adapters that are kept apart."""
+    """A linear layer: y = x W^T + b, plus (x A^T) B^T for adapters that are not merged."""
 
     weight: Tensor
     bias: Tensor | None
@@ -35,7 +35,7 @@ class Linear:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """One transformer layer with its parallel projections in one matrix each."""
+    """One transformer layer; projections of the same input are fused into one matrix."""
 
     input_norm: Tensor
     qkv: Linear
@@ -48,13 +48,13 @@ class Layer:
 
     @property
     def linears(self) -> tuple[Linear, ...]:
-        """Its matrices."""
+        """Returns the layer's four matrices in the order of use."""
         return self.qkv, self.output, self.gate_up, self.down
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """Heads and sizes."""
+    """The number and size of attention heads, and epsilon of the norms."""
 
     heads: int
     kv_heads: int
@@ -63,14 +63,14 @@ class Shape:
 
 
 class Weights:
-    """A snapshot: fused matrices are copies, so it is made anew for each batch of weights.
+    """A snapshot of a model's weights; fused matrices are copies, so each update needs a new one.
 
     In float32 adapters are merged. In bfloat16 they stay apart, because a merged sum would lose most of
     a small adapter to rounding and the sampler would drift from the policy that is trained.
     """
 
     def __init__(self, model: PreTrainedModel, *, dtype: torch.dtype) -> None:
-        """Args: dtype: of the snapshot."""
+        """Args: dtype: the type of the snapshot."""
         base = base_of(model)
         config = base.config
         self.shape = Shape(
@@ -86,16 +86,16 @@ class Weights:
         self._rotary: Any = base.model.rotary_emb
 
     def rotation(self, longest: int, *, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """See `rotation`."""
+        """Returns the model's cosines and signed sines; see the function `rotation`."""
         return rotation(self._rotary, longest, self.embedding.new_zeros(1, dtype=dtype))
 
 
 def rotation(rotary: Any, longest: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosines and signed sines by position: x cos + swap(x) sin turns a head.   [longest, D] each
+    """Returns cosines and signed sines by position; x cos + swap(x) sin rotates a head.   [longest, D] each
 
     Args:
         rotary: a Hugging Face rotary embedding.
-        like: has the type and device that they shall have.
+        like: a tensor with the type and device of the result.
     """
     positions = torch.arange(longest, device=like.device).unsqueeze(0)
     with torch.no_grad():
@@ -105,7 +105,7 @@ def rotation(rotary: Any, longest: int, like: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def is_supported(model: PreTrainedModel) -> bool:
-    """Whether the fast decoder computes what the model would."""
+    """Returns whether the fast decoder can replace the model's own layers."""
     config: Any = model.config
     if config.model_type not in FAMILIES or config.hidden_act != "silu":
         return False
@@ -132,7 +132,7 @@ def _is_plain(module: Any) -> bool:
 
 
 def base_of(model: Any) -> Any:
-    """The Hugging Face model under its adapters."""
+    """Returns the Hugging Face model under its adapters, if any."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 

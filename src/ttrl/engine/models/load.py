@@ -1,4 +1,4 @@
-"""Loads a causal language model and its tokenizer through transformers. Nothing remote is ever executed."""
+"""Loads a causal language model and its tokenizer through transformers, and never runs remote code."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from ttrl.engine.models.source import ModelSource
 from ttrl.errors import ConfigError, ModelError
 
 PROMPT_FILE = "ttrl.json"
-"""A model folder may hold {"prompt_template": "..."}: how a model without a chat template is asked."""
+"""File of a model folder with {"prompt_template": "..."}, for models without a chat template."""
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModel:
-    """A model ready to be sampled and trained."""
+    """A model and its tokenizer, ready for sampling and training."""
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     prompt_template: str | None
-    """From the folder's ttrl.json, if it has one."""
+    """The template of the folder's ttrl.json, if there is one."""
 
 
 def pick_device(name: str) -> torch.device:
-    """Returns the device of that name; `auto` is CUDA where there is one.
+    """Returns the device of that name; `auto` is CUDA if available, else the CPU.
 
     Raises:
         ConfigError: a device that does not exist here.
@@ -171,7 +171,7 @@ def _forget_quantization(model: PreTrainedModel) -> None:
 
 
 def mend_generation_config(model: PreTrainedModel) -> None:
-    """Sets do_sample where a model has a temperature without it, which transformers loads but won't save."""
+    """Sets do_sample if a model has a temperature without it, which transformers loads but does not save."""
     config = model.generation_config
     try:
         config.validate(strict=True)

@@ -1,4 +1,4 @@
-"""What `--model` names: the embedded model, a folder, a GGUF file or a hub id."""
+"""Finds the model that `--model` names: the embedded model, a folder, a GGUF file or a hub id."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSource:
-    """Where a model's files are."""
+    """The location of a model's files."""
 
     spec: str
     kind: Literal["folder", "gguf", "hub"]
     path: str
-    """Folder, file, or hub id without its revision."""
+    """A folder, a file, or a hub id without its revision."""
     revision: str | None = None
 
     def fingerprint(self) -> str:
@@ -45,7 +45,7 @@ class ModelSource:
 
 
 def find_model(spec: str) -> ModelSource:
-    """Reads `--model`. A local path wins over a hub id of the same spelling.
+    """Returns the source that `--model` names. A local path wins over a hub id of the same spelling.
 
     Raises:
         ModelError: nothing of that name, or a folder without a model in it.

@@ -15,4 +15,4 @@ class FreshQuestions:
     questions: tuple[Question, ...]
     answers: AnswerSheet
     note: str | None = None
-    """How many could be made, and why no more."""
+    """How many questions could be made, and why no more."""

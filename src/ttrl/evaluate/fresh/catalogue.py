@@ -1,4 +1,4 @@
-"""The names that `fresh` may hold, and which maker serves each of them."""
+"""Maps each name that `fresh` accepts to the function that makes its questions."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def check_names(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def set_name(name: str) -> str:
-    """The name of its question set: "gym:chain_sum" gives "fresh_chain_sum"."""
+    """Returns the name of the question set of an entry: "gym:chain_sum" gives "fresh_chain_sum"."""
     return "fresh_" + name.removeprefix(GYM)
 
 

@@ -1,4 +1,4 @@
-"""Copies a whole question set with other numbers and accounts for what could not be copied."""
+"""Copies a whole question set with other numbers and counts what could not be copied, by reason."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ EQUATION_COLUMNS = ("equation", "formula")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Original:
-    """A question and what is needed to copy it."""
+    """A question with everything needed to copy it."""
 
     question: Question
     program: str | None
     answer: str | None
     accept: Callable[[Copy], bool] = lambda copy: True
-    """Called with each copy; False refuses it."""
+    """Called with each copy; returning False rejects it."""
     in_text_order: bool = False
     """Whether the program is known to use its numbers in the order of the text: see `ties.tie`."""
 
@@ -88,7 +88,7 @@ def originals_of_table(
 
 
 def originals_of_problems(problems: Sequence[WordProblem]) -> list[Original]:
-    """Turns embedded problems into originals: their start and changes are the program.
+    """Turns embedded problems into originals; their start and changes are the program.
 
     Copies whose numbers belong to the pre-training split are refused.
     """

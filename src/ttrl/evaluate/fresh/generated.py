@@ -1,4 +1,4 @@
-"""New embedded word problems, of the kind and difficulty of those that are trained on."""
+"""Makes new embedded word problems of the kind and difficulty of the training questions."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ttrl.evaluate.fresh import FreshQuestions
 from ttrl.seeding import derive_seed
 
 PATIENCE = 5_000
-"""After so many draws in a row without a new problem, there are taken to be no more."""
+"""Number of consecutive draws without a new problem after which none are assumed to be left."""
 
 Numbers = tuple[int, ...]
-"""Start and signed changes. Two problems are the same if these are, whatever their words."""
+"""Start and signed changes. Two problems are the same if these are, regardless of their words."""
 
 
 def numbers_of(problem: WordProblem) -> Numbers:
-    """Returns the start, then the changes."""
+    """Returns the start of a problem, then its changes."""
     return (problem.start, *problem.changes)
 
 
@@ -57,5 +57,5 @@ def new_problems(
 
 
 def answers_of(problems: Sequence[WordProblem]) -> AnswerSheet:
-    """Collects the answers of problems."""
+    """Returns the true answers of problems."""
     return AnswerSheet(answers={p.question.id: str(p.answer) for p in problems})

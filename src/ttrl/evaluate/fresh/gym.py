@@ -26,7 +26,7 @@ from ttrl.seeding import derive_seed
 from ttrl.types import Question, TaskName
 
 VERSION = "0.1.25"
-"""Another version may make other items, or items that are wrong in other ways."""
+"""The only accepted version: another may make other items, or items with other errors."""
 SECONDS = 60.0
 LONGEST_PROMPT = 10_000
 LONGEST_ANSWER = 100
@@ -62,14 +62,14 @@ OPTIONS: dict[str, dict[str, list[Any]]] = {
         ]
     },
 }  # fmt: skip
-"""Options that leave out the parts of a task with wrong or open answers: colleagues, divisions, and years
-that may be leap years."""
+"""Options that leave out parts of a task with wrong or ambiguous answers: colleagues, divisions, and weekdays
+in years that may be leap years."""
 
 
 def gym_questions(
     name: str, *, count: int, seed: int, known: Collection[str] = ()
 ) -> FreshQuestions:
-    """Makes at most `count` items, no two with the same text.
+    """Makes at most `count` items with distinct texts.
 
     Args:
         name: one of `GYM_TASKS`.

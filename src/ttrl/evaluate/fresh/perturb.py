@@ -19,12 +19,12 @@ Pool = Mapping[tuple[int, int], Sequence[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
-    """A perturbed question."""
+    """A copy of a question with other numbers, and its recomputed answer."""
 
     prompt: str
     answer: Fraction
     values: tuple[Fraction, ...]
-    """The numbers of the text that were changed, in its order."""
+    """The changed numbers, in the order of the text."""
 
 
 def pool_of(texts: Sequence[Sequence[TextNumber]]) -> Pool:
@@ -90,7 +90,7 @@ def perturb(
 
 
 def spelled(value: Fraction) -> str:
-    """Spells a value as a whole number, as a decimal if there is a finite one, else as a fraction."""
+    """Returns a value as a whole number, a finite decimal if there is one, else a fraction."""
     if value.denominator == 1:
         return str(value.numerator)
     places = _places(value)

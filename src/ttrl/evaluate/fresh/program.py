@@ -1,4 +1,4 @@
-"""The arithmetic behind an answer: a few expressions over numbers, one step after the other.
+"""Reads and computes the arithmetic behind an answer: a few expressions over numbers, in order.
 
 Python's parser settles precedence and parentheses, and no code is ever compiled or evaluated. It is given
 only `+ - * /`, parentheses and, in place of each number, the index of that number, so it never meets what
@@ -20,9 +20,9 @@ LONGEST_EXPRESSION = 300
 MOST_DIGITS = 12
 MOST_STEPS = 30
 DEEPEST = 20
-"""Parentheses and minus signs around one number."""
+"""Most parentheses and minus signs around one number."""
 LARGEST_BITS = 256
-"""Bits of a numerator or denominator: results that multiply each other would grow without end."""
+"""Most bits of a numerator or denominator, because repeated multiplication would grow without limit."""
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)|(?P<sign>[-+*/()\u2212\u00d7\u00f7]))"
@@ -45,7 +45,7 @@ class NotAProgram(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaf:
-    """A number as it is written; `place` counts the numbers of the whole program from 0."""
+    """A number as written in the program; `place` is its index among all numbers of the program."""
 
     value: Fraction
     place: int
@@ -53,12 +53,12 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One expression, and what the text says that it comes to, if it says so."""
+    """One expression, and its result as stated in the text, if any."""
 
     expression: ast.expr
-    """A tree whose constants are the places of its leaves."""
+    """The syntax tree; its constants are the places of the leaves."""
     leaves: tuple[Leaf, ...]
-    """Its numbers, in the order of the text."""
+    """The numbers of the expression, in the order of the text."""
     stated: Fraction | None = None
 
 
@@ -70,7 +70,7 @@ class Program:
 
     @property
     def leaves(self) -> tuple[Leaf, ...]:
-        """Every number, in the order of the text."""
+        """Returns every number of the program, in the order of the text."""
         return tuple(leaf for step in self.steps for leaf in step.leaves)
 
 
@@ -109,12 +109,12 @@ def read_program(text: str) -> Program:
 
 
 def has_annotations(text: str) -> bool:
-    """Whether a worked solution carries `<<a*b=c>>`."""
+    """Returns whether a worked solution has `<<a*b=c>>` annotations."""
     return _ANNOTATION.search(text[:LONGEST_CELL]) is not None
 
 
 def compute(expression: ast.expr, numbers: Sequence[Fraction], seen: list[Fraction]) -> Fraction:
-    """Computes an expression with `numbers[place]` in the place of each leaf.
+    """Returns the value of an expression with `numbers[place]` for each leaf.
 
     The value of every operation is appended to `seen`.
 

@@ -102,18 +102,18 @@ _COUNTS_OF_LIMBS = frozenset(map(_F, (2, 3, 4, 6, 8)))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextNumber:
-    """A number that is written in digits."""
+    """A number of a text that is written in digits."""
 
     start: int
     end: int
     spelling: str
     value: Fraction
     free: bool
-    """Whether it stands by itself, so that it can be changed. 0 and 1 cannot: "1 apple" is singular."""
+    """Whether it is a word of its own and can be changed. 0 and 1 cannot: "1 apple" is singular."""
 
     @property
     def shape(self) -> tuple[int, int]:
-        """The number of digits before and after the point. Numbers replace only those of the same shape."""
+        """Returns the number of digits before and after the point; only equal shapes are exchanged."""
         whole, _, decimals = self.spelling.replace(",", "").partition(".")
         return len(whole), len(decimals)
 
@@ -126,7 +126,7 @@ class TextNumber:
 
 
 def text_numbers(text: str) -> list[TextNumber]:
-    """Finds every number in digits, in the order of the text, and none in a text that is too long."""
+    """Returns every number in digits, in the order of the text; none if the text is too long."""
     found = []
     for match in _DIGITS.finditer(text if len(text) <= LONGEST_TEXT else ""):
         spelling = match[0]
@@ -155,7 +155,7 @@ def text_numbers(text: str) -> list[TextNumber]:
 
 
 def values_of_words(text: str) -> frozenset[Fraction]:
-    """Numbers that words of the text may stand for, and 100 and 1/100 if it has a "%" or "$" sign."""
+    """Returns the numbers that words of the text may mean, and 100 and 1/100 if it has "%" or "$"."""
     words = {word.casefold() for word in _WORD.findall(text[:LONGEST_TEXT])}
     values = {value for word in words for value in _WORDS.get(word, ())}
     if "%" in text or "$" in text:
@@ -164,7 +164,7 @@ def values_of_words(text: str) -> frozenset[Fraction]:
 
 
 def values_of_limbs(text: str) -> frozenset[Fraction]:
-    """The numbers of legs, wheels or feet that a thing may have, if the text mentions any of them."""
+    """Returns the possible numbers of legs, wheels or feet of a thing, if the text mentions any of them."""
     words = {word.casefold() for word in _WORD.findall(text[:LONGEST_TEXT])}
     return frozenset() if words.isdisjoint(_LIMBS) else _COUNTS_OF_LIMBS
 

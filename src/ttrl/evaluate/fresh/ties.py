@@ -1,4 +1,4 @@
-"""Decides which number of a program is which number of its question's text, without doubt or not at all."""
+"""Matches the numbers of a program to those of its question's text, and gives up at the first doubt."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ttrl.evaluate.fresh.program import NotAProgram, Program, compute
 from ttrl.evaluate.fresh.text_numbers import TextNumber, values_of_limbs, values_of_words
 
 SMALL = 10
-"""A number up to this may count things that the text lists without a number: the three people it names."""
+"""Numbers up to this may count things that the text lists without a number, as the three people it names."""
 
 Source = TextNumber | int | Fraction
 """Where a number of a program comes from: the text, the step with that index, or nowhere (a constant)."""
@@ -47,12 +47,12 @@ class TiedProgram:
 
     @property
     def places(self) -> tuple[TextNumber, ...]:
-        """The numbers of the text that the program uses, each once, in the order of the text."""
+        """Returns the numbers of the text that the program uses, each once, in the order of the text."""
         used = {source.start: source for source in self.sources if isinstance(source, TextNumber)}
         return tuple(used[start] for start in sorted(used))
 
     def run(self, numbers: dict[int, Fraction]) -> tuple[Fraction, list[Fraction]]:
-        """Returns the answer and the value of every operation on the way.
+        """Returns the answer and the values of all intermediate operations.
 
         Args:
             numbers: maps the start of a number in the text to its value.
@@ -109,7 +109,7 @@ def tie(
 
 
 def step_results(program: Program) -> list[Fraction]:
-    """Computes each step with the numbers as they are written.
+    """Returns the result of each step, computed with the numbers as written.
 
     Raises:
         Doubt: a step cannot be computed or does not come to what it states.

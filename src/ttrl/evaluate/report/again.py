@@ -1,4 +1,4 @@
-"""Which page some folders get: that of a run, a study or a sweep, or one that compares several runs."""
+"""Writes the page of given folders: that of a run, a study or a sweep, or a comparison of several runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ttrl.evaluate.report.pages import (
 from ttrl.files import write_whole
 
 COMPARISON = "comparison.html"
-"""The page of several runs, unless it is named."""
+"""Name of the page of several runs, unless another one is given."""
 
 
 def report_again(paths: Sequence[Path], out: Path | None = None) -> tuple[Path, list[str]]:

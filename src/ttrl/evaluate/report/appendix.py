@@ -1,4 +1,4 @@
-"""How runs were made: where their settings differ, versions, seeds, and what they cost."""
+"""Describes how runs were made: settings that differ, versions, seeds, and cost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COSTS: dict[str, tuple[str, Callable[[float], str]]] = {
 
 
 def run_cost_table(run: Run) -> Table | None:
-    """What one run cost; whatever was not recorded is left out."""
+    """Returns a table of one run's cost, without what was not recorded."""
     rows = _costs(run.result.costs)
     tokens, seconds = (run.result.costs.get(k) for k in ("sampled_tokens", "sampling_seconds"))
     if tokens is not None and seconds:
@@ -48,7 +48,7 @@ def appendix_tables(arms: Sequence[Arm]) -> list[Table]:
 
 
 def reading_notes(arms: Sequence[Arm]) -> tuple[str, ...]:
-    """What could not be read, by run."""
+    """Returns notes on what could not be read, by run."""
     named = [(name, run) for arm in arms for name, _, run in arm.named_runs]
     return tuple(f"{name}: {n}" for name, run in named for n in (*run.line_notes, *run.file_notes))
 

@@ -1,4 +1,4 @@
-"""What several arms reached: as tables of a page, as Markdown, on a terminal, and as JSON."""
+"""Shows what several arms reached: as tables of a page, as Markdown, on a terminal, and as JSON."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Row = dict[str, Any]
 
 
 def arm_tables(arms: Sequence[Arm], *, pairs: bool = True) -> list[Table]:
-    """Each set with its arms, and below it, if wanted, the differences between them."""
+    """Returns tables of each set with its arms, followed, if wanted, by the differences between them."""
     measured, found = measured_sets(arms), []
     for name in sets_of(arms):
         groups = measured.get(name, [])
@@ -141,7 +141,7 @@ def _pair_table(name: str, pairs: Sequence[Pair]) -> Table:
 
 
 def questions_of(groups: Sequence[Measure]) -> str:
-    """'512 unlabeled questions', or without the number where groups have different ones."""
+    """Returns '512 unlabeled questions', or without the number if groups have different ones."""
     counts = {each.questions for each in groups}
     return number_of(groups[0].set, counts.pop() or None if len(counts) == 1 else None)
 
@@ -181,7 +181,7 @@ def study_rows(evidence: Evidence) -> list[Row]:
 
 
 def level_rows(evidence: Evidence) -> list[Row]:
-    """TTRL by set and level, in natural order; nothing of sets without levels."""
+    """Returns TTRL's rows by set and level, in natural order; none for sets without levels."""
     rows = []
     for name in evidence.ttrl.sets:
         found = evidence.outcomes.get(("ttrl", name))
@@ -203,7 +203,7 @@ def _shares(found: Outcome) -> Row:
 
 
 def as_json(row: Row) -> Row:
-    """As study.json holds it."""
+    """Returns the form in study.json."""
     return {
         key: asdict(value) | {"over": value.over} if isinstance(value, Interval) else value
         for key, value in row.items()
@@ -211,7 +211,7 @@ def as_json(row: Row) -> Row:
 
 
 def level_table(rows: Sequence[Row], metric: str, vote: str) -> Table:
-    """TTRL by level, as a table."""
+    """Returns a table of TTRL by level."""
     ends = [100 * end for row in rows for end in row["gain"].bounds]
     scale = float(min(0, math.floor(min(ends)))), float(max(1, math.ceil(max(ends))))
     return Table(
@@ -233,7 +233,7 @@ def level_table(rows: Sequence[Row], metric: str, vote: str) -> Table:
 
 
 def study_markdown(rows: Sequence[Row]) -> str:
-    """A table for a README: percent, gains in points."""
+    """Returns a table for a README: percent, gains in points."""
     if not rows:
         return ""
     n, k = rows[0]["samples"], rows[0]["pass_key"]
@@ -250,14 +250,14 @@ def study_markdown(rows: Sequence[Row]) -> str:
 
 
 def markdown(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
+    """Returns a table in Markdown."""
     rule = "|---" * len(heads) + "|"
     rows = [f"| {' | '.join(line)} |" for line in (heads, *lines)]
     return "\n".join([rows[0], rule, *rows[1:]]) + "\n"
 
 
 def sweep_rows(arms: Sequence[Arm]) -> list[Row]:
-    """The points of a sweep, pooled over seeds; None where labels are missing."""
+    """Returns the points of a sweep, pooled over seeds; None where labels are missing."""
     rows = []
     for arm in arms:
         trained = paired_outcome(arm.runs, TRAINED)
@@ -272,7 +272,7 @@ def sweep_rows(arms: Sequence[Arm]) -> list[Row]:
 
 
 def point_json(row: Row) -> Row:
-    """As sweep.json holds it."""
+    """Returns the form in sweep.json."""
     return {
         key: {"value": value.value, "ci": [value.low, value.high]}
         if isinstance(value, Interval)
@@ -282,7 +282,7 @@ def point_json(row: Row) -> Row:
 
 
 def sweep_texts(rows: Sequence[Row]) -> list[list[str]]:
-    """The cells of their table in Markdown and on a terminal."""
+    """Returns the cells of their table in Markdown and on a terminal."""
     return [
         [
             row["name"],
@@ -296,7 +296,7 @@ def sweep_texts(rows: Sequence[Row]) -> list[list[str]]:
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
-    """A table for a terminal."""
+    """Returns a table for a terminal."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [
         "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines

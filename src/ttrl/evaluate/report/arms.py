@@ -41,12 +41,12 @@ class Arm:
 
     @property
     def seeds(self) -> tuple[int | None, ...]:
-        """The seed of each run."""
+        """Returns the seed of each run."""
         return tuple(run.result.seed for run in self.runs)
 
     @property
     def named_runs(self) -> list[tuple[str, str, Run]]:
-        """What each run is called, its link, and the run; one without a name is called after its seed."""
+        """Returns (name, link, run) of each run; a run without a name is named after its seed."""
         links = self.links + ("",) * (len(self.runs) - len(self.links))
         return [
             (run.result.name or f"{self.name}, seed {run.result.seed}", link, run)
@@ -55,7 +55,7 @@ class Arm:
 
     @property
     def shown_role(self) -> str:
-        """What has to stand next to the name of an arm that is not what is compared."""
+        """Returns the role to show beside the arm's name, "upper bound" or "control"; else an empty text."""
         return self.role if self.role in ("upper bound", "control") else ""
 
     @property
@@ -65,22 +65,22 @@ class Arm:
         return [name for name in first if all(name in run.result.metrics for run in self.runs)]
 
     def metrics(self, name: str, when: When) -> list[SetMetrics]:
-        """What each run's result says about a set."""
+        """Returns the measures of a set in each run's result."""
         return [run.result.of(name, when) for run in self.runs]
 
     def average(self, key: str, name: str, when: When) -> float | None:
-        """Mean of a metric over the runs that have it; None if no run does."""
+        """Returns the mean of a metric over the runs that have it; None if no run does."""
         found = [value for metrics in self.metrics(name, when) if (value := metrics.of(key))]
         return mean([each.value for each in found]) if found else None
 
     def from_to(self, key: str, name: str) -> tuple[float, float] | None:
-        """Mean of a metric before and after; None if either is unknown."""
+        """Returns the mean of a metric before and after; None if either is unknown."""
         before, after = (self.average(key, name, when) for when in WHENS)
         return None if before is None or after is None else (before, after)
 
 
 def inks(arms: Sequence[Arm]) -> list[tuple[str, bool]]:
-    """Colour (a custom property of the style sheet) and whether an arm is drawn dashed.
+    """Returns the colour of an arm (a custom property of the style sheet) and whether it is drawn dashed.
 
     Controls are drawn in quiet colours and dashed, everything else in strong ones, dashed where the
     colours have come round.
@@ -98,7 +98,7 @@ def inks(arms: Sequence[Arm]) -> list[tuple[str, bool]]:
 
 
 def sets_of(arms: Sequence[Arm]) -> list[str]:
-    """Every set that some run was evaluated on, in the order of the report."""
+    """Returns every set that some run was evaluated on, in the order of the report."""
     return in_order({name for arm in arms for run in arm.runs for name in run.sets})
 
 
@@ -148,7 +148,7 @@ def _name(runs: Sequence[Run]) -> str:
 
 
 def comparability(arms: Sequence[Arm]) -> tuple[str, ...]:
-    """What differs between the runs besides their settings, so that a difference may come from it."""
+    """Returns what differs between the runs besides their settings and may explain a difference."""
     runs, notes = [run for arm in arms for run in arm.runs], []
     models = dict.fromkeys(
         (scalar(run.result.model), str(run.in_manifest("inputs").get("model") or "")[:12])
@@ -178,7 +178,7 @@ def comparability(arms: Sequence[Arm]) -> tuple[str, ...]:
 
 
 def read_arm(plan: Plan, name: str, *, title: str = "", role: Role = "run") -> Arm | None:
-    """The runs of an arm or a point that have ended and can be read, by seed; None without any."""
+    """Returns the runs of an arm or a point that have ended and can be read, by seed; None without any."""
     runs, links = [], []
     for seed in plan.seeds:
         path = run_path(plan.path, name, seed)
@@ -213,7 +213,7 @@ def _whole_run(path: Path) -> Run | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
-    """What can be said of an arm on a set, be it with records of single questions or without."""
+    """The measures of an arm on a set, with or without records of single questions."""
 
     arm: Arm
     set: str
@@ -234,23 +234,23 @@ class Measure:
 
     @property
     def keys(self) -> frozenset[QuestionKey]:
-        """The questions that its runs can be compared on after training."""
+        """Returns the questions that its runs can be compared on after training."""
         return frozenset(self.outcome.side("final").keys if self.outcome else ())
 
     @property
     def is_small(self) -> bool:
-        """Whether there are too few questions for an interval."""
+        """Returns whether there are too few questions for an interval."""
         return self.outcome is not None and 0 < self.questions < FEWEST_QUESTIONS
 
 
 def measured_sets(arms: Sequence[Arm]) -> dict[str, list[Measure]]:
-    """By set, what the arms reached that were measured on it; sets without any are left out."""
+    """Returns the measures of the arms by set; sets without any are left out."""
     found = {name: [m for arm in arms if (m := measure(arm, name))] for name in sets_of(arms)}
     return {name: groups for name, groups in found.items() if groups}
 
 
 def measure(arm: Arm, name: str) -> Measure | None:
-    """What an arm reached on a set, or None if nothing with labels was measured.
+    """Returns the measures of an arm on a set, or None if nothing with labels was measured.
 
     From the records of single questions where they are there; else from result.json, whose figures
     cannot be paired.

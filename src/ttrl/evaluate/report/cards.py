@@ -44,29 +44,29 @@ Card = tuple[str, QuestionRecord | None, QuestionRecord | None]
 
 
 class Texts:
-    """What is embedded of the texts: each short one once, by its number; long ones while there is room."""
+    """The texts embedded in a page: each short one once, by its number; long ones while there is room."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
         self._left = ALL_TEXTS
 
     def number(self, text: str) -> int:
-        """The number of a short text, a new one if it has not come before."""
+        """Returns the number of a short text, a new one if it has not come before."""
         return self._numbers.setdefault(text, len(self._numbers))
 
     def numbered(self) -> list[str]:
-        """All short texts in the order of their numbers."""
+        """Returns all short texts in the order of their numbers."""
         return list(self._numbers)
 
     def cut(self, text: str, *, at_least: int = 0) -> str | Row:
-        """The text, or [what fits, characters left out]."""
+        """Returns the text, or [what fits, characters left out]."""
         shown = text[: min(LONG_TEXT, max(at_least, self._left))]
         self._left = max(0, self._left - len(shown))
         return text if len(shown) == len(text) else [shown, len(text) - len(shown)]
 
 
 def vote_row(question: QuestionRecord, texts: Texts) -> Row:
-    """[percent right or null, tied, others, no answer, label, votes, code, label, votes, code, ...].
+    """Returns [percent right or null, tied, others, no answer, label, votes, code, label, votes, code, ...].
 
     The largest classes, the elected and the right one. A label is a number of the texts; the code is 1 for
     the right answer, plus 2 for the elected.
@@ -85,7 +85,7 @@ def vote_row(question: QuestionRecord, texts: Texts) -> Row:
 
 
 def is_changed(base: QuestionRecord, final: QuestionRecord) -> bool:
-    """Whether the vote elects another answer. Two right ones are the same, however they are spelled."""
+    """Returns whether the vote elects another answer; two right ones are the same in any spelling."""
     right_before, right_after = base.vote_right is True, final.vote_right is True
     if right_before and right_after:
         return False
@@ -146,7 +146,7 @@ def set_cards(run: Run) -> tuple[SetCards, ...]:
 
 
 def cards_as_json(sets: Sequence[SetCards], visits: Sequence[Visit]) -> dict[str, Any]:
-    """What questions.js reads: {"strings": [...], "sets": [[row of a question, ...], ...]}."""
+    """Returns the input of questions.js: {"strings": [...], "sets": [[row of a question, ...], ...]}."""
     texts, during = Texts(), dict[str, list[Visit]]()
     trained = {id for group in sets if group.name == TRAINED for id, *_ in group.cards}
     cards = sum(len(group.cards) for group in sets)
@@ -198,14 +198,14 @@ class ArmFates:
     left_out: int
 
     def as_json(self) -> dict[str, Any]:
-        """What questions.js reads."""
+        """Returns the input of questions.js."""
         runs = zip(self.runs, self.colours, strict=True)
         named = [{"name": run.name, "colour": colour} for run, colour in runs]
         return {"runs": named, "questions": self.questions}
 
 
 def arm_fates(arms: Sequence[Arm], name: str) -> ArmFates | None:
-    """The labeled questions of the set `name`, in the order of the first run; None without any.
+    """Returns the labeled questions of the set `name`, in the order of the first run; None without any.
 
     Of very many, those that some run gained or lost are kept first.
     """

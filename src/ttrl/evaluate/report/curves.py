@@ -85,7 +85,7 @@ class Curves:
 
 
 def run_curves(records: Sequence[Mapping[str, Any]]) -> Curves:
-    """The curves of one run: at most MAX_POINTS steps, evenly spaced, so that the file stays small."""
+    """Returns the curves of one run: at most MAX_POINTS evenly spaced steps, so that the file stays small."""
     stride = max(1, -(-len(records) // MAX_POINTS))
     drawn = records[::stride]
     charts, notes = [], []
@@ -140,7 +140,7 @@ def _summary(kind: ChartKind, label: str, values: Values) -> str:
 
 
 def arm_curves(arms: Sequence[Arm]) -> Curves:
-    """The curves of several runs: a thin line per run, the mean of each arm, controls as bands."""
+    """Returns the curves of several runs: a thin line per run, the mean of each arm, controls as bands."""
     found = [[_by_step(run) for run in arm.runs] for arm in arms]
     steps = sorted({step for arm in found for run in arm for step in run})
     runs = sum(len(arm) for arm in found)
@@ -202,7 +202,7 @@ def _arm_lines(
 
 
 def attempt_charts(run: Run) -> tuple[Chart, ...]:
-    """pass@k and maj@k over k, before and after: a chart per labeled set with two different k.
+    """Returns charts of pass@k and maj@k over k, before and after, per labeled set with two different k.
 
     Files of older versions hold no curves: there pass@k is computed from their records, and maj@k,
     which these do not hold, is left out.

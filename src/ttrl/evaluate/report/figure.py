@@ -45,7 +45,7 @@ class Axis:
     ticks: tuple[float, ...]
 
     def at(self, value: float) -> float:
-        """The place of a value, to a tenth; values beyond the axis stand at its end."""
+        """Returns the place of a value, to a tenth; values beyond the axis stand at its end."""
         share = min(max((value - self.low) / (self.high - self.low), 0.0), 1.0)
         return round(self.begin + share * (self.end - self.begin), 1)
 
@@ -53,7 +53,7 @@ class Axis:
 def fitting_axis(
     low: float, high: float, *, begin: float, end: float, whole: bool = False, rounded: bool = False
 ) -> Axis:
-    """An axis for these values with about four round ticks.
+    """Returns an axis for these values with about four round ticks.
 
     Args:
         whole: ticks are whole numbers.
@@ -82,7 +82,7 @@ def _round_step(least: float) -> float:
 
 
 def figure_svg(arms: Sequence[Arm], panels: Sequence[Panel] = FIGURE) -> str:
-    """The figure; panels that no run recorded are left out. Names may be any text."""
+    """Returns the figure; panels that no run recorded are left out. Names may be any text."""
     drawn = [(panel, [_points(arm, panel) for arm in arms]) for panel in panels]
     drawn = [(panel, series) for panel, series in drawn if any(series)]
     rows, columns = -(-len(drawn) // _COLUMNS) or 1, min(_COLUMNS, len(drawn)) or 1

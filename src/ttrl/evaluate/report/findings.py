@@ -55,7 +55,7 @@ class Sentence:
 
 
 def number_of(name: str, count: int | None, labeled: int | None = None) -> str:
-    """'128 unlabeled questions (30 with a label)'; without the number where it is unknown."""
+    """Returns '128 unlabeled questions (30 with a label)'; without the number if it is unknown."""
     title = set_title(name)
     if count is None:
         return title
@@ -66,7 +66,7 @@ def number_of(name: str, count: int | None, labeled: int | None = None) -> str:
 def set_sentence(
     name: str, base: SetMetrics, final: SetMetrics, found: Outcome | None = None
 ) -> Sentence:
-    """How a run fared on a set. avg@k is compared at the smallest k that both evaluations have.
+    """Says how a run did on a set. avg@k is compared at the smallest k that both evaluations have.
 
     With records of the questions, the change is judged by its own interval, paired by question.
     """
@@ -95,7 +95,7 @@ def set_sentence(
 def movement(
     where: str, before: Interval, after: Interval, change: Interval | None, *, why: str = ""
 ) -> Sentence:
-    """What a metric did, judged by the interval of its change; without one, by those of its values.
+    """Says how a metric moved, judged by the interval of its change, or else by those of its values.
 
     Args:
         why: what to say where the change has no interval, in place of comparing the others.
@@ -123,7 +123,7 @@ def movement(
 
 
 def apart(before: Interval, after: Interval) -> Direction:
-    """'rose' or 'fell' only if two intervals are apart.
+    """Returns 'rose' or 'fell' only if two intervals are apart.
 
     Both are over the same questions, so this asks for more than a paired test would.
     """
@@ -135,7 +135,7 @@ def apart(before: Interval, after: Interval) -> Direction:
 
 
 def one_sided(before: Interval | None, after: Interval | None) -> str:
-    """What is known where only one evaluation was made."""
+    """Says what is known if only one evaluation was made."""
     known, when, missing = (before, "before", "after") if before else (after, "after", "before")
     if known is None:
         return "not measured"
@@ -173,7 +173,7 @@ def agreement(
     what: str = "majority ratio",
     about: str = "which is agreement, not correctness",
 ) -> str:
-    """How a mean went that supports no claim, of one run or of several arms: (name, before, after)."""
+    """Says how a mean moved that supports no claim, of one run or several arms: (name, before, after)."""
     parts = (
         f"from {percent(before)} to {percent(after)}{f' with {who}' if who else ''}"
         for who, before, after in moved
@@ -184,7 +184,7 @@ def agreement(
 def against_votes(
     base: SetMetrics, final: SetMetrics, found: Outcome | None = None
 ) -> Sentence | None:
-    """One completion of the trained model against a vote of the base model; None if either is unknown.
+    """Compares one completion of the trained model with a vote of the base model; None if either is unknown.
 
     Above it, training has more to show than the vote that the base model could take anyway. Judged by
     the difference, paired by question; without records of the questions, by the interval of the vote.
@@ -218,7 +218,7 @@ def against_votes(
 
 
 def memorised(trained: Outcome | None, other: Outcome | None, name: str) -> tuple[Sentence, ...]:
-    """Whether the gain is memorised, against one other set: in short, and with all its numbers.
+    """Says whether the gain is memorised, against one other set: in short, and with all its numbers.
 
     One sentence alone where it cannot be told.
     """
@@ -239,7 +239,7 @@ def memorised(trained: Outcome | None, other: Outcome | None, name: str) -> tupl
 
 
 def vote_test(found: Outcome) -> tuple[float | None, str]:
-    """The p-value of "changed votes were as likely gained as lost", None without a test, and the test."""
+    """Returns the p-value of "changed votes were as likely gained as lost", or None, and names the test."""
     tables, changes = found.contingencies(), found.changes(vote_value)
     moved = int((changes.sum(axis=0) != 0).sum())
     if not moved:
@@ -254,14 +254,14 @@ def vote_test(found: Outcome) -> tuple[float | None, str]:
 
 
 def fate_counts(found: Outcome) -> dict[str, float]:
-    """How many questions the vote gained, kept, lost and never had, mean over the runs."""
+    """Returns the numbers of questions gained, kept, lost and never right, mean over the runs."""
     tables = found.contingencies()
     names = ("gained", "kept", "lost", "never")
     return {name: mean([float(getattr(table, name)) for table in tables]) for name in names}
 
 
 def fates(found: Outcome) -> Sentence:
-    """What became of the votes of an arm, with the test of whether chance may have done it."""
+    """Says what became of the votes of an arm, with the test of whether it may be chance."""
     counts, (p, test) = fate_counts(found), vote_test(found)
     whose, digits = ("Mean over seeds: of", 1) if len(found.seeds) > 1 else ("Of", 0)
     gained, kept, lost, never = (f"{value:,.{digits}f}" for value in counts.values())
@@ -286,13 +286,13 @@ class Reach:
     change: Interval
 
     def fell(self, where: str = "") -> str:
-        """'pass@16 fell from 100.0 % to 50.0 %, −50.0 points [−60.0, −40.0]'."""
+        """Returns 'pass@16 fell from 100.0 % to 50.0 %, −50.0 points [−60.0, −40.0]', say."""
         moved = f"from {percent(self.before)} to {percent(self.after)}, {points(self.change)}"
         return f"pass@{self.k}{where} fell {moved}"
 
 
 def reach(found: Outcome) -> Reach | None:
-    """pass@k at k = 16, or at all completions where these are fewer; None for a single one."""
+    """Returns pass@k at k = 16, or at all completions if these are fewer; None for a single one."""
     k = found.largest_k
     change = found.change(pass_rate(k)) if k > 1 else None
     if change is None:
@@ -302,7 +302,7 @@ def reach(found: Outcome) -> Reach | None:
 
 
 def losses(outcomes: Mapping[str, Outcome]) -> list[Sentence]:
-    """What got worse in one run: one sentence per set with a loss, and one for the sets without.
+    """Says what got worse in one run: one sentence per set with a loss, and one for the sets without.
 
     Of pass@k something is said only where there are enough questions to judge it.
     """

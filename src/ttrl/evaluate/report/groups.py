@@ -1,4 +1,4 @@
-"""Which groups of runs end apart after training, pair by pair, and in which sentences."""
+"""Compares groups of runs after training, pair by pair, and says which differ."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ class Pair:
     lower: str
     higher: str
     value: Interval
-    """Of `higher` minus `lower`, in shares; of too few questions without bounds."""
+    """`higher` minus `lower`, in shares; without bounds if there are too few questions."""
     chosen: str
     """The runs that were compared, where these are not all of both groups; else empty text."""
 
     @property
     def is_judged(self) -> bool:
-        """Whether something can be said of the groups, be it that the difference is not clear."""
+        """Returns whether the pair supports a statement, even that the difference is not clear."""
         return self.value.bounds is not None and not self.chosen
 
     @property
     def tone(self) -> Direction:
-        """A direction only where the interval of the groups does not reach 0."""
+        """Returns the tone of the sentence: a direction only if the interval excludes 0."""
         return self.value.direction if self.is_judged else "unclear"
 
     def sentence(self) -> Sentence:
-        """Which one ends above the other, or that this is not clear."""
+        """Returns a sentence on which group ends above the other, or that this is not clear."""
         size, where = points(self.value), f"on the same questions, over {self.value.over}"
         text = f"{self.higher} ends {size} above {self.lower} {where}."
         if self.chosen:
@@ -56,7 +56,7 @@ class Pair:
 
 
 def differences(groups: Sequence[Measure]) -> list[Pair]:
-    """Of all pairs of groups, or of the first one with each other; those that can be paired."""
+    """Returns the differences of all pairs of groups, or of the first with each other, that can be paired."""
     pairs = list(combinations(groups, 2))
     if len(groups) > ALL_PAIRS_UP_TO:
         pairs = [(groups[0], other) for other in groups[1:]]
@@ -64,7 +64,7 @@ def differences(groups: Sequence[Measure]) -> list[Pair]:
 
 
 def pair_of(first: Measure, second: Measure) -> Pair | None:
-    """Two groups after training; None if they have other questions.
+    """Compares two groups after training; None if they have different questions.
 
     Runs of one seed are paired where both groups have it; with no seed in common, runs in order. If
     runs are left over, it is a difference of those that are paired and not of the groups.
@@ -95,7 +95,7 @@ def _seeds(seeds: Sequence[object]) -> str:
 
 
 def pair_sentences(pairs: Sequence[Pair]) -> list[Sentence]:
-    """Clear differences one by one; of the rest, one sentence of each kind where there is much of it."""
+    """Lists clear differences one by one; of the rest, one sentence of each kind if there are many."""
     clear = [pair for pair in pairs if pair.tone != "unclear"]
     unclear = [pair for pair in pairs if pair.is_judged and pair.tone == "unclear"]
     chosen = [pair for pair in pairs if pair.value.bounds is not None and pair.chosen]
@@ -120,7 +120,7 @@ def pair_sentences(pairs: Sequence[Pair]) -> list[Sentence]:
 
 
 def how_many_are_clear(pairs: Sequence[Pair]) -> str:
-    """One sentence on all differences after training; empty text without any."""
+    """Returns one sentence on all differences after training; empty text if there are none."""
     if not pairs:
         return ""
     judged = [pair for pair in pairs if pair.is_judged]

@@ -26,7 +26,7 @@ class Memorisation:
 
     @property
     def tone(self) -> Direction:
-        """'fell' if the gain looks memorised, 'rose' if there is no sign of it."""
+        """Returns 'fell' if the gain looks memorised, 'rose' if there is no sign of it."""
         return (
             "fell" if self.kind == "memorised" else "rose" if self.kind == "shared" else "unclear"
         )
@@ -35,7 +35,7 @@ class Memorisation:
 def memorisation(
     trained: Interval, other: Interval, difference: Interval, *, metric: str, others: str
 ) -> Memorisation:
-    """The gain on the trained questions against that on others, which training never saw.
+    """Returns the gain on the trained questions against that on others, which training never saw.
 
     Without a clear gain on the trained questions there is nothing to explain, so a difference that comes
     from a loss on the others counts as unclear.

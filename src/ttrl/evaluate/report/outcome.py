@@ -1,4 +1,4 @@
-"""How runs fared on a question set, a row per run and a column per question, and how sure that is."""
+"""Holds the outcome of runs on a question set, [S, Q], and estimates changes with their intervals."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ Value = Callable[[QuestionRecord], float]
 
 
 def share_right(record: QuestionRecord) -> float:
-    """Right completions / all completions."""
+    """Returns the share of right completions."""
     return record.share_right
 
 
 def vote_value(record: QuestionRecord) -> float:
-    """1 if the vote is right, else 0."""
+    """Returns 1 if the vote is right, else 0."""
     return float(record.vote_right is True)
 
 
 def pass_rate(k: int) -> Value:
-    """pass@k of a question, without bias; of fewer completions than k, of all of them."""
+    """Returns a function that estimates a question's pass@k without bias; at most at all completions."""
 
     def value(record: QuestionRecord) -> float:
         n = record.completions
@@ -49,20 +49,20 @@ def pass_rate(k: int) -> Value:
 
 
 def fate_of(before: QuestionRecord | None, after: QuestionRecord | None) -> Fate | None:
-    """What became of the vote; None where it was not marked both before and after."""
+    """Returns the fate of the vote; None if it was not marked both before and after."""
     early = None if before is None else before.vote_right
     late = None if after is None else after.vote_right
     return None if early is None or late is None else fate(early, late)
 
 
 def supported(found: Interval) -> Interval:
-    """Without its bounds where too few questions are behind it, so that it supports no claim."""
+    """Returns the interval, without bounds if too few questions are behind it to support a claim."""
     few = found.questions is not None and found.questions < FEWEST_QUESTIONS
     return replace(found, low=None, high=None) if few else found
 
 
 def tone_of(found: Interval | None) -> Direction:
-    """Clearly above 0, clearly below, or neither, as with very few questions."""
+    """Returns the tone of a change: clearly above 0, clearly below, or neither."""
     return "unclear" if found is None else supported(found).direction
 
 
@@ -71,27 +71,27 @@ class Outcome:
     """The labeled questions with exact answers of an arm's runs on one set, before and after training."""
 
     seeds: tuple[int | None, ...]
-    """Of the runs, in their order.   [S]"""
+    """Seeds of the runs, in their order.   [S]"""
     before: tuple[Marks, ...]
-    """Empty for a run that has no such evaluation.   [S]"""
+    """Marks before training; empty for a run without that evaluation.   [S]"""
     after: tuple[Marks, ...]
-    """[S]"""
+    """Marks after training, likewise.   [S]"""
     keys: tuple[QuestionKey, ...]
     """The questions that every evaluation of them has, in the order of the first one.   [Q]"""
 
     @property
     def is_paired(self) -> bool:
-        """Whether every run was evaluated before and after, with questions in common."""
+        """Returns whether every run was evaluated before and after, with questions in common."""
         return bool(self.keys) and all(self.before) and all(self.after)
 
     @property
     def finished(self) -> list[int]:
-        """The rows of the runs that were evaluated after training."""
+        """Returns the rows of the runs that were evaluated after training."""
         return [row for row, marks in enumerate(self.after) if marks]
 
     @property
     def records(self) -> list[QuestionRecord]:
-        """One of each question, of the first evaluation that there is."""
+        """Returns one record of each question, from the first evaluation that exists."""
         first = next(marks for marks in (*self.before, *self.after) if marks)
         return [first[key] for key in self.keys]
 
@@ -104,28 +104,28 @@ class Outcome:
 
     @property
     def metric(self) -> str:
-        """avg@n, the share of right ones among all completions."""
+        """Returns the name of avg@n, the share of right ones among all completions."""
         return f"avg@{self.samples or 'n'}"
 
     @property
     def largest_k(self) -> int:
-        """K of the pass@k that is reported."""
+        """Returns the k of the reported pass@k."""
         return max(1, min(LARGEST_K, self.samples))
 
     def side(self, when: When) -> Outcome:
-        """One evaluation alone, with the questions that all runs have in it."""
+        """Returns one evaluation alone, with the questions that all runs have in it."""
         nothing: tuple[Marks, ...] = ({},) * len(self.seeds)
         sides = (self.before, nothing) if when == "base" else (nothing, self.after)
         return _of(self.seeds, *sides)
 
     def table(self, when: When, value: Value = share_right) -> Values:
-        """The values of the runs that were evaluated then.   [S, Q]"""
+        """Returns the values of the runs that were evaluated then.   [S, Q]"""
         rows = [marks for marks in (self.before if when == "base" else self.after) if marks]
         values = [[value(marks[key]) for key in self.keys] for marks in rows]
         return np.array(values, dtype=np.float64).reshape(len(rows), len(self.keys))
 
     def changes(self, late: Value = share_right, early: Value | None = None) -> Values:
-        """`late` after training minus `early` (the same if not given) before it.   [S, Q]
+        """Returns `late` after training minus `early` (the same if not given) before it.   [S, Q]
 
         Only runs that were evaluated both times have a row.
         """
@@ -134,7 +134,7 @@ class Outcome:
         return found
 
     def level(self, when: When, value: Value = share_right) -> Interval:
-        """Mean over runs and questions, of an evaluation that was made.
+        """Returns the mean over runs and questions, of an evaluation that was made.
 
         Runs without a question in common have one without an interval.
         """
@@ -145,17 +145,17 @@ class Outcome:
         return Interval(value=mean(each), seeds=len(each), questions=0)
 
     def run_means(self, when: When) -> list[float]:
-        """The share of right completions of each run that was evaluated then, over all its questions."""
+        """Returns the share of right completions of each run evaluated then, over all its questions."""
         sides = self.before if when == "base" else self.after
         return [mean([r.share_right for r in marks.values()]) for marks in sides if marks]
 
     def change(self, late: Value = share_right, early: Value | None = None) -> Interval | None:
-        """Mean of `changes`, paired by question; None without any."""
+        """Returns the mean of `changes`, paired by question; None if there are none."""
         rows = self.changes(late, early)
         return pooled_mean(rows) if rows.size else None
 
     def change_of(self, metric: str) -> Interval | None:
-        """Change of 'avg@n', 'maj@n' or 'pass@k' where the records hold it, else None."""
+        """Returns the change of 'avg@n', 'maj@n' or 'pass@k' if the records have it, else None."""
         prefix, _, size = metric.partition("@")
         k = int(size) if size.isascii() and size.isdigit() and len(size) < 5 else 0
         if prefix == "pass" and 0 < k <= self.samples:
@@ -164,17 +164,17 @@ class Outcome:
         return self.change(values[prefix]) if prefix in values and 0 < k == self.samples else None
 
     def contingencies(self) -> list[Contingency]:
-        """Gained, kept, lost, never, of each run that was evaluated both times."""
+        """Returns the fates of questions in each run that was evaluated both times."""
         both = self.cut([row for row in self.finished if self.before[row]])
         pairs = zip(both.table("base", vote_value), both.table("final", vote_value), strict=True)
         return [Contingency.of(list(early > 0), list(late > 0)) for early, late in pairs]
 
     def at_level(self, level: str) -> Outcome:
-        """Cut to the questions of one level of difficulty."""
+        """Returns the outcome on the questions of one level of difficulty."""
         return replace(self, keys=tuple(r.key for r in self.records if r.level == level))
 
     def cut(self, rows: Sequence[int], keys: Iterable[QuestionKey] | None = None) -> Outcome:
-        """Cut to some runs and questions."""
+        """Returns the outcome of some runs on some questions."""
         seeds, before, after = (
             tuple(values[row] for row in rows) for values in (self.seeds, self.before, self.after)
         )
@@ -182,7 +182,7 @@ class Outcome:
         return Outcome(seeds=seeds, before=before, after=after, keys=known)  # type: ignore[arg-type]
 
     def shared_with(self, other: Outcome, *, in_order: bool = False) -> tuple[Outcome, Outcome]:
-        """Both, cut to the seeds and the questions that both have.
+        """Returns both outcomes on the seeds and the questions that both have.
 
         Args:
             in_order: with no seed in common, their runs are paired in order.
@@ -196,7 +196,7 @@ class Outcome:
         return self.cut([row for row, _ in pairs], keys), other.cut([row for _, row in pairs], keys)
 
     def apart(self, other: Outcome) -> Interval | None:
-        """This one minus another after training, paired by question and by seed.
+        """Returns this outcome minus another after training, paired by question and by seed.
 
         None without a question or a seed that both have.
         """
@@ -204,13 +204,13 @@ class Outcome:
 
 
 def difference(first: Outcome, second: Outcome) -> Interval | None:
-    """Mean of `first` minus `second` after training, row by row of the same questions."""
+    """Returns the mean of `first` minus `second` after training, row by row of the same questions."""
     ours, theirs = first.table("final"), second.table("final")
     return pooled_mean(ours - theirs) if ours.size else None
 
 
 def outcome(runs: Sequence[Run], name: str) -> Outcome | None:
-    """How runs fared on a set; None if nothing in it is marked right or wrong."""
+    """Returns the outcome of runs on a set; None if nothing in it is marked right or wrong."""
     before, after = (tuple(_marks(run, name, when) for run in runs) for when in ("base", "final"))
     found = _of(tuple(run.result.seed for run in runs), before, after)
     return found if any(before) or any(after) else None
@@ -226,7 +226,7 @@ def _of(
 
 
 def paired_outcome(runs: Sequence[Run], name: str) -> Outcome | None:
-    """As `outcome`; None too where a run lacks an evaluation or has no question in common."""
+    """Returns `outcome`, but None if a run lacks an evaluation or has no question in common."""
     found = outcome(runs, name)
     return found if found is not None and found.is_paired else None
 

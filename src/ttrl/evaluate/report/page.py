@@ -1,4 +1,4 @@
-"""What a page is made of, and how it becomes one file that needs no network and trusts no text.
+"""Renders a page as one file that needs no network and trusts no text.
 
 Model output reaches a page through jinja2's autoescape and `tojson` only, which write < > & and '
 in a way that ends no element, and scripts show it as text, never as markup. As a second wall, the
@@ -58,7 +58,7 @@ def render_page(
     arms: Sequence[Arm] = (),
     **values: Any,
 ) -> str:
-    """The page as HTML: one file with its styles and scripts in it.
+    """Returns the page as HTML: one file with its styles and scripts in it.
 
     Args:
         arms: of a page of several runs; none on that of one.
@@ -91,7 +91,7 @@ def render_page(
 
 
 def is_page(path: Path) -> bool:
-    """Whether a file is a page that ttrl has written."""
+    """Returns whether a file is a page that ttrl has written."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - 2 * len(MARK)))

@@ -65,7 +65,7 @@ def write_report(run_directory: Path) -> Path:
 
 
 def render_report(run_directory: Path, *, beside_figure: bool = True) -> str:
-    """The page of a run as HTML, a pure function of the run's files.
+    """Returns the page of a run as HTML, a pure function of the run's files.
 
     Args:
         beside_figure: it will stand in the run directory, where figure.svg is.
@@ -119,7 +119,7 @@ def write_comparison_report(
 
 
 def render_runs(runs: Sequence[tuple[Run, str]], *, notes: Sequence[str] = ()) -> str:
-    """The page that compares runs as HTML.
+    """Returns the page that compares runs as HTML.
 
     Args:
         runs: each with the address of its report (empty text if there is none).
@@ -150,7 +150,7 @@ def _arms_page(arms: Sequence[Arm], **values: Any) -> str:
 
 
 def report_address(directory: Path, page_folder: Path) -> str:
-    """Where the run's report is, seen from the folder of the page; empty text if there is none."""
+    """Returns the run's report, relative to the folder of the page; empty text if there is none."""
     report = directory / "report.html"
     if not report.is_file():
         return ""

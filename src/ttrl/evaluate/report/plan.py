@@ -1,4 +1,4 @@
-"""What a study or a sweep set out to run, and where its runs lie."""
+"""Reads what a study or a sweep planned to run, and where its runs are."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ TITLES: dict[ArmName, str] = {
 
 
 def run_path(folder: Path, name: str, seed: int) -> Path:
-    """The folder of one run of an arm or a point."""
+    """Returns the folder of one run of an arm or a point."""
     return folder / "runs" / f"{name}-seed-{seed}"
 
 
 def base_path(study: Path, seed: int) -> Path:
-    """The folder of the base's evaluations."""
+    """Returns the folder of the base's evaluations."""
     return study / f"base-seed-{seed}"
 
 
 def equal_tokens_path(study: Path, seed: int) -> Path:
-    """The folder of the base's votes with as many tokens as training sampled."""
+    """Returns the folder of the base's votes with as many tokens as training sampled."""
     return study / f"equal-tokens-seed-{seed}"
 
 
 def point_base_path(sweep: Path, point: str, seed: int) -> Path:
-    """The folder of the base's evaluations under the settings of a point."""
+    """Returns the folder of the base's evaluations under the settings of a point."""
     return sweep / f"base-{point}-seed-{seed}"
 
 
@@ -53,10 +53,10 @@ class Plan:
     names: tuple[str, ...]
     seeds: tuple[int, ...]
     questions: int
-    """How many every run of a study trains on."""
+    """Number of questions that every run of a study trains on."""
 
     def run_names(self) -> list[str]:
-        """The names of all runs."""
+        """Returns the names of all runs."""
         return [run_path(self.path, name, s).name for name in self.names for s in self.seeds]
 
 

@@ -1,4 +1,4 @@
-"""What a run directory holds, read so that one broken file or line never costs the page."""
+"""Reads a run directory so that one broken file or line never costs the page."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Visit:
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Visit:
-        """The visit that a line records; what the line lacks is empty."""
+        """Returns the visit that a line records; what the line lacks is empty."""
         counts = [count(value) for value in entries(record.get("counts"))]
         labels = tuple(line(label) for label in entries(record.get("labels"))[:TOP_CLASSES])
         shown = tuple(counts[: len(labels)])
@@ -68,7 +68,7 @@ class Run:
     """By file: the numbers of the lines, from 1, that are no record; files without any are left out."""
 
     def evaluation(self, name: str, when: When) -> Evaluation | None:
-        """The evaluation of a set, if it was recorded and can be read."""
+        """Returns the evaluation of a set, if it was recorded and can be read."""
         return self.result.evaluations.get((name, when))
 
     @property
@@ -78,16 +78,16 @@ class Run:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """The config by key, keys as texts; empty if it cannot be read. Not to be changed."""
+        """Returns the config by key, keys as texts; empty if it cannot be read. Not to be changed."""
         return _settings(self.config)
 
     def in_manifest(self, key: str) -> Mapping[str, Any]:
-        """What the manifest holds under a key, such as 'versions' or 'inputs'; empty if nothing."""
+        """Returns the manifest's entry of a key, such as 'versions' or 'inputs'; empty if there is none."""
         return mapping(mapping(parsed_json(self.manifest)).get(key))
 
     @property
     def line_notes(self) -> tuple[str, ...]:
-        """What has to be said of the lines that were skipped."""
+        """Returns notes on the lines that were skipped."""
         notes = []
         for file, lines in self.broken_lines.items():
             were, these = (
@@ -102,7 +102,7 @@ class Run:
 
     @property
     def file_notes(self) -> tuple[str, ...]:
-        """What has to be said of the evaluations that were skipped."""
+        """Returns notes on the evaluations that were skipped."""
         return tuple(
             f"evaluations/{file} could not be read and was skipped."
             for file in self.result.unreadable

@@ -1,4 +1,4 @@
-"""What a study rests on, and what its arms and the points of a sweep show beside each other, in sentences."""
+"""Gathers the evidence of a study and says what its arms, or the points of a sweep, show in comparison."""
 
 from __future__ import annotations
 
@@ -45,21 +45,21 @@ class Evidence:
 
     @property
     def ttrl(self) -> Arm:
-        """What is studied."""
+        """Returns the arm under study."""
         return self.arms["ttrl"]
 
     @property
     def main(self) -> Outcome | None:
-        """TTRL on the questions it was trained on."""
+        """Returns the outcome of TTRL on the questions it was trained on."""
         return self.outcomes.get(("ttrl", TRAINED))
 
     def others(self) -> list[str]:
-        """Sets that TTRL was not trained on and that it could help on."""
+        """Returns the sets that TTRL was not trained on and that it could help on."""
         known = [name for name in self.ttrl.sets if ("ttrl", name) in self.outcomes]
         return [name for name in known if name not in {TRAINED, NO_PRIOR}]
 
     def controls(self, main: Outcome) -> list[tuple[str, Interval, Interval]]:
-        """(title, its own gain, how far TTRL ends above it) of each control that can be compared."""
+        """Returns (title, own gain, how far TTRL ends above it) of each control that can be compared."""
         found = []
         for name, role in ROLES.items():
             control = self.outcomes.get((name, TRAINED)) if role == "control" else None
@@ -101,7 +101,7 @@ def gather(plan: Plan, *, failed: Sequence[str] = ()) -> Evidence:
 
 
 def samples_at_equal_tokens(arm: Arm, *, questions: int) -> int | None:
-    """Training tokens / (questions x the base's mean tokens of a completion), rounded up; of the first seed.
+    """Returns training tokens / (questions x the base's mean completion tokens), rounded up; first seed.
 
     Only sampled tokens count: the tokens of prompts and the work of updates come on top of what training
     costs. None if nothing can be marked right or wrong.
@@ -117,7 +117,7 @@ def samples_at_equal_tokens(arm: Arm, *, questions: int) -> int | None:
 
 
 def equal_tokens(plan: Plan, arm: Arm) -> EqualTokens | None:
-    """The vote that was taken for one of the seeds, or that none was needed; None if neither."""
+    """Returns the vote that was taken for one of the seeds, or that none was needed; None if neither."""
     for seed in plan.seeds:
         try:
             result = read_result(equal_tokens_path(plan.path, seed))
@@ -136,14 +136,14 @@ def equal_tokens(plan: Plan, arm: Arm) -> EqualTokens | None:
 
 
 def gain_of(found: Outcome) -> Interval:
-    """Of an outcome that is paired."""
+    """Returns the gain of a paired outcome."""
     gain = found.change()
     assert gain is not None
     return gain
 
 
 def without_marks(arms: Sequence[Arm], name: str) -> Sentence:
-    """Without labels agreement is all there is; texts and programs are similar to an answer, not right."""
+    """Says what agreement shows without labels; texts and programs are similar to an answer, not right."""
     finals = [metrics for arm in arms for metrics in arm.metrics(name, "final")]
     text = (
         "There are no labels, so these runs cannot be compared by accuracy; memorisation and the "
@@ -162,7 +162,7 @@ def without_marks(arms: Sequence[Arm], name: str) -> Sentence:
 
 
 def control_sentences(evidence: Evidence, main: Outcome) -> list[Sentence]:
-    """What the same training does with a reward that means nothing."""
+    """Says what the same training does with a meaningless reward."""
     moves = {"rose": "rises too", "fell": "falls", "unclear": "shows no clear change"}
     found = []
     for title, gain, above in evidence.controls(main):
@@ -183,7 +183,7 @@ def _of_seeds(main: Outcome, compared: Interval) -> str:
 
 
 def equal_cost(evidence: Evidence, main: Outcome) -> list[Sentence]:
-    """The trained model against the vote that the tokens of its training would have paid for."""
+    """Compares the trained model with the vote that the tokens of its training would pay for."""
     if evidence.equal_tokens is None:
         return []
     (samples, votes), n = evidence.equal_tokens, main.samples
@@ -212,7 +212,7 @@ def equal_cost(evidence: Evidence, main: Outcome) -> list[Sentence]:
 
 
 def upper_bound(evidence: Evidence, main: Outcome) -> list[Sentence]:
-    """TTRL against training on the true answers."""
+    """Compares TTRL with training on the true answers."""
     bound = evidence.outcomes.get(("leakage", TRAINED))
     ours, theirs = (main, main) if bound is None else main.shared_with(bound)
     behind = None if bound is None else difference(ours, theirs)
@@ -229,7 +229,7 @@ def upper_bound(evidence: Evidence, main: Outcome) -> list[Sentence]:
 
 
 def no_prior(evidence: Evidence) -> list[Sentence]:
-    """Questions that the model knows nothing of: nothing should move."""
+    """Says how questions fared that the model knows nothing about; nothing should move."""
     other = evidence.outcomes.get(("ttrl", NO_PRIOR))
     if other is None:
         return []
@@ -242,7 +242,7 @@ def no_prior(evidence: Evidence) -> list[Sentence]:
 
 
 def worse(evidence: Evidence) -> list[Sentence]:
-    """pass@k falls where a model becomes surer of what is wrong, too."""
+    """Says where pass@k falls, as it does when a model also becomes surer of wrong answers."""
     clear, unclear = [], []
     for name in evidence.ttrl.sets:
         found = evidence.outcomes.get(("ttrl", name))
@@ -264,7 +264,7 @@ def worse(evidence: Evidence) -> list[Sentence]:
 
 
 def lucky_hits(arm: Arm) -> list[Sentence]:
-    """Over the first and the last tenth of the steps of all seeds, at least one step each."""
+    """Counts lucky hits over the first and last tenth of the steps of all seeds, at least one step each."""
     keys = ("labels/label_accuracy", "labels/reward_accuracy", "labels/lucky_rate")
     starts: list[Sequence[float]] = []
     ends: list[Sequence[float]] = []
@@ -286,7 +286,7 @@ def lucky_hits(arm: Arm) -> list[Sentence]:
 
 
 def best_and_worst(outcomes: Mapping[str, Outcome]) -> list[Sentence]:
-    """The highest and the lowest point of a sweep after training; none if they are one."""
+    """Returns the highest and the lowest point of a sweep after training; none if they are one."""
     ends = {name: found.level("final").value for name, found in outcomes.items()}
     best, worst = max(ends, key=lambda name: ends[name]), min(ends, key=lambda name: ends[name])
     if best == worst:

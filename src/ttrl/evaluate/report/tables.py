@@ -47,7 +47,7 @@ class Column:
 
     @property
     def marks(self) -> tuple[tuple[float, str], ...]:
-        """Place on the line in percent, and the number there: both ends, and 0 or else the middle."""
+        """Returns (place on the line in percent, number): both ends, and 0 or else the middle."""
         low, high = self.scale
         between = 0.0 if low < 0 < high else (low + high) / 2
         place = 100 * (between - low) / ((high - low) or 1)
@@ -106,7 +106,7 @@ class Table:
 
 
 def share_cell(found: Interval | None) -> Cell:
-    """In percent, with the interval."""
+    """Returns a cell with a share in percent and its interval."""
     if found is None:
         return Cell()
     return Cell(percent(found.value), small=short_span(found.bounds))
@@ -119,7 +119,7 @@ def change_cell(
     tone: Tone | None = None,
     without: str = "no interval",
 ) -> Cell:
-    """A change in points with its interval; `tone` in place of what the interval alone says."""
+    """Returns a change in points with its interval; `tone` in place of what the interval alone says."""
     if found is None:
         return Cell()
     if found.bounds is None:
@@ -133,7 +133,7 @@ def change_cell(
 
 
 def set_tables(run: Run) -> list[Table]:
-    """What was measured of a run before and after, a table per set; accuracies need labels."""
+    """Returns the measures of a run before and after, a table per set; accuracies need labels."""
     tables = []
     for name in in_order(run.result.metrics):
         base, final = (run.result.of(name, when) for when in WHENS)
@@ -210,7 +210,7 @@ def _conditions(base: SetMetrics, final: SetMetrics) -> str:
 
 
 def headline_table(tables: Sequence[Table]) -> Table | None:
-    """The accuracy that stands for each set, its first: that of one completion."""
+    """Returns the accuracy that stands for each set, its first: that of one completion."""
     rows = []
     for table in tables:
         if len(table.rows) > table.quiet:
@@ -221,7 +221,7 @@ def headline_table(tables: Sequence[Table]) -> Table | None:
 
 
 def level_tables(run: Run) -> list[Table]:
-    """How each level of difficulty fared, a table per set whose questions have levels."""
+    """Returns the measures of each level of difficulty, a table per set whose questions have levels."""
     tables = []
     for name in in_order(name for name, _ in run.result.evaluations):
         pair = [run.evaluation(name, when) for when in WHENS]
@@ -258,7 +258,7 @@ def level_tables(run: Run) -> list[Table]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fates:
-    """How many questions the vote gained, kept, lost and never had: of a set, or of a run."""
+    """The numbers of questions gained, kept, lost and never right, of a set or of a run."""
 
     name: str
     counts: Mapping[str, float] | None
@@ -270,7 +270,7 @@ class Fates:
 
 
 def set_fates(run: Run) -> list[Fates]:
-    """One per set that was evaluated before and after, with a test."""
+    """Returns the fates of each set that was evaluated before and after, with a test."""
     rows = []
     for name in in_order(name for name, _ in run.result.evaluations):
         base, final = (run.evaluation(name, when) for when in WHENS)

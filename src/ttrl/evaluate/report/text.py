@@ -25,7 +25,7 @@ SET_TITLES = {
 
 
 def set_title(name: str) -> str:
-    """What a question set is called on a page, in the plural."""
+    """Returns the name of a question set on a page, in the plural."""
     if name in SET_TITLES:
         return SET_TITLES[name]
     if name.startswith(TRANSFER):
@@ -36,33 +36,33 @@ def set_title(name: str) -> str:
 
 
 def heading(name: str) -> str:
-    """As `set_title`, to begin a line with."""
+    """Returns `set_title` with a capital, to begin a line with."""
     return capital(set_title(name))
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Known sets first, in the order of the report."""
+    """Returns the sets with known ones first, in the order of the report."""
     found = set(names)
     return [name for name in SET_TITLES if name in found] + sorted(found - SET_TITLES.keys())
 
 
 def capital(text: str) -> str:
-    """The text with a capital at its beginning."""
+    """Returns the text with a capital at its beginning."""
     return text[:1].upper() + text[1:]
 
 
 def percent(share: float) -> str:
-    """0.509 -> '50.9 %'."""
+    """Returns a share in percent: 0.509 -> '50.9 %'."""
     return f"{100 * share:.1f}{NO_BREAK_SPACE}%"
 
 
 def plain(value: float, digits: int = 4) -> str:
-    """So many significant digits, but never fewer than the whole number has."""
+    """Returns a number with the given significant digits, but never fewer than its integer part has."""
     return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
 
 
 def signed(value: float, digits: int = 1) -> str:
-    """With its sign, except for what rounds to 0."""
+    """Returns a number with its sign, unless it rounds to 0."""
     text = f"{abs(value):.{digits}f}"
     if float(text) == 0:
         return text
@@ -70,7 +70,7 @@ def signed(value: float, digits: int = 1) -> str:
 
 
 def points(change: Interval) -> str:
-    """A change or a difference of shares: '+12.3 points [+10.1, +14.5]', without brackets if it has none."""
+    """Returns a change of shares: '+12.3 points [+10.1, +14.5]', without brackets if it has none."""
     value = f"{signed(100 * change.value)} points"
     if change.bounds is None:
         return value
@@ -79,32 +79,32 @@ def points(change: Interval) -> str:
 
 
 def span(bounds: tuple[float, float]) -> str:
-    """(0.47, 0.548) -> '47.0 to 54.8', in percent, on one line."""
+    """Returns an interval of shares in percent: (0.47, 0.548) -> '47.0 to 54.8', on one line."""
     return f"{NO_BREAK_SPACE}to{NO_BREAK_SPACE}".join(f"{100 * bound:.1f}" for bound in bounds)
 
 
 def signed_span(bounds: tuple[float, float]) -> str:
-    """(-0.01, 0.02) -> '−1.0 to +2.0', on one line."""
+    """Returns an interval of changes in points: (-0.01, 0.02) -> '−1.0 to +2.0', on one line."""
     return f"{NO_BREAK_SPACE}to{NO_BREAK_SPACE}".join(signed(100 * bound) for bound in bounds)
 
 
 def short_span(bounds: tuple[float, float] | None) -> str:
-    """As `span`, for tables; empty without an interval."""
+    """Returns `span` in short, for tables; empty without an interval."""
     return "" if bounds is None else EN_DASH.join(f"{100 * bound:.1f}" for bound in bounds)
 
 
 def p_value(p: float) -> str:
-    """'p = 0.031', or 'p < 0.001' where more digits would say nothing."""
+    """Returns 'p = 0.031', say, or 'p < 0.001' if more digits would be meaningless."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.2g}" if p < 0.1 else f"p = {p:.2f}"
 
 
 def plural(amount: float, thing: str) -> str:
-    """'1 question', '12 questions'."""
+    """Returns a count with its noun: '1 question', '12 questions'."""
     return f"{amount:,.0f} {thing}{'' if amount == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:
-    """Seconds as hours, minutes and seconds, in the coarsest two units that say enough."""
+    """Returns seconds as hours, minutes and seconds, in the coarsest two units that say enough."""
     if seconds < 60:
         return f"{seconds:.1f}{NO_BREAK_SPACE}s"
     minutes, rest = divmod(round(seconds), 60)
@@ -115,30 +115,30 @@ def duration(seconds: float) -> str:
 
 
 def memory(size: float) -> str:
-    """Bytes in binary units."""
+    """Returns bytes in binary units."""
     if size < 2**30:
         return f"{size / 2**20:.0f}{NO_BREAK_SPACE}MiB"
     return f"{size / 2**30:.2f}{NO_BREAK_SPACE}GiB"
 
 
 def energy(joules: float) -> str:
-    """Joules, with watt-hours beside them where these say more."""
+    """Returns joules, with watt-hours in addition if these say more."""
     text = f"{joules:,.0f}{NO_BREAK_SPACE}J"
     return text if joules < 3600 else f"{text} ({joules / 3600:,.1f}{NO_BREAK_SPACE}Wh)"
 
 
 def short(text: str, length: int) -> str:
-    """The text, cut to so many characters."""
+    """Returns the text, cut to so many characters."""
     return text if len(text) <= length else text[: length - 1] + ELLIPSIS
 
 
 def line(value: object, length: int = 80) -> str:
-    """A short text for one line: an answer or an id."""
+    """Returns a short text for one line: an answer or an id."""
     return short(" ".join(str(value).split()), length)
 
 
 def scalar(value: object) -> str:
-    """A setting or a version as a short text; a list with commas, but not what stands in its lists."""
+    """Returns a setting or a version as a short text; a list with commas, but without nested lists."""
     if isinstance(value, list | tuple):
         parts = ("(several)" if isinstance(e, list | tuple) else scalar(e) for e in value[:20])
         return ", ".join(parts) or "none"

@@ -1,4 +1,4 @@
-"""Which sentences open the page of a run, of a comparison, of a study and of a sweep, and which follow."""
+"""Chooses the sentences that open the page of a run, comparison, study or sweep, and those that follow."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ NO_RECORDS = "without the same single questions there is no paired interval"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a page opens with."""
+    """The opening of a page."""
 
     quote: str
     """A paragraph that can stand alone."""
@@ -63,7 +63,7 @@ class Verdict:
 
 
 def run_verdict(run: Run) -> Verdict:
-    """How the trained and the held-out questions fared, whether that is memorised, and what was lost."""
+    """Says how the trained and held-out questions fared, whether that is memorised, and what was lost."""
     paired = {n: each for n in in_order(run.sets) if (each := paired_outcome([run], n))}
     opening: list[Sentence] = []
     findings: list[Sentence] = []
@@ -91,7 +91,7 @@ def run_verdict(run: Run) -> Verdict:
 
 
 def memorised_by(run: Run, paired: Mapping[str, Outcome]) -> list[tuple[Sentence, ...]]:
-    """One per set of the same kind of questions: the held-out ones and the fresh ones.
+    """Returns a finding per set of the same kind of questions: the held-out ones and the fresh ones.
 
     Other sets, of other kinds of questions, may stay behind without anything being memorised.
     """
@@ -121,7 +121,7 @@ def _setup(run: Run) -> str:
 
 
 def comparison_verdict(arms: Sequence[Arm], sets: Mapping[str, Sequence[Measure]]) -> Verdict:
-    """Group by group on the first set, then pairs of groups, then the other sets."""
+    """Reports group by group on the first set, then pairs of groups, then the other sets."""
     if not sets:
         name = next(iter(sets_of(arms)), TRAINED)
         return Verdict(without_marks(arms[:QUOTED], name).text, ())
@@ -214,7 +214,7 @@ def _reached(each: Measure, start: str | None) -> str:
 
 
 def study_verdict(evidence: Evidence) -> Verdict:
-    """Whether the gain is real, and everything that speaks for and against it."""
+    """Says whether the gain is real, and lists everything for and against it."""
     main, found = evidence.main, list[Sentence]()
     if main is None:
         found.append(without_marks([*evidence.arms.values()], TRAINED))
@@ -285,7 +285,7 @@ def _study_quote(evidence: Evidence, main: Outcome) -> str:
 
 
 def sweep_verdict(arms: Sequence[Arm]) -> Verdict:
-    """Best against worst, and what fell."""
+    """Compares the best point with the worst, and says what fell."""
     found = {arm.name: each for arm in arms if (each := paired_outcome(arm.runs, TRAINED))}
     if not found:
         return Verdict(

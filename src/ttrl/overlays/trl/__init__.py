@@ -1,4 +1,4 @@
-"""The consensus inside TRL's GRPOTrainer: docs/trl.md."""
+"""Puts the consensus into TRL's GRPOTrainer; see docs/trl.md."""
 
 from ttrl.overlays.trl.overlay import Overlay
 

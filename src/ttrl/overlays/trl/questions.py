@@ -1,4 +1,4 @@
-"""Which question a prompt of a TRL data set asks. TRL hands a rollout the prompts and no other column."""
+"""Finds the question of a prompt, since TRL passes a rollout only the prompts and no other column."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROMPT = "prompt"
 
 
 def prompt_key(prompt: object) -> str:
-    """A text that is the same for equal prompts, be they texts or lists of chat messages."""
+    """Returns a text that is the same for equal prompts, be they texts or lists of chat messages."""
     return json.dumps(prompt, sort_keys=True, default=str)
 
 
@@ -88,5 +88,5 @@ def find_question(questions: Mapping[str, Question], prompt: Any) -> Question:
 
 
 def labels_of(columns: Sequence[str]) -> list[str]:
-    """The columns that are named like true answers."""
+    """Returns the columns that are named like true answers."""
     return [column for column in columns if column.lower() in ANSWER_COLUMNS]

@@ -25,7 +25,7 @@ REWARD_FIELD = "ttrl_reward"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutStep:
-    """What the votes of one generation batch came to, over all processes."""
+    """The outcome of the votes on one generation batch, over all processes."""
 
     step: int
     """Generation batches before this one."""

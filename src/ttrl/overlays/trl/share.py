@@ -1,4 +1,4 @@
-"""How the completions of a step are spread over processes and updates: in whole groups.
+"""Spreads the completions of a step over processes and updates in whole groups.
 
 A vote over a part of a group would be silently wrong.
 """
@@ -14,7 +14,7 @@ from ttrl.errors import ConfigError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """How the completions of one step are spread, on each process."""
+    """The part of one step's completions that each process has."""
 
     questions: int
     """Questions of a step, on all processes together."""
@@ -108,7 +108,7 @@ def check_whole_evaluations(*, per_device: int, num_generations: int) -> None:
 
 
 def updates_of_step(config: RunConfig) -> int:
-    """The number of optimizer updates in a step, which TRL counts as its global steps."""
+    """Returns the number of optimizer updates in a step, which TRL counts as its global steps."""
     return config.updates_per_step * config.passes_per_step
 
 

@@ -1,4 +1,4 @@
-"""The vote on a batch of verl's: which samples stay, with which reward, and which go.
+"""Votes on a batch of verl's and decides which samples stay, with which reward, and which go.
 
 verl stores each output of each sampled completion under the key `{prompt}_{session}_{output}`. A plain
 completion is a session of one output. One with tools may have several; the last of them is its answer.
@@ -57,7 +57,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchVote:
-    """What a vote makes of a batch."""
+    """The outcome of the vote on a batch."""
 
     scored: tuple[ScoredGroup, ...]
     """All votes of each prompt."""

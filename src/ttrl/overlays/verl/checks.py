@@ -1,4 +1,4 @@
-"""What verl's config and data files have to hold for a vote to work, asked before any model is loaded."""
+"""Checks before any model is loaded that verl's config and data files allow a vote."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def question_of_row(extra_info: object, *, place: str) -> tuple[Question, int]:
 
 
 def is_labeled(row: Mapping[str, Any]) -> bool:
-    """Whether a row carries a true answer. Nobody here asks which."""
+    """Returns whether a row has a true answer; its content is never read here."""
     reward_model = row.get("reward_model")
     found = reward_model.get("ground_truth") if isinstance(reward_model, Mapping) else reward_model
     return found is not None and found != ""

@@ -25,7 +25,7 @@ LONGEST_PARAMETER = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackedRun:
-    """What a tracker learns about a run."""
+    """The facts about a run that a tracker gets."""
 
     name: str
     id: str

@@ -26,5 +26,5 @@ class Dapo(Grpo):
     row: ClassVar[AlgorithmRow] = ALGORITHM_ROWS["dapo"]
 
     def counts(self, scored: ScoredGroup) -> bool:
-        """Whether a group has two different rewards; no other counts."""
+        """Returns whether a group has two different rewards; no other group counts."""
         return scored.differs

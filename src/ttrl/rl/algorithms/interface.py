@@ -1,4 +1,4 @@
-"""What a reinforcement-learning algorithm supplies, and what it may ask of the models."""
+"""Defines what a reinforcement-learning algorithm supplies, and what it may ask of the models."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ PerToken = list[tuple[float, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predictions:
-    """What the models say about the tokens of a batch.   [N, C]"""
+    """The models' predictions for the tokens of a batch.   [N, C]"""
 
     logprobs: Tensor
-    """Of the policy, with gradient."""
+    """Log-probabilities under the policy, with gradient."""
     entropy: Tensor | None = None
-    """Of the policy's distribution over the vocabulary, nats, with gradient; if asked for."""
+    """Entropy of the policy's distribution over the vocabulary, in nats, with gradient; if requested."""
     reference: Tensor | None = None
-    """Log-probabilities under the base model; where an algorithm asks for them."""
+    """Log-probabilities under the base model; if requested."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +36,11 @@ class Loss:
     value: Tensor
     """Scalar; parts of one update add up to its loss."""
     sums: Mapping[str, Tensor] = field(default_factory=dict)
-    """Metric -> sum over the tokens of all completions, each with its multiplicity."""
+    """Sums by metric, over the tokens of all completions, each with its multiplicity."""
 
 
 class Models(Protocol):
-    """What can be asked about completions before an update. Nothing here has a gradient."""
+    """Questions that an algorithm may ask the models before an update; no answer has a gradient."""
 
     def logprobs(self, completions: Sequence[Completion]) -> PerToken:
         """Returns log-probabilities under the policy as it is now, computed as updates compute them."""
@@ -60,33 +60,33 @@ class Models(Protocol):
 
 
 class Algorithm(Protocol):
-    """From rewards to a loss. The consensus above does not change with it."""
+    """Turns rewards into a loss. The consensus does not depend on it."""
 
     row: ClassVar[AlgorithmRow]
-    """What sets it apart, the model that it needs beside the policy among it."""
+    """The facts about the algorithm, including the model that it needs beside the policy."""
 
     @property
     def needs_reference(self) -> bool:
-        """Whether the base model is asked, here or in the loss."""
+        """Returns whether the base model is needed, here or in the loss."""
         ...
 
     @property
     def loss_aggregation(self) -> Aggregation:
-        """How the losses of tokens become the loss of an update."""
+        """Returns how the losses of tokens are aggregated into the loss of an update."""
         ...
 
     @property
     def wants_entropy(self) -> bool:
-        """Whether the loss holds the policy's entropy."""
+        """Returns whether the loss contains the policy's entropy."""
         ...
 
     @property
     def wants_reference(self) -> bool:
-        """Whether the loss holds the reference's log-probabilities."""
+        """Returns whether the loss contains the reference's log-probabilities."""
         ...
 
     def nothing_to_learn(self, scored: Sequence[ScoredGroup]) -> str | None:
-        """Returns why these groups can teach it nothing; None where they can."""
+        """Returns why nothing can be learned from these groups, or None."""
         ...
 
     def training_samples(
@@ -98,7 +98,7 @@ class Algorithm(Protocol):
     def prepare(
         self, mini_batch: list[TrainingSample], models: Models
     ) -> tuple[list[TrainingSample], Metrics]:
-        """Is called before each update with its samples, for what depends on the weights of that moment."""
+        """Prepares the samples before each update, for what depends on the current weights."""
         ...
 
     def loss(self, batch: Batch, predictions: Predictions) -> Loss:

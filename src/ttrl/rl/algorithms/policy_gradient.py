@@ -1,4 +1,4 @@
-"""What all algorithms but DPO share: a clipped surrogate over tokens, a KL term, an entropy bonus.
+"""Implements what all algorithms but DPO share: a clipped surrogate over tokens, a KL term, an entropy bonus.
 
 An algorithm is then its advantages and its row of `ttrl.algorithm_settings`.
 """
@@ -48,17 +48,17 @@ class PolicyGradient(ABC):
 
     @property
     def needs_reference(self) -> bool:
-        """Whether a KL term, or the algorithm in any case, asks the base model."""
+        """Returns whether the base model is needed, by a KL term or by the algorithm itself."""
         return self.row.needs_reference or self.kl_coefficient > 0
 
     @property
     def wants_entropy(self) -> bool:
-        """Whether there is an entropy bonus."""
+        """Returns whether there is an entropy bonus."""
         return self.entropy_coefficient > 0
 
     @property
     def wants_reference(self) -> bool:
-        """Whether there is a KL term in the loss; one in the reward is computed before."""
+        """Returns whether there is a KL term in the loss; one in the reward is computed before."""
         return self.kl_coefficient > 0 and self.kl_in == "loss"
 
     def nothing_to_learn(self, scored: Sequence[ScoredGroup]) -> str | None:
@@ -77,7 +77,7 @@ class PolicyGradient(ABC):
         """Returns the samples with the advantages of their tokens, in the order of the groups."""
 
     def counts(self, scored: ScoredGroup) -> bool:
-        """Whether a group counts in the loss: all do but those that the reward rule has left out."""
+        """Returns whether a group counts in the loss: all do except those the reward rule leaves out."""
         return not scored.skipped
 
     def training_samples(
