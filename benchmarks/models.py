@@ -14,8 +14,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from ttrl.answers.tasks import get_task
 from ttrl.config import RunConfig
 from ttrl.data.prompts import Prompter
-from ttrl.engine.models.load import load_model
-from ttrl.engine.models.source import find_model
+from ttrl.engine.models import find_model, load_model
 from ttrl.evaluate.labels import build_sets
 from ttrl.types import Question
 

@@ -11,8 +11,7 @@ from ttrl.consensus.rules import make_rule
 from ttrl.data.prompts import Prompter
 from ttrl.data.word_problems import word_problems
 from ttrl.engine.learner import make_learner
-from ttrl.engine.models.load import load_model, pick_device
-from ttrl.engine.models.source import find_model
+from ttrl.engine.models import find_model, load_model, pick_device
 from ttrl.engine.sampler import NativeSampler
 from ttrl.rl.algorithms.registry import make_algorithm
 from ttrl.train.step import ttrl_step

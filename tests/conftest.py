@@ -106,7 +106,6 @@ def embedded() -> Any:
     """The embedded model, as `--model ttrl-tiny` loads it."""
     import torch
 
-    from ttrl.engine.models.load import load_model
-    from ttrl.engine.models.source import find_model
+    from ttrl.engine.models import find_model, load_model
 
     return load_model(find_model("ttrl-tiny"), dtype="float32", device=torch.device("cpu"))

@@ -12,7 +12,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from ttrl.config import RunConfig
 from ttrl.overlays.trl.mapping import grpo_arguments
-from ttrl.overlays.trl.share import share_of
+from ttrl.overlays.trl.rollout import share_of
 from ttrl.overlays.trl.training import TRAINING
 
 SIGNATURES = {

@@ -11,7 +11,7 @@ from ttrl.consensus.rules import score
 from ttrl.consensus.vote import vote_on_group
 from ttrl.consensus.voting import voting_tools
 from ttrl.overlays.verl.batch_vote import Asked, sessions_by_prompt, vote_on_batch
-from ttrl.overlays.verl.settings import voting_config
+from ttrl.overlays.verl.checks import voting_config
 from ttrl.overlays.voting import GroupVoter, completion
 from ttrl.types import Group, Question
 

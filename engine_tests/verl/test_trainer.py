@@ -234,7 +234,7 @@ def test_answers_that_need_computer_algebra_are_read_in_a_process_of_ray_too(que
 
     @ray.remote
     def rewards() -> list[float]:
-        from ttrl.overlays.verl.settings import voting_config
+        from ttrl.overlays.verl.checks import voting_config
         from ttrl.overlays.voting import GroupVoter, completion
         from ttrl.types import Question
 

@@ -1,7 +1,6 @@
 import pytest
 
-from ttrl.answers.bare_numbers import equal_up_to_unit, number_in
-from ttrl.answers.key import answer_key
+from ttrl.answers.key import answer_key, equal_up_to_unit, number_in
 
 FIVE = ("n", 5, 1)
 CM, M = ("u", FIVE, "cm"), ("u", FIVE, "m")

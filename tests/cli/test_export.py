@@ -450,8 +450,7 @@ def test_the_adapter_of_a_gguf_base_is_merged_into_its_dequantised_weights(
 ):
     from peft import PeftModel
 
-    from ttrl.engine.models.load import load_model
-    from ttrl.engine.models.source import find_model
+    from ttrl.engine.models import find_model, load_model
 
     run, folder = folder_of(tmp_path / "run"), tmp_path / "export"
     options = ("--model", gguf_file, "--prompt-template", "{question}\n", "--lora", "4")

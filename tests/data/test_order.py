@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ttrl.config import RunConfig
-from ttrl.data.order import epoch_order, equal_steps
+from ttrl.data.questions import epoch_order, equal_steps
 from ttrl.train.loop import questions_of_step
 from ttrl.types import Question
 

@@ -3,8 +3,7 @@ import json
 import pytest
 import torch
 
-from ttrl.engine.models.load import load_model, pick_device
-from ttrl.engine.models.source import find_model
+from ttrl.engine.models import find_model, load_model, pick_device
 from ttrl.errors import ConfigError, ModelError
 
 CPU = torch.device("cpu")

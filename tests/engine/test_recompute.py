@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from ttrl.engine.fast import kernel
 from ttrl.engine.fast.training import can_train, hidden_states
-from ttrl.engine.recompute import can_recompute, recompute_layers
+from ttrl.engine.token_model import can_recompute, recompute_layers
 from ttrl.errors import ModelError
 from ttrl.rl.batch import micro_batches
 from ttrl.types import Completion, TrainingSample

@@ -5,9 +5,7 @@ from ttrl.config import RunConfig
 from ttrl.consensus.rules import make_rule
 from ttrl.consensus.rules import score as score_group
 from ttrl.consensus.vote import vote_on_group
-from ttrl.evaluate.answer_key import AnswerSheet
-from ttrl.evaluate.diagnostics import LabelDiagnostics
-from ttrl.evaluate.leakage import answer_key_rule
+from ttrl.evaluate.answer_key import AnswerSheet, LabelDiagnostics, answer_key_rule
 from ttrl.types import Completion, Group, Observer, Question, RewardRule, ScoredGroup, StepResult
 
 

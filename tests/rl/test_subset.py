@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ttrl.config import RunConfig
-from ttrl.rl.subset import subset, trained_subset
+from ttrl.consensus.rules import subset, trained_subset
 from ttrl.seeding import derive_seed
 
 

@@ -7,8 +7,7 @@ from ttrl.answers.tasks import get_task
 from ttrl.config import RunConfig
 from ttrl.consensus.rules import make_rule
 from ttrl.rl.algorithms.registry import make_algorithm
-from ttrl.train.loop import questions_of_step, reason_to_end, spare_questions, train
-from ttrl.train.progress import Progress
+from ttrl.train.loop import Progress, questions_of_step, reason_to_end, spare_questions, train
 from ttrl.train.step import mini_batches
 from ttrl.types import Question, TrainingSample
 

@@ -7,8 +7,7 @@ from ttrl.config import RunConfig
 from ttrl.consensus.rules import make_rule
 from ttrl.errors import ConfigError
 from ttrl.rl.algorithms.registry import make_algorithm
-from ttrl.train.loop import train
-from ttrl.train.progress import Progress
+from ttrl.train.loop import Progress, train
 from ttrl.train.votes import check_votes, draw_votes
 from ttrl.types import SIMILAR_TASKS, Question
 

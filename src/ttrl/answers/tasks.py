@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from ttrl.answers.bare_numbers import number_in
 from ttrl.answers.choice import choice_key, extract_choice, find_options
 from ttrl.answers.extract import extract_answer, strip_reasoning
-from ttrl.answers.key import SPELLING_LIMIT, answer_key
+from ttrl.answers.key import SPELLING_LIMIT, answer_key, number_in
 from ttrl.answers.label import extract_label, label_key
 from ttrl.answers.slow.path import read_slowly
 from ttrl.errors import ConfigError
@@ -286,7 +285,7 @@ class CodeTask(_NamedTask):
         return replace(self, stub=self.key(question.prompt))
 
     def extract(self, completion: Completion) -> str | None:
-        from ttrl.answers.similar.code_blocks import extract_program
+        from ttrl.answers.similar.code import extract_program
 
         source = extract_program(
             strip_reasoning(completion.text), truncated=completion.finish_reason == "length"

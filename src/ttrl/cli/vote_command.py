@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ttrl.cli.options import make_parser, parse
 from ttrl.config import resolve
-from ttrl.consensus.vote_files import vote_on_file
+from ttrl.consensus.voting import vote_on_file
 from ttrl.errors import EXIT_DONE
 
 SUMMARY = (

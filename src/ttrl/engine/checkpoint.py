@@ -25,7 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ttrl.engine.models.load import PROMPT_FILE
+from ttrl.engine.models import PROMPT_FILE
 from ttrl.errors import CheckpointError
 from ttrl.files import whole_folder
 

@@ -15,8 +15,7 @@ from safetensors import SafetensorError, safe_open
 from ttrl.config import RunConfig
 from ttrl.engine.adapters import load_adapter
 from ttrl.engine.checkpoint import Checkpoint, latest, verified
-from ttrl.engine.models.load import LoadedModel, load_model
-from ttrl.engine.models.source import find_model
+from ttrl.engine.models import LoadedModel, find_model, load_model
 from ttrl.errors import CheckpointError, ModelError
 from ttrl.files import whole_folder
 from ttrl.recording.run_directory import RunDirectory

@@ -12,8 +12,7 @@ from transformers import PreTrainedModel
 
 from ttrl.config import RunConfig
 from ttrl.engine.companions import Critic, ImplicitReward, twin
-from ttrl.engine.models.load import load_model
-from ttrl.engine.models.source import ModelSource
+from ttrl.engine.models import ModelSource, load_model
 from ttrl.engine.optimizer import MasterAdamW
 from ttrl.engine.policy import Policy
 from ttrl.engine.token_model import TokenModel

@@ -12,12 +12,22 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from ttrl.answers.bare_numbers import equal_up_to_unit
 from ttrl.answers.extract import extract_boxed
+from ttrl.answers.key import equal_up_to_unit
+from ttrl.consensus.vote import vote_on_group
 from ttrl.data.questions import ANSWER_COLUMNS, ID_COLUMNS, find_column, question_ids
 from ttrl.data.tables import HUB_PREFIX, Table, read_rows
 from ttrl.errors import DataError
-from ttrl.types import AnswerKey, Consensus, Question, Task
+from ttrl.evaluate.statistics import mean
+from ttrl.types import (
+    AnswerKey,
+    Consensus,
+    Group,
+    Question,
+    RewardRule,
+    StepResult,
+    Task,
+)
 
 _HOLDS_BOX = re.compile(r"\\(?:boxed|fbox)\b")
 
@@ -162,3 +172,124 @@ def _final_answer(text: str) -> str | None:
     if _HOLDS_BOX.search(text):
         text = extract_boxed(text) or ""
     return text.strip() or None
+
+
+def answer_key_rule(answers: AnswerSheet, task: Task) -> RewardRule:
+    """Returns the rule that rewards a correct completion with 1 and others with 0. It is not TTRL.
+
+    It is the supervised upper bound to compare TTRL with ("leakage" in the paper): the user must ask for it
+    by name, and every record of such a run must say so. The consensus is computed and recorded as in TTRL but
+    is not rewarded. A question without a label gives all rewards 0, so nothing is learned from it.
+    """
+
+    def rewards(group: Group, consensus: Consensus) -> tuple[float, ...]:
+        truth = answers.key(task, group.question)
+        right = () if truth is None else right_classes(consensus, truth)
+        return tuple(float(is_correct) for is_correct in correctness(consensus, right))
+
+    return RewardRule(rewards=rewards)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelDiagnostics:
+    """Computes the published diagnostics of TTRL over the labeled questions of a step.
+
+    It reads a finished step and returns numbers, so it cannot change the run. The true label is
+    compared by its own key; the published code extracts an answer from the label again and so
+    reports right pseudo-labels as wrong (on a third of MATH-500).
+    Source: TTRL (arXiv:2504.16084).
+    """
+
+    task: Task
+    answers: AnswerSheet
+
+    def on_step(self, result: StepResult) -> dict[str, float]:
+        """Returns shares in [0, 1] by metric; empty if the step has no labeled question with exact answers.
+
+        labels/label_accuracy: share of questions whose pseudo-label is right; none at all is wrong.
+        labels/reward_accuracy: share of completions that are rewarded exactly if correct, where
+            rewarded means more than 0 and at least the mean of the group.
+        labels/lucky_rate: share of completions whose reward is right in that sense although the
+            pseudo-label is wrong: mostly wrong completions that differ from it.
+        labels/ground_truth_ratio: share of correct completions, mean over questions.
+        labels/pass_at_votes: share of questions with a correct completion among the votes.
+        """
+        labels: list[float] = []
+        rewards: list[float] = []
+        lucky: list[bool] = []
+        ratios: list[float] = []
+        for scored in result.scored:
+            truth = self.answers.key(self.task, scored.group.question)
+            if truth is None or scored.consensus.centrality is not None:
+                continue
+            right = right_classes(scored.consensus, truth)
+            correct = correctness(scored.consensus, right)
+            labels.append(scored.consensus.winner in right)
+            average = mean(scored.rewards)
+            deserved = [
+                (0 < reward >= average - 1e-12) == is_correct
+                for reward, is_correct in zip(scored.rewards, correct, strict=True)
+            ]
+            rewards += deserved
+            lucky += [hit and not labels[-1] for hit in deserved]
+            ratios.append(mean(correct))
+        if not labels:
+            return {}
+        return {
+            "labels/label_accuracy": mean(labels),
+            "labels/reward_accuracy": mean(rewards),
+            "labels/lucky_rate": mean(lucky),
+            "labels/ground_truth_ratio": mean(ratios),
+            "labels/pass_at_votes": mean([ratio > 0 for ratio in ratios]),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graded:
+    """A group, its vote, and a comparison of both with the true answer."""
+
+    group: Group
+    consensus: Consensus
+    answer: str | None
+    right: frozenset[int]
+    """Indices of the correct classes; empty if no answer is right or the question is unlabeled."""
+    correct: tuple[bool, ...] | None
+    """Whether each completion is correct; None if unlabeled, or for free text and code.   [G]"""
+    similar: tuple[float, ...] | None
+    """Similarity of each free text or code to the true answer, in [0, 1]; None for other answers.   [G]"""
+
+    @property
+    def vote_right(self) -> bool | None:
+        """Returns whether the elected class is right; electing none is wrong. None if `correct` is."""
+        return None if self.correct is None else self.consensus.winner in self.right
+
+    @property
+    def labeled(self) -> bool:
+        """Returns whether there is a usable true answer."""
+        return self.correct is not None or self.similar is not None
+
+
+def grade(task: Task, group: Group, answers: AnswerSheet | None, *, tie_seed: int) -> Graded:
+    """Votes on a group and compares it with the true answer if there is a usable one."""
+    consensus = vote_on_group(task, group, tie_seed=tie_seed)
+    id = group.question.id
+    truth = None if answers is None else answers.key(task, group.question)
+    exact = consensus.centrality is None
+    right = frozenset() if truth is None or not exact else right_classes(consensus, truth)
+    return Graded(
+        group=group,
+        consensus=consensus,
+        answer=None if answers is None else answers.get(id),
+        right=right,
+        correct=None if truth is None or not exact else correctness(consensus, right),
+        similar=None if truth is None or exact else _similar(task, group, consensus, answers),
+    )
+
+
+def _similar(
+    task: Task, group: Group, consensus: Consensus, answers: AnswerSheet | None
+) -> tuple[float, ...]:
+    truth = "" if answers is None else answers.get(group.question.id) or ""
+    matrix = task.for_question(group.question).similarities([*consensus.labels, truth])
+    to_truth = [0.0] * len(consensus.labels) if matrix is None else matrix[-1]
+    return tuple(0.0 if index is None else float(to_truth[index]) for index in consensus.class_of)

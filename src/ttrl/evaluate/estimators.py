@@ -17,7 +17,7 @@ import numpy as np
 
 from ttrl.consensus.vote import tie_order
 from ttrl.errors import ConfigError
-from ttrl.evaluate.grading import Graded
+from ttrl.evaluate.answer_key import Graded
 from ttrl.evaluate.statistics import mean_interval
 from ttrl.recording.evaluations import Curves
 

@@ -11,12 +11,12 @@ from ttrl.data.sets import Origin, QuestionSet, read_sets
 from ttrl.data.tables import Table
 from ttrl.evaluate.answer_key import AnswerSheet, resolve_answers
 from ttrl.evaluate.fresh.catalogue import (
+    answers_of,
     check_names,
     fresh_of_problems,
     fresh_of_table,
     set_name,
 )
-from ttrl.evaluate.fresh.generated import answers_of
 from ttrl.evaluate.levels import read_levels
 
 

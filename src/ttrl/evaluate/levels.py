@@ -9,7 +9,7 @@ from decimal import Decimal
 from ttrl.data.questions import find_column, shown
 from ttrl.data.tables import Table
 from ttrl.errors import DataError
-from ttrl.evaluate.grading import Graded
+from ttrl.evaluate.answer_key import Graded
 from ttrl.recording.evaluations import LevelMetrics
 
 LEVEL_COLUMNS = ("level", "difficulty")

@@ -16,9 +16,8 @@ from ttrl.config import KEYS, Layers, ResolvedConfig
 from ttrl.errors import CheckpointError, ConfigError
 from ttrl.evaluate.report.plan import run_path
 from ttrl.recording.evaluations import When
-from ttrl.recording.manifest import surroundings
 from ttrl.recording.results import RunResult, read_result
-from ttrl.recording.run_directory import RunDirectory
+from ttrl.recording.run_directory import RunDirectory, surroundings
 from ttrl.recording.trackers.registry import wanted
 from ttrl.runs.interrupts import Interrupts, RunInterrupted
 from ttrl.runs.jobs import Failure, Job, run_side_by_side

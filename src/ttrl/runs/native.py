@@ -38,7 +38,7 @@ class NativeTraining:
         self._found = _latest(directory)
         self._session = open_session(config, weights=self._found.weights if self._found else None)
         check_memory(self._session.model, config)
-        from ttrl.train.progress import Progress
+        from ttrl.train.loop import Progress
 
         self._progress = Progress(**self._found.state["progress"]) if self._found else Progress()
         self._algorithm: Algorithm

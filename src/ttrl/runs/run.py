@@ -16,8 +16,8 @@ from ttrl.answers.tasks import make_task
 from ttrl.config import ResolvedConfig, RunConfig
 from ttrl.consensus.rules import ANSWER_KEY, make_rule
 from ttrl.errors import CheckpointError, ConfigError, NumericsError
+from ttrl.evaluate.answer_key import answer_key_rule
 from ttrl.evaluate.labels import Labels
-from ttrl.evaluate.leakage import answer_key_rule
 from ttrl.recording.evaluations import Evaluation, When
 from ttrl.recording.results import RunResult
 from ttrl.recording.run_directory import RunDirectory
@@ -152,7 +152,7 @@ class Run:
         watcher: Watcher,
         started: float,
     ) -> None:
-        from ttrl.recording.manifest import make_manifest
+        from ttrl.recording.run_directory import make_manifest
 
         self.config, self.trackers, self.watcher = resolved.values, trackers, watcher
         self.spent, self._started = Spent(), started
@@ -187,7 +187,7 @@ class Run:
 
     def observers(self) -> list[Observer]:
         """Returns the comparisons with true labels, if there are any labels."""
-        from ttrl.evaluate.diagnostics import LabelDiagnostics
+        from ttrl.evaluate.answer_key import LabelDiagnostics
 
         if self._answers is None:
             return []

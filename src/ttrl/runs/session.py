@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from ttrl.data.prompts import Prompter
-    from ttrl.engine.models.source import ModelSource
+    from ttrl.engine.models import ModelSource
     from ttrl.engine.sampler import NativeSampler
 
 
@@ -75,8 +75,7 @@ def open_session(
     from ttrl.data.prompts import Prompter
     from ttrl.engine.adapters import adapt, load_adapter
     from ttrl.engine.fast.decoder import can_decode, decoder_note
-    from ttrl.engine.models.load import DTYPES, load_model, pick_device
-    from ttrl.engine.models.source import ModelSource, find_model
+    from ttrl.engine.models import DTYPES, ModelSource, find_model, load_model, pick_device
     from ttrl.engine.sampler import NativeSampler
 
     device = pick_device(config.device)
@@ -132,7 +131,7 @@ def open_session(
 
 def evaluate_one(session: Session, question_set: QuestionSet, *, when: When) -> Evaluation:
     """Evaluates a set with the weights as they are now, and measures what that cost."""
-    from ttrl.evaluate.evaluator import evaluate_set
+    from ttrl.evaluate.metrics import evaluate_set
 
     sampler, begin = session.sampler, time.perf_counter()
     tokens, seconds = sampler.sampled_tokens, sampler.seconds

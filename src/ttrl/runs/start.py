@@ -23,9 +23,8 @@ from ttrl.recording.run_directory import RunDirectory, refuse_existing
 from ttrl.recording.trackers.fan_out import Trackers
 from ttrl.recording.trackers.registry import wanted
 from ttrl.runs.calls import layers_of_call
-from ttrl.runs.interrupts import Interrupts, RunInterrupted
+from ttrl.runs.interrupts import Interrupts, RunInterrupted, check_processes
 from ttrl.runs.plan import plan_lines
-from ttrl.runs.processes import check_processes
 from ttrl.runs.resume import resolve_resumed
 from ttrl.runs.run import Callbacks, Run, StepDone, Training, Watcher
 from ttrl.runs.session import Session, evaluate_one, open_session
@@ -252,7 +251,7 @@ def evaluate_session(
 
 
 def _evaluation_folder(path: Path, session: Session, resolved: ResolvedConfig) -> RunDirectory:
-    from ttrl.recording.manifest import make_manifest
+    from ttrl.recording.run_directory import make_manifest
 
     manifest = make_manifest(
         command="eval",

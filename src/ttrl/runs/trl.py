@@ -16,17 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from ttrl.config import RunConfig
 from ttrl.consensus.summary import labels_of
-from ttrl.data.order import equal_steps
+from ttrl.data.questions import equal_steps
 from ttrl.errors import NumericsError
-from ttrl.overlays.trl.rollout import RolloutStep
-from ttrl.overlays.trl.share import updates_of_step
+from ttrl.overlays.trl.rollout import RolloutStep, updates_of_step
 from ttrl.recording.evaluations import When
 from ttrl.recording.run_directory import RunDirectory
 from ttrl.runs.interrupts import Interrupts
 from ttrl.runs.run import Run, Spent, rule_of
 from ttrl.runs.session import Session, open_session
 from ttrl.runs.trl_setup import open_trl
-from ttrl.train.progress import end_of_silence
+from ttrl.train.loop import end_of_silence
 from ttrl.types import StepResult
 
 if TYPE_CHECKING:
@@ -150,7 +149,7 @@ class TrlTraining:
 
     def _model(self) -> TrlModel:
         from ttrl.engine.adapters import lora_settings
-        from ttrl.engine.models.load import load_model, mend_generation_config, pick_device
+        from ttrl.engine.models import load_model, mend_generation_config, pick_device
         from ttrl.overlays.trl.training import TrlModel
 
         config, source = self._config, self._setup.source

@@ -17,15 +17,15 @@ from ttrl.errors import ConfigError
 from ttrl.evaluate.labels import RunSets, build_sets
 from ttrl.overlays.pins import TRL
 from ttrl.overlays.trl.mapping import check_mapping, differences, grpo_arguments
-from ttrl.overlays.trl.share import Share, share_of
-from ttrl.runs.processes import rank_and_processes
+from ttrl.overlays.trl.rollout import Share, share_of
+from ttrl.runs.interrupts import rank_and_processes
 from ttrl.train.votes import check_votes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from ttrl.data.prompts import Prompter
-    from ttrl.engine.models.source import ModelSource
+    from ttrl.engine.models import ModelSource
     from ttrl.types import Question
 
 
@@ -87,8 +87,7 @@ def open_trl(config: RunConfig) -> TrlSetup:
     share = share_of(config, questions=len(questions), processes=processes)
 
     from ttrl.data.prompts import Prompter
-    from ttrl.engine.models.load import load_prompting
-    from ttrl.engine.models.source import find_model
+    from ttrl.engine.models import find_model, load_prompting
     from ttrl.overlays.trl.questions import by_prompt
     from ttrl.overlays.trl.training import check_options
 

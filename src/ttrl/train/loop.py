@@ -1,20 +1,77 @@
-"""Steps until the end: which questions, which learning rate, when to save, when to stop."""
+"""Steps until the end: which questions, which learning rate, when to save, when to stop, what to remember."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 from ttrl.config import RunConfig
-from ttrl.data.order import epoch_order
+from ttrl.consensus.summary import step_record
+from ttrl.data.questions import epoch_order
 from ttrl.engine.learner import Learner
 from ttrl.engine.optimizer import rate_share
 from ttrl.rl.algorithms.interface import Algorithm
 from ttrl.seeding import derive_seed
-from ttrl.train.progress import Progress, StepReport, end_of_silence, report_of
 from ttrl.train.step import ttrl_step
-from ttrl.types import Question, RewardRule, Sampler, Task
+from ttrl.types import Question, RewardRule, Sampler, StepResult, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """All that a run has to remember besides weights and optimizer. No generator state: seeds are paths."""
+
+    step: int = 0
+    """Steps done."""
+    silent_steps: int = 0
+    """Steps in a row, up to now, without a gradient."""
+    silence: str | None = None
+    """Why the last step had none."""
+    labels: dict[str, str | None] = field(default_factory=dict)
+    """Last pseudo-label of each question."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepReport:
+    """The record of a step."""
+
+    result: StepResult
+    metrics: dict[str, float]
+    votes: list[dict[str, Any]]
+    progress: Progress
+
+
+def report_of(result: StepResult, before: Progress, *, task: Task) -> StepReport:
+    """Puts together the metrics, the vote records and the progress after a step."""
+    record = step_record(
+        result.scored, result.metrics, step=result.step, task=task, previous=before.labels
+    )
+    after = replace(
+        before,
+        step=result.step + 1,
+        silent_steps=before.silent_steps + 1 if result.skipped else 0,
+        silence=result.skipped,
+        labels=before.labels | record.labels,
+    )
+    return StepReport(
+        result=result,
+        metrics=record.metrics,
+        votes=record.votes,
+        progress=after,
+    )
+
+
+def end_of_silence(silent_steps: int, reason: str | None, config: RunConfig) -> str | None:
+    """Says why a run ends after so many steps in a row without a gradient; None while it goes on.
+
+    Args:
+        reason: why the last of them had none.
+    """
+    if silent_steps < config.stop_after_silent_steps:
+        return None
+    return f"{silent_steps} steps in a row without a gradient, at last because {reason}"
 
 
 def questions_of_step(

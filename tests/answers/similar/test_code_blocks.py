@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttrl.answers.similar.code_blocks import extract_program
+from ttrl.answers.similar.code import extract_program
 
 DEF = "def f(x):\n    return x + 1\n"
 OTHER = "def g(x):\n    return x\n"

@@ -4,7 +4,7 @@ import pytest
 
 from ttrl.data.word_problems import LARGEST, LARGEST_TOTAL, WordProblem, split_of, word_problems
 from ttrl.errors import ConfigError
-from ttrl.evaluate.fresh.generated import new_problems, numbers_of
+from ttrl.evaluate.fresh.catalogue import new_problems, numbers_of
 
 LOSSES = "loses|sells|uses|drops|lends"
 

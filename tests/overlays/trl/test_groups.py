@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ttrl.errors import ConfigError
-from ttrl.overlays.trl.share import check_whole_groups
+from ttrl.overlays.trl.rollout import check_whole_groups
 
 small = st.integers(1, 96)
 

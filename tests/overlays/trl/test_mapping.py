@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ttrl.config import RunConfig, resolve
 from ttrl.errors import ConfigError
 from ttrl.overlays.trl.mapping import check_mapping, differences, grpo_arguments
-from ttrl.overlays.trl.share import share_of
+from ttrl.overlays.trl.rollout import share_of
 
 
 def config_of(**given: Any) -> RunConfig:

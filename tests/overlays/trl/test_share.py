@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ttrl.config import RunConfig
 from ttrl.errors import ConfigError
-from ttrl.overlays.trl.share import Share, share_of, updates_of_step
+from ttrl.overlays.trl.rollout import Share, share_of, updates_of_step
 
 
 def config_of(*, per_step: int, k: int, updates: int = 1, passes: int = 1) -> RunConfig:

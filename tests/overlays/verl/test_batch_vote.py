@@ -2,7 +2,7 @@ import pytest
 
 from ttrl.errors import DataError
 from ttrl.overlays.verl.batch_vote import Asked, sessions_by_prompt, vote_on_batch
-from ttrl.overlays.verl.settings import voting_config
+from ttrl.overlays.verl.checks import voting_config
 from ttrl.overlays.voting import GroupVoter, completion
 from ttrl.types import Question
 

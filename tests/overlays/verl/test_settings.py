@@ -2,7 +2,7 @@ import pytest
 
 from ttrl.config import key_names
 from ttrl.errors import ConfigError
-from ttrl.overlays.verl.settings import OWNED_BY_VERL, VOTING_KEYS, voting_config
+from ttrl.overlays.verl.checks import OWNED_BY_VERL, VOTING_KEYS, voting_config
 
 
 def test_the_block_says_how_to_vote_and_verl_how_many_are_trained_on():

@@ -8,8 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from ttrl.answers.bare_numbers import number_in
-from ttrl.answers.key import answer_key
+from ttrl.answers.key import answer_key, number_in
 from ttrl.data.questions import ANSWER_COLUMNS, find_column, question_ids, same_text, texts_of
 from ttrl.data.tables import Table
 from ttrl.data.word_problems import LARGEST_TOTAL, WordProblem, split_of

@@ -11,7 +11,7 @@ import yaml
 from ttrl.algorithm_settings import ALGORITHM_ROWS
 from ttrl.config import YAML_ERRORS, RunConfig
 from ttrl.errors import ConfigError
-from ttrl.overlays.trl.share import Share, updates_of_step
+from ttrl.overlays.trl.rollout import Share, updates_of_step
 from ttrl.types import SIMILAR_TASKS
 
 ALGORITHMS = [name for name, row in ALGORITHM_ROWS.items() if row.trl is not None]

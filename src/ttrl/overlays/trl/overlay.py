@@ -9,8 +9,7 @@ from ttrl.config import RunConfig, keys_read_by, resolve
 from ttrl.errors import ConfigError
 from ttrl.overlays.pins import TRL
 from ttrl.overlays.trl.questions import labels_of, questions_of_dataset
-from ttrl.overlays.trl.rollout import VotingRollout
-from ttrl.overlays.trl.share import check_whole_evaluations, check_whole_groups
+from ttrl.overlays.trl.rollout import VotingRollout, check_whole_evaluations, check_whole_groups
 from ttrl.overlays.voting import GroupVoter
 
 DEFAULT_VOTES = 64
