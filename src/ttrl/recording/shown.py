@@ -37,7 +37,7 @@ class Panel:
     """Recorded in [0, 1], drawn in percent from 0 to 100."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Shown:
     """A quantity of a chart."""
 
@@ -56,7 +56,7 @@ class Shown:
         return number(record, self.key) if self.computed is None else self.computed(record)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ChartKind:
     """A chart before it has data."""
 
@@ -98,12 +98,12 @@ def _wrong(record: Record) -> float | None:
 
 CHARTS = (
     ChartKind(
-        title="Share of right votes",
-        unit="% of votes",
-        lines=(
+        "Share of right votes",
+        "% of votes",
+        (
             Shown(
-                label="right votes",
-                key="labels/ground_truth_ratio",
+                "right votes",
+                "labels/ground_truth_ratio",
                 alone=("Share of right votes", "% of votes"),
                 console=(10, "correct", "{:.2f}"),
             ),
@@ -112,18 +112,18 @@ CHARTS = (
         needs_labels=True,
     ),
     ChartKind(
-        title="Label and reward accuracy",
-        unit="%",
-        lines=(
+        "Label and reward accuracy",
+        "%",
+        (
             Shown(
-                label="labels",
-                key="labels/label_accuracy",
+                "labels",
+                "labels/label_accuracy",
                 alone=("Label accuracy", "% of labels"),
                 console=(8, "label-acc", "{:.2f}"),
             ),
             Shown(
-                label="rewards",
-                key="labels/reward_accuracy",
+                "rewards",
+                "labels/reward_accuracy",
                 alone=("Reward accuracy", "% of rewards"),
                 console=(9, "reward-acc", "{:.2f}"),
             ),
@@ -132,44 +132,44 @@ CHARTS = (
         needs_labels=True,
     ),
     ChartKind(
-        title="Where rewards come from",
-        unit="% of completions",
-        lines=(
-            Shown(label="right label", computed=_right_under_right),
-            Shown(label="lucky hit", key="labels/lucky_rate"),
-            Shown(label="wrong reward", computed=_wrong),
+        "Where rewards come from",
+        "% of completions",
+        (
+            Shown("right label", computed=_right_under_right),
+            Shown("lucky hit", "labels/lucky_rate"),
+            Shown("wrong reward", computed=_wrong),
         ),
         share=True,
         stacked=True,
         needs_labels=True,
     ),
     ChartKind(
-        title="Mean reward",
-        unit="per completion",
-        lines=(Shown(label="reward", key="reward/mean", console=(2, "reward", "{:.2f}")),),
+        "Mean reward",
+        "per completion",
+        (Shown("reward", "reward/mean", console=(2, "reward", "{:.2f}")),),
         drawn=False,
     ),
     ChartKind(
-        title="Majority ratio",
-        unit="% of votes",
-        lines=(
+        "Majority ratio",
+        "% of votes",
+        (
             Shown(
-                label="majority",
-                key="consensus/majority_ratio",
+                "majority",
+                "consensus/majority_ratio",
                 alone=("Majority ratio", "% of votes"),
                 console=(1, "agree", "{:.2f}"),
             ),
-            Shown(label="no answer", key="consensus/no_answer_rate", console=(5, "none", "{:.2f}")),
+            Shown("no answer", "consensus/no_answer_rate", console=(5, "none", "{:.2f}")),
         ),
         share=True,
     ),
     ChartKind(
-        title="Labels that changed since the last visit",
-        unit="% of questions",
-        lines=(
+        "Labels that changed since the last visit",
+        "% of questions",
+        (
             Shown(
-                label="changed",
-                key="consensus/flip_rate",
+                "changed",
+                "consensus/flip_rate",
                 alone=("Labels that changed since the last visit", "% of questions"),
             ),
         ),
@@ -177,60 +177,53 @@ CHARTS = (
         optional=True,
     ),
     ChartKind(
-        title="Similarity of the answers to each other",
-        unit="%",
-        lines=(Shown(label="similarity", key="consensus/similarity"),),
+        "Similarity of the answers to each other",
+        "%",
+        (Shown("similarity", "consensus/similarity"),),
         share=True,
         optional=True,
     ),
     ChartKind(
-        title="Votes drawn",
-        unit="per question",
-        lines=(
-            Shown(label="votes", key="sample/votes_per_question", console=(6, "votes", "{:.0f}")),
-        ),
+        "Votes drawn",
+        "per question",
+        (Shown("votes", "sample/votes_per_question", console=(6, "votes", "{:.0f}")),),
         optional=True,
     ),
     ChartKind(
-        title="Entropy",
-        unit="nats per token",
-        lines=(
+        "Entropy",
+        "nats per token",
+        (
             Shown(
-                label="entropy",
-                key="sample/entropy",
+                "entropy",
+                "sample/entropy",
                 alone=("Entropy", "nats per token"),
                 console=(3, "entropy", "{:.3f}"),
             ),
         ),
     ),
     ChartKind(
-        title="Mean length",
-        unit="tokens per completion",
-        lines=(
+        "Mean length",
+        "tokens per completion",
+        (
             Shown(
-                label="length",
-                key="sample/mean_tokens",
+                "length",
+                "sample/mean_tokens",
                 alone=("Mean length", "tokens per completion"),
                 console=(4, "length", "{:.0f}"),
             ),
         ),
     ),
     ChartKind(
-        title="Gradient norm",
-        unit="L2, before clipping",
-        lines=(Shown(label="norm", key="train/grad_norm", console=(7, "grad", "{:.2f}")),),
+        "Gradient norm",
+        "L2, before clipping",
+        (Shown("norm", "train/grad_norm", console=(7, "grad", "{:.2f}")),),
     ),
-    ChartKind(
-        title="KL to the base model",
-        unit="nats per token",
-        lines=(Shown(label="KL", key="train/kl"),),
-        optional=True,
-    ),
+    ChartKind("KL to the base model", "nats per token", (Shown("KL", "train/kl"),), optional=True),
     *(
         ChartKind(
-            title=chart.title,
-            unit=chart.unit,
-            lines=(Shown(label=chart.line, key=chart.metric),),
+            chart.title,
+            chart.unit,
+            (Shown(chart.line, chart.metric),),
             share=chart.share,
             optional=True,
         )
