@@ -1,4 +1,4 @@
-"""How many threads compute, and how they wait. Decided before torch loads, which reads it once."""
+"""Sets how many threads compute, and how they wait, before torch loads, which reads it once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def set_threads(environment: MutableMapping[str, str]) -> None:
-    """One thread for each core that this process may use, waiting without spinning.
+    """Sets one thread for each core that this process may use, waiting without spinning.
 
     Threads that spin while they wait slow each other down by a factor of 30 on a busy machine; more
     threads than a container may run at once have the same effect. What the user has set stays.
@@ -21,7 +21,7 @@ def set_threads(environment: MutableMapping[str, str]) -> None:
 
 
 def thread_settings(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """What would hold under this environment: value and source by variable."""
+    """Returns the settings under this environment: value and source by variable."""
     resolved = dict(environment)
     set_threads(resolved)
     return {
@@ -31,7 +31,7 @@ def thread_settings(environment: Mapping[str, str]) -> dict[str, tuple[str, str]
 
 
 def usable_cores() -> int:
-    """Cores of this machine that the process may run on, in whole ones that its quota pays for."""
+    """Returns the number of whole cores that the process may use, by affinity and quota."""
     if hasattr(os, "sched_getaffinity"):
         cpus = sorted(os.sched_getaffinity(0))
     else:

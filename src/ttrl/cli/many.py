@@ -1,4 +1,4 @@
-"""What `ttrl study` and `ttrl sweep` have in common: options, a dry run, and how they end."""
+"""Implements what `ttrl study` and `ttrl sweep` share: options, a dry run, and how they end."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def _add_option(section: Any, key: Key) -> None:
 
 
 def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> dict[str, Any]:
-    """What was given, by config key.
+    """Returns the given options by config key.
 
     Raises:
         ConfigError: an option that does not exist; the nearest one is named.

@@ -1,4 +1,4 @@
-"""What a probe says: as a value, as JSON and as lines of text."""
+"""Defines the result of a probe: as a value, as JSON and as lines of text."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeResult:
-    """Whether a run is worth starting, and the numbers that say so."""
+    """The verdict on whether a run is worth starting, with the numbers behind it."""
 
     verdict: Name
     """"go", "go with care" or "do not"."""
     reasons: tuple[str, ...]
-    """Sentences, the gravest first."""
+    """Sentences, the most serious first."""
     advice: Advice
     signals: Signals
     trial: Trial
     cost: Cost
     memory: Mapping[str, int]
-    """Bytes that the run needs, from above, by what needs them; `total` is what it needs at once."""
+    """Upper estimates of the bytes that the run needs, by purpose; `total` is what it needs at once."""
     label_accuracy: float | None
-    """Share of the probe's pseudo-labels that are right; None without true answers. Used for nothing."""
+    """Share of the probe's pseudo-labels that are right, or None; the verdict ignores it."""
 
     def to_json(self) -> dict[str, Any]:
         """Returns the object that `ttrl probe --json` prints."""

@@ -49,7 +49,7 @@ class Interrupts:
 
     @property
     def pending(self) -> bool:
-        """Whether a signal came inside `deferred` and has not taken effect yet."""
+        """Returns whether a signal came inside `deferred` and has not taken effect yet."""
         return self._pending
 
     def deferred(self) -> Deferred:

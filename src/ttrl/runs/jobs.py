@@ -22,14 +22,14 @@ from ttrl.threads import usable_cores
 
 POLL_SECONDS = 0.2
 PATIENCE_SECONDS = 300
-"""For an interrupted run to end its update and save."""
+"""Seconds that an interrupted run has to end its update and save."""
 TOLD_CHARACTERS = 2_000
-"""Of what a failed command said last."""
+"""Characters to show of a failed command's last output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One command. It is over when `done` is there."""
+    """One command. It is finished when `done` exists."""
 
     name: str
     arguments: tuple[str, ...]
@@ -39,12 +39,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A job that ended without what it was for."""
+    """A job that ended without its result."""
 
     name: str
     exit_code: int
     said: str
-    """The end of its log."""
+    """The end of the job's log."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -70,19 +70,19 @@ class Plan(Generic[Settings]):
 
     command: Literal["study", "sweep"]
     resolved: ResolvedConfig
-    """What the runs share."""
+    """The settings that the runs share."""
     settings: Settings
     directory: RunDirectory | None = None
-    """The folder to go on with; None for a new one."""
+    """The folder to resume; None for a new one."""
     about: Mapping[str, Any] = field(default_factory=dict)
-    """What else the manifest of a new folder says."""
+    """Further entries of the manifest of a new folder."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Further files of a new folder: texts by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyResult:
-    """What a study or a sweep came to."""
+    """The result of a study or a sweep."""
 
     path: Path
     """The folder of all its runs, with report.html."""
@@ -101,7 +101,7 @@ class Folder:
     """A folder that is being filled."""
 
     directory: RunDirectory
-    """Locked."""
+    """The run directory, locked."""
     report_to: tuple[str, ...] = ()
     """Trackers of its training runs."""
 
@@ -142,7 +142,7 @@ class Folder:
 
 
 def read_settings(kind: type[Settings], given: Mapping[str, Any]) -> Settings:
-    """Checks settings.
+    """Checks the command's own settings and returns them.
 
     Raises:
         ConfigError: a bad value, by name.

@@ -44,7 +44,7 @@ from ttrl.runs.many import (
 )
 
 LARGEST_SWEEP = 500
-"""Points. More of them is a slip of the pen."""
+"""Most points of a sweep; more are taken for a typing mistake."""
 NOT_SWEPT = INVOCATION_KEYS | {"seed"}
 Value = str | int | float | bool | list[Any] | None
 
@@ -105,7 +105,7 @@ class SweepSettings(ManyRuns):
 
 
 def points_of(settings: SweepSettings) -> list[Point]:
-    """Every combination of the grid, the last key fastest; or the list as it is.
+    """Returns every combination of the grid, the last key fastest, or the list as it is.
 
     Raises:
         ConfigError: two points are the same.

@@ -100,7 +100,7 @@ class Table:
 
     @property
     def plotted(self) -> list[bool]:
-        """Which columns have whiskers."""
+        """Returns which columns have whiskers."""
         columns = range(len(self.columns))
         return [any(row[i].whisker for row in self.rows if i < len(row)) for i in columns]
 
