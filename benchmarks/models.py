@@ -15,7 +15,7 @@ from ttrl.answers.tasks import get_task
 from ttrl.config import RunConfig
 from ttrl.data.prompts import Prompter
 from ttrl.engine.models import find_model, load_model
-from ttrl.evaluate.labels import build_sets
+from ttrl.evaluation.labels import build_sets
 from ttrl.types import Question
 
 

@@ -40,7 +40,7 @@ from benchmarks.pairing import Row, paired, tell
 from benchmarks.workers import Answer, Worker
 from ttrl.config import RunConfig
 from ttrl.runs.session import open_session
-from ttrl.train.loop import questions_of_step
+from ttrl.training.loop import questions_of_step
 
 HERE = Path(__file__).parent
 TRL_VERSION = "1.16.0"

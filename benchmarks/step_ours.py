@@ -23,8 +23,8 @@ from ttrl.engine.learner import Learner, make_learner
 from ttrl.rl.algorithms.interface import Algorithm
 from ttrl.rl.algorithms.registry import make_algorithm
 from ttrl.runs.session import Session, open_session
-from ttrl.train.loop import questions_of_step
-from ttrl.train.step import ttrl_step
+from ttrl.training.loop import questions_of_step
+from ttrl.training.step import ttrl_step
 from ttrl.types import AnswerKey, Completion, Question, StepResult, Task
 
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ttrl.runs import train
+import ttrl
 
 ROWS = (
     ("Ida has 4 eggs. She buys 7, uses 3, finds 6, drops 5, gets 8 and sells 9.", "eggs", 8),
@@ -34,7 +34,7 @@ def main(settings: dict[str, str]) -> None:
                 file.write(json.dumps({"question": question, "answer": answer}) + "\n")
 
         given = {"steps": 20, "questions_per_step": 8, "out": Path(folder) / "run"} | settings
-        run = train(questions=questions, answers="answer", on_message=print, **given)
+        run = ttrl.train(questions=questions, answers="answer", on_message=print, **given)
 
         print("\nset          metric            base   final")
         for name, pair in run.metrics.items():

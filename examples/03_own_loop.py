@@ -14,7 +14,7 @@ from ttrl.engine.learner import make_learner
 from ttrl.engine.models import find_model, load_model, pick_device
 from ttrl.engine.sampler import NativeSampler
 from ttrl.rl.algorithms.registry import make_algorithm
-from ttrl.train.step import ttrl_step
+from ttrl.training.step import ttrl_step
 
 
 def main(steps: int) -> None:

@@ -6,15 +6,15 @@ Run: python examples/06_train_from_python.py
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ttrl.runs import evaluate, report, train
+import ttrl
 
 with TemporaryDirectory() as folder:
     questions = {"limit": 8, "difficulty": 5, "samples": 16}
-    run = train(
+    run = ttrl.train(
         **questions, steps=2, out=Path(folder) / "run", on_step=lambda done: print(done.step)
     )
     for name, pair in run.metrics.items():
         print(name, "before:", pair["base"].avg[16], "after:", pair["final"].avg[16])
-    trained = evaluate(model=Path(run.weights) / "model", **questions, seed=1)
+    trained = ttrl.evaluate(model=Path(run.weights) / "model", **questions, seed=1)
     print("another draw:", trained.evaluations["heldout"].metrics.maj[16])
-    print(report(run.path), "is written.")
+    print(ttrl.report(run.path), "is written.")

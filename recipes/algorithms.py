@@ -19,7 +19,7 @@ from typing import Any
 from commands import ttrl
 
 from ttrl.algorithm_settings import ALGORITHM_SETTINGS
-from ttrl.evaluate.statistics import bootstrap_interval, difference_interval, mean
+from ttrl.evaluation.statistics import bootstrap_interval, difference_interval, mean
 
 Json = dict[str, Any]
 SAMPLES = 16

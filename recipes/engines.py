@@ -15,7 +15,7 @@ from pathlib import Path
 
 from commands import ttrl
 
-from ttrl.evaluate.pooling import pooled_difference, pooled_mean
+from ttrl.evaluation.pooling import pooled_difference, pooled_mean
 from ttrl.interval import Interval
 
 SETTINGS = (

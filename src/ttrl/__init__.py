@@ -1,7 +1,7 @@
 """Test-time reinforcement learning: a language model improves on questions without labels.
 
 Importing this needs no torch, and neither do votes. The engine is `ttrl.engine`, the algorithm
-`ttrl.train.step`, a whole run `ttrl.runs`.
+`ttrl.training.step`, a whole run `ttrl.runs`.
 """
 
 from importlib import import_module
@@ -26,10 +26,11 @@ from ttrl.types import (
 )
 
 if TYPE_CHECKING:
-    from ttrl.probe.result import ProbeResult
+    from ttrl.probing.result import ProbeResult
     from ttrl.recording.results import EvalResult, RunResult, read_result
     from ttrl.runs.many import StudyResult
-    from ttrl.runs.start import report
+    from ttrl.runs.probes import probe
+    from ttrl.runs.start import evaluate, report, train
     from ttrl.runs.studies import study
     from ttrl.runs.sweeps import sweep
 
@@ -50,21 +51,25 @@ __all__ = [
     "agreement_rewards",
     "answer_key",
     "derive_seed",
+    "evaluate",
     "extract_answer",
     "get_task",
     "group_advantages",
+    "probe",
     "read_result",
     "report",
     "study",
     "sweep",
+    "train",
     "vote",
 ]
 
 _LATER = {
     "ttrl.recording.results": ("EvalResult", "RunResult", "read_result"),
-    "ttrl.probe.result": ("ProbeResult",),
+    "ttrl.probing.result": ("ProbeResult",),
     "ttrl.runs.many": ("StudyResult",),
-    "ttrl.runs.start": ("report",),
+    "ttrl.runs.probes": ("probe",),
+    "ttrl.runs.start": ("evaluate", "report", "train"),
     "ttrl.runs.studies": ("study",),
     "ttrl.runs.sweeps": ("sweep",),
 }

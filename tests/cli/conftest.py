@@ -327,7 +327,7 @@ def write_rows() -> Callable[..., Path]:
 def problems(tiny: tuple[str, ...]) -> list[dict[str, str]]:
     """Eight embedded questions, as hard as those of `tiny`, as rows of id, question and answer."""
     from ttrl.config import resolve
-    from ttrl.evaluate.labels import build_sets
+    from ttrl.evaluation.labels import build_sets
 
     options = dict(zip(tiny[::2], tiny[1::2], strict=True))
     given = {"limit": 8, "difficulty": options["--difficulty"]}

@@ -135,7 +135,7 @@ def test_a_study_and_a_sweep_have_their_own_pages_made_again_ended_or_not(
     writer: str,
 ):
     made: list[Path] = []
-    monkeypatch.setattr(f"ttrl.evaluate.report.again.{writer}", made.append)
+    monkeypatch.setattr(f"ttrl.evaluation.report.again.{writer}", made.append)
     (runs / "manifest.json").write_text(json.dumps({"command": kind}))
     done = call("report", runs)
     assert done.code == 0 and made == [runs] and done.out == "report      runs/report.html\n"

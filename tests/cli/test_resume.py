@@ -160,10 +160,10 @@ MOMENTS = {
     "sampling": ("ttrl.engine.sampler:NativeSampler", "sample", 3),
     "update": ("ttrl.engine.policy:Policy", "update", 2),
     "after the update": ("ttrl.engine.sampler:NativeSampler", "load_weights", 2),
-    "vote records": ("ttrl.train.loop:", "step_record", 2),
+    "vote records": ("ttrl.training.loop:", "step_record", 2),
     "writing a line": ("ttrl.recording.run_directory:RunDirectory", "append", 2),
     "saving": ("ttrl.engine.checkpoint:", "_hashes", 1),
-    "final evaluation": ("ttrl.evaluate.metrics:", "evaluate_groups", 2),
+    "final evaluation": ("ttrl.evaluation.metrics:", "evaluate_groups", 2),
 }
 
 

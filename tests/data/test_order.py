@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ttrl.config import RunConfig
 from ttrl.data.questions import epoch_order, equal_steps
-from ttrl.train.loop import questions_of_step
+from ttrl.training.loop import questions_of_step
 from ttrl.types import Question
 
 counts = st.integers(1, 24)

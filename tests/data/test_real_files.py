@@ -7,7 +7,7 @@ import pytest
 from ttrl.data.questions import question_ids, read_questions
 from ttrl.data.tables import Table, read_rows
 from ttrl.errors import DataError
-from ttrl.evaluate.answer_key import read_answers
+from ttrl.evaluation.answer_key import read_answers
 
 FOLDER = Path(__file__).parents[2].parent / "shared" / "data"
 

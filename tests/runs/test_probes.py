@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ttrl.errors import ConfigError
-from ttrl.probe.result import ProbeResult, probe_lines
+from ttrl.probing.result import ProbeResult, probe_lines
 from ttrl.runs import probe
 
 

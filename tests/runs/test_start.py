@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from ttrl.errors import ConfigError, DataError
-from ttrl.evaluate.labels import build_sets
+from ttrl.evaluation.labels import build_sets
 from ttrl.recording.results import read_result
 from ttrl.runs import evaluate, report, train
 from ttrl.runs.interrupts import RunInterrupted
@@ -80,7 +80,7 @@ def answers_in(*values: object) -> set[str]:
 def test_nothing_that_training_is_handed_leads_to_a_true_answer(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ttrl.train import loop
+    from ttrl.training import loop
 
     original, handed = loop.train, []
 

@@ -15,7 +15,7 @@ from ttrl.config import RunConfig, read_layers, settle
 from ttrl.data.questions import ANSWER_COLUMNS
 from ttrl.data.sets import QuestionSet
 from ttrl.errors import EXIT_DONE, ConfigError
-from ttrl.evaluate.labels import Labels, RunSets, build_sets
+from ttrl.evaluation.labels import Labels, RunSets, build_sets
 from ttrl.files import refuse_taken
 from ttrl.overlays.verl.rows import Row, training_row, validation_row, write_files
 

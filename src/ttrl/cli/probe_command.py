@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ttrl.cli.options import make_parser, parse
 from ttrl.config import resolve
 from ttrl.errors import EXIT_DONE
-from ttrl.probe.result import probe_lines
+from ttrl.probing.result import probe_lines
 from ttrl.recording.shown import say
 from ttrl.runs.probes import QUESTIONS, VOTES, carry_out_probe, probe_counts
 

@@ -21,7 +21,7 @@ def run(arguments: Sequence[str]) -> int:
     """Writes one page; returns the exit code."""
     given = parse(_parser(), arguments)
 
-    from ttrl.evaluate.report.again import report_again
+    from ttrl.evaluation.report.again import report_again
 
     out = Path(given["out"]) if "out" in given else None
     page, left_out = report_again([Path(name) for name in given["runs"]], out)

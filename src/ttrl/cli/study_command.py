@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ttrl.cli.many import Shown, end, layers_of
-from ttrl.evaluate.report.plan import ROLES
+from ttrl.evaluation.report.plan import ROLES
 from ttrl.recording.shown import say
 from ttrl.runs.many import Plan
 from ttrl.runs.studies import StudySettings, carry_out_study, plan_study

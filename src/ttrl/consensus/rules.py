@@ -76,7 +76,7 @@ def _variance(values: Sequence[float]) -> float:
 
 
 ANSWER_KEY = "answer-key"
-"""The upper bound from true labels. It lives with them, in `ttrl.evaluate.answer_key`."""
+"""The upper bound from true labels. It lives with them, in `ttrl.evaluation.answer_key`."""
 LOGPROBS: frozenset[Recorded] = frozenset({"logprobs"})
 ENTROPY: frozenset[Recorded] = frozenset({"entropy"})
 

@@ -21,7 +21,7 @@ QUESTION_COLUMNS = ("question", "problem", "prompt", "query", "input")
 ID_COLUMNS = ("id", "question_id", "task_id", "unique_id")
 ANSWER_COLUMNS = ("answer", "final_answer", "solution", "label", "target", "reward_model")
 """Columns with true answers in common data sets, short answers before worked solutions. This module uses only
-their names, to leave them out; only `ttrl.evaluate` reads what they hold."""
+their names, to leave them out; only `ttrl.evaluation` reads what they hold."""
 _SENTENCE_ENDS = (".", "!", "?", ":", ";", ",", "…")
 _CLOSERS = "\"')]}”"
 

@@ -1,7 +1,7 @@
 """Reads the questions that a run trains on, and those that it only evaluates, without their true answers.
 
 What a set was read from may hold its answers too. That is its `Origin`, a value of its own, which
-`ttrl.evaluate.labels` alone looks into.
+`ttrl.evaluation.labels` alone looks into.
 """
 
 from __future__ import annotations

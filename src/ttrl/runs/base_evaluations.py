@@ -11,7 +11,7 @@ from typing import Any
 from ttrl.config import INVOCATION_KEYS, ResolvedConfig, keys_read_by
 from ttrl.data.sets import QuestionSet
 from ttrl.errors import CheckpointError, ConfigError
-from ttrl.evaluate.labels import Labels
+from ttrl.evaluation.labels import Labels
 from ttrl.recording.evaluations import Evaluation, EvaluationCost
 from ttrl.recording.run_directory import RunDirectory
 from ttrl.runs.resume import INPUTS, stored_config

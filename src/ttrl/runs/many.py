@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from ttrl.config import KEYS, Layers, ResolvedConfig
 from ttrl.errors import CheckpointError, ConfigError
-from ttrl.evaluate.report.plan import run_path
+from ttrl.evaluation.report.plan import run_path
 from ttrl.recording.evaluations import When
 from ttrl.recording.results import RunResult, read_result
 from ttrl.recording.run_directory import RunDirectory, surroundings

@@ -38,7 +38,7 @@ class NativeTraining:
         self._found = _latest(directory)
         self._session = open_session(config, weights=self._found.weights if self._found else None)
         check_memory(self._session.model, config)
-        from ttrl.train.loop import Progress
+        from ttrl.training.loop import Progress
 
         self._progress = Progress(**self._found.state["progress"]) if self._found else Progress()
         self._algorithm: Algorithm
@@ -76,7 +76,7 @@ class NativeTraining:
 
     def train(self, run: Run | None) -> str:
         """Makes the remaining steps, saves the weights and returns why the run ended."""
-        from ttrl.train.loop import reason_to_end, train
+        from ttrl.training.loop import reason_to_end, train
 
         assert run is not None  # there is one process
         config, session, observers = self._config, self._session, run.observers()

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from ttrl.config import RunConfig, settle
 from ttrl.consensus.rules import ANSWER_KEY, check_rule, make_rule
 from ttrl.errors import ConfigError
-from ttrl.probe.result import ProbeResult
+from ttrl.probing.result import ProbeResult
 from ttrl.runs.calls import layers_of_call
 from ttrl.runs.memory import check_memory, memory_estimate
 from ttrl.runs.session import Session, open_session
 
 if TYPE_CHECKING:
-    from ttrl.probe.draw import Voted
+    from ttrl.probing.draw import Voted
 
 QUESTIONS, VOTES, FEWEST = 48, 8, 4
 
@@ -89,12 +89,12 @@ def carry_out_probe(
 
 def _probe(session: Session, *, questions: int, votes: int) -> ProbeResult:
     from ttrl.engine.learner import learner_from
-    from ttrl.probe.advice import advise
-    from ttrl.probe.cost import forecast
-    from ttrl.probe.draw import choose_questions, draw
-    from ttrl.probe.signals import measure
-    from ttrl.probe.trial import UPDATES, run_trial
-    from ttrl.probe.verdict import judge
+    from ttrl.probing.advice import advise
+    from ttrl.probing.cost import forecast
+    from ttrl.probing.draw import choose_questions, draw
+    from ttrl.probing.signals import measure
+    from ttrl.probing.trial import UPDATES, run_trial
+    from ttrl.probing.verdict import judge
     from ttrl.rl.algorithms.registry import make_algorithm
 
     config, task, sampler = session.config, session.task, session.voter

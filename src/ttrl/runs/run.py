@@ -16,8 +16,8 @@ from ttrl.answers.tasks import make_task
 from ttrl.config import ResolvedConfig, RunConfig
 from ttrl.consensus.rules import ANSWER_KEY, make_rule
 from ttrl.errors import CheckpointError, ConfigError, NumericsError
-from ttrl.evaluate.answer_key import answer_key_rule
-from ttrl.evaluate.labels import Labels
+from ttrl.evaluation.answer_key import answer_key_rule
+from ttrl.evaluation.labels import Labels
 from ttrl.recording.evaluations import Evaluation, When
 from ttrl.recording.results import RunResult
 from ttrl.recording.run_directory import RunDirectory
@@ -187,7 +187,7 @@ class Run:
 
     def observers(self) -> list[Observer]:
         """Returns the comparisons with true labels, if there are any labels."""
-        from ttrl.evaluate.answer_key import LabelDiagnostics
+        from ttrl.evaluation.answer_key import LabelDiagnostics
 
         if self._answers is None:
             return []
@@ -250,7 +250,7 @@ class Run:
         stopped: str,
     ) -> RunResult:
         """Writes the result and the report."""
-        from ttrl.evaluate.report.pages import write_report
+        from ttrl.evaluation.report.pages import write_report
 
         result = self._result(base, final, steps=steps, stopped=stopped)
         result.write(self.directory)

@@ -12,9 +12,9 @@ from ttrl.answers.tasks import make_task
 from ttrl.config import RunConfig
 from ttrl.data.sets import QuestionSet, evaluated_sets
 from ttrl.errors import ConfigError, ModelError
-from ttrl.evaluate.labels import Labels, RunSets, build_sets
+from ttrl.evaluation.labels import Labels, RunSets, build_sets
 from ttrl.recording.evaluations import Evaluation, EvaluationCost, When
-from ttrl.train.votes import check_votes
+from ttrl.training.votes import check_votes
 from ttrl.types import Task
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def open_session(
 
 def evaluate_one(session: Session, question_set: QuestionSet, *, when: When) -> Evaluation:
     """Evaluates a set with the weights as they are now, and measures what that cost."""
-    from ttrl.evaluate.metrics import evaluate_set
+    from ttrl.evaluation.metrics import evaluate_set
 
     sampler, begin = session.sampler, time.perf_counter()
     tokens, seconds = sampler.sampled_tokens, sampler.seconds

@@ -107,7 +107,7 @@ def report(path: str | os.PathLike[str]) -> Path:
     Raises:
         CheckpointError: there is no readable result.json, or a file cannot be written.
     """
-    from ttrl.evaluate.report.pages import write_report
+    from ttrl.evaluation.report.pages import write_report
 
     return write_report(Path(path))
 

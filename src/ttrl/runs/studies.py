@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from ttrl.config import Layers, ResolvedConfig, settle
 from ttrl.consensus.rules import ANSWER_KEY, check_rule
 from ttrl.errors import ConfigError, DataError
-from ttrl.evaluate.report.plan import ROLES, ArmName, base_path, equal_tokens_path, run_path
+from ttrl.evaluation.report.plan import ROLES, ArmName, base_path, equal_tokens_path, run_path
 from ttrl.recording.run_directory import RunDirectory
 from ttrl.recording.trackers.registry import wanted
 from ttrl.runs.calls import layers_of_call
@@ -89,7 +89,7 @@ def plan_study(layers: Layers, *, say: Say) -> Plan[StudySettings]:
 
 def carry_out_study(plan: Plan[StudySettings], *, say: Say) -> StudyResult:
     """Makes the runs of a study that are left and writes its report; `carry_out` lists the errors."""
-    from ttrl.evaluate.report.pages import write_study_report
+    from ttrl.evaluation.report.pages import write_study_report
 
     return carry_out(
         plan,
@@ -107,7 +107,7 @@ def _checked(
 ) -> tuple[StudySettings, dict[str, int]]:
     """Returns the settings with the arms that can run, and the sizes of the question sets."""
     from ttrl.data.sets import evaluated_sets
-    from ttrl.evaluate.labels import build_sets
+    from ttrl.evaluation.labels import build_sets
 
     config = resolved.values
     check_rule(config)
@@ -180,9 +180,9 @@ def _train_job(study: Folder, arm: str, seed: int) -> Job:
 
 def _equal_tokens_job(study: Folder, resolved: ResolvedConfig) -> Job | None:
     """The base votes with as many tokens as TTRL sampled; None where that is no more than it has."""
-    from ttrl.evaluate.report.arms import read_arm
-    from ttrl.evaluate.report.plan import read_plan
-    from ttrl.evaluate.report.study import samples_at_equal_tokens
+    from ttrl.evaluation.report.arms import read_arm
+    from ttrl.evaluation.report.plan import read_plan
+    from ttrl.evaluation.report.study import samples_at_equal_tokens
 
     plan = read_plan(study.path, "study")
     arm = read_arm(plan, "ttrl")

@@ -25,7 +25,7 @@ from ttrl.config import (
 )
 from ttrl.consensus.rules import ANSWER_KEY, check_rule
 from ttrl.errors import ConfigError
-from ttrl.evaluate.report.plan import point_base_path, run_path
+from ttrl.evaluation.report.plan import point_base_path, run_path
 from ttrl.recording.trackers.registry import wanted
 from ttrl.runs.base_evaluations import EVALUATION_KEYS
 from ttrl.runs.calls import layers_of_call
@@ -176,7 +176,7 @@ def plan_sweep(layers: Layers) -> Plan[SweepSettings]:
 
 def carry_out_sweep(plan: Plan[SweepSettings], *, say: Say) -> StudyResult:
     """Makes the runs of a sweep that are left and writes its report; `carry_out` lists the errors."""
-    from ttrl.evaluate.report.pages import write_sweep_report
+    from ttrl.evaluation.report.pages import write_sweep_report
 
     return carry_out(
         plan,
@@ -198,7 +198,7 @@ def _resolved(layers: Layers, point: Point) -> ResolvedConfig:
 def _checked(layers: Layers, settings: SweepSettings) -> dict[str, ResolvedConfig]:
     """The config of every point, by name: all are checked before the first one runs."""
     from ttrl.data.sets import evaluated_sets
-    from ttrl.evaluate.labels import build_sets
+    from ttrl.evaluation.labels import build_sets
 
     found: dict[str, ResolvedConfig] = {}
     seen = set()

@@ -25,7 +25,7 @@ from ttrl.runs.interrupts import Interrupts
 from ttrl.runs.run import Run, Spent, rule_of
 from ttrl.runs.session import Session, open_session
 from ttrl.runs.trl_setup import open_trl
-from ttrl.train.loop import end_of_silence
+from ttrl.training.loop import end_of_silence
 from ttrl.types import StepResult
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from ttrl.answers.tasks import make_task
 from ttrl.config import RunConfig
 from ttrl.errors import ConfigError
-from ttrl.evaluate.labels import RunSets, build_sets
+from ttrl.evaluation.labels import RunSets, build_sets
 from ttrl.overlays.pins import TRL
 from ttrl.overlays.trl.mapping import check_mapping, differences, grpo_arguments
 from ttrl.overlays.trl.rollout import Share, share_of
 from ttrl.runs.interrupts import rank_and_processes
-from ttrl.train.votes import check_votes
+from ttrl.training.votes import check_votes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -15,7 +15,7 @@ class Dapo(Grpo):
     """Decoupled clip and dynamic sampling policy optimization.
 
     Questions whose rewards are all equal leave the loss, its denominator too. With `refill_rounds` others
-    take their places, for so many rounds (`ttrl.train.step`); 0 unless asked for. The published method
+    take their places, for so many rounds (`ttrl.training.step`); 0 unless asked for. The published method
     samples until the batch is full; where everybody agrees that would never end. Its soft punishment of
     overlong answers is not here: a cut answer abstains, which earns 0 already.
     Source: arXiv:2503.14476, sections 3.1 to 3.3.

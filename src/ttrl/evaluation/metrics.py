@@ -1,0 +1,212 @@
+"""Measures an evaluation: numbers for the whole set, and one record per question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ttrl.config import RunConfig
+from ttrl.data.sets import QuestionSet
+from ttrl.errors import DataError
+from ttrl.evaluation.answer_key import AnswerSheet, Graded, grade
+from ttrl.evaluation.estimators import LARGEST_K, curves, pass_at_k
+from ttrl.evaluation.labels import Labels
+from ttrl.evaluation.levels import by_level
+from ttrl.evaluation.statistics import mean, mean_interval
+from ttrl.interval import Interval
+from ttrl.recording.evaluations import Evaluation, SetMetrics, When
+from ttrl.recording.question_record import QuestionRecord
+from ttrl.seeding import derive_seed
+from ttrl.types import Group, Sampler, SamplingParams, Task
+
+RECORDED_CLASSES = 12
+RECORDED_CHARACTERS = 4000
+
+
+def evaluate_groups(
+    task: Task,
+    groups: Sequence[Group],
+    answers: AnswerSheet | None,
+    *,
+    seed: int,
+    levels: Mapping[str, str] | None = None,
+    name: str = "",
+    when: str = "",
+) -> Evaluation:
+    """Measures groups of n completions each. The caller adds how they were sampled.
+
+    There are curves (`evaluate.estimators`) if a question with exact answers is labeled, and rows by
+    level (`evaluate.levels`) if a level is known. Metrics, with k = min(16, n):
+
+    Means over labeled questions, absent if there are none, with 95 % intervals over questions:
+        avg@k: share of correct ones among the first k completions; avg@n: among all.
+        maj@n: share of questions whose consensus is right. In a tie, the elected class counts.
+        pass@k: unbiased estimate from all n that one of k is correct (no interval).
+    For free text and code, which hardly ever equal the true answer, instead:
+        similarity: to the true answer, mean over completions. An abstention counts as 0.
+        consensus_similarity: of the pseudo-label to the true answer.
+    Over all questions: self_similarity (free text and code only; mean of `Consensus.centrality`),
+    entropy (nats, mean over all tokens), no_answer_rate, truncated_rate and mean_tokens (over
+    completions), majority_ratio (mean over questions); and the counts questions and labeled.
+
+    A question whose label has no key counts as unlabeled.
+
+    Args:
+        seed: decides ties and draws the intervals.
+        levels: difficulty of questions, by id.
+        name: the name of the question set.
+        when: "base" before training, "final" after it.
+
+    Raises:
+        DataError: no groups, an empty group, or groups of different sizes.
+    """
+    sizes = sorted({len(group.completions) for group in groups})
+    if len(sizes) != 1 or sizes[0] == 0:
+        raise DataError(
+            f"evaluation: got {len(groups)} questions with {sizes} completions each, wanted at "
+            "least one question and equally many completions for all. Sample them together."
+        )
+    n, levels = sizes[0], levels or {}
+    graded = [grade(task, group, answers, tie_seed=seed) for group in groups]
+    drawn = derive_seed(seed, "bootstrap")
+    labeled = sum(item.labeled for item in graded)
+    return Evaluation(
+        set=name,
+        when=when,
+        labeled=bool(labeled),
+        samples=n,
+        metrics=SetMetrics(
+            **_accuracies(graded, n=n, seed=drawn),
+            **_similarities(graded, seed=drawn),
+            **_label_free(graded),
+            questions=len(graded),
+            labeled=labeled,
+        ),
+        curves=curves(graded, n=n, tie_seed=seed, seed=drawn),
+        by_level=by_level(graded, levels, k=min(LARGEST_K, n), seed=drawn),
+        questions=tuple(_record(item, levels.get(item.group.question.id)) for item in graded),
+    )
+
+
+def _accuracies(graded: Sequence[Graded], *, n: int, seed: int) -> dict[str, Any]:
+    correct = [item.correct for item in graded if item.correct is not None]
+    if not correct:
+        return {}
+    k = min(LARGEST_K, n)
+    votes = [float(right) for item in graded if (right := item.vote_right) is not None]
+    return {
+        "avg": {
+            size: mean_interval([mean(row[:size]) for row in correct], seed=seed) for size in (k, n)
+        },
+        "maj": {n: mean_interval(votes, seed=seed)},
+        "passes": {k: Interval(value=mean([pass_at_k(n, sum(row), k) for row in correct]))},
+    }
+
+
+def _similarities(graded: Sequence[Graded], *, seed: int) -> dict[str, Any]:
+    similar = [(item, item.similar) for item in graded if item.similar is not None]
+    if not similar:
+        return {}
+    elected = [
+        row[item.consensus.class_of.index(item.consensus.winner)] if item.consensus.counts else 0.0
+        for item, row in similar
+    ]
+    return {
+        "similarity": mean_interval([mean(row) for _, row in similar], seed=seed),
+        "consensus_similarity": mean(elected),
+    }
+
+
+def _label_free(graded: Sequence[Graded]) -> dict[str, Any]:
+    completions = [completion for item in graded for completion in item.group.completions]
+    entropies = [entropy for completion in completions for entropy in completion.entropy]
+    abstained = sum(item.consensus.abstained for item in graded)
+    central = [c for item in graded if (c := item.consensus.centrality) is not None]
+    return {
+        "self_similarity": mean([mean(row) for row in central]) if central else None,
+        "entropy": mean(entropies) if entropies else 0.0,
+        "no_answer_rate": abstained / len(completions),
+        "truncated_rate": mean([c.finish_reason == "length" for c in completions]),
+        "mean_tokens": mean([len(c.token_ids) for c in completions]),
+        "majority_ratio": mean([item.consensus.majority_ratio for item in graded]),
+    }
+
+
+def _record(item: Graded, level: str | None) -> QuestionRecord:
+    consensus = item.consensus
+    kept = consensus.counts[:RECORDED_CLASSES]
+    in_sight = [index for index in sorted(item.right) if index < len(kept)]
+    return QuestionRecord(
+        id=item.group.question.id,
+        prompt=item.group.question.prompt,
+        level=level,
+        pseudo_label=consensus.pseudo_label,
+        tied=consensus.tied,
+        counts=tuple(kept),
+        labels=tuple(consensus.labels[: len(kept)]),
+        other=sum(consensus.counts[len(kept) :]),
+        abstained=consensus.abstained,
+        answer=item.answer,
+        correct=None if item.correct is None else sum(item.correct),
+        vote_right=item.vote_right,
+        right_class=in_sight[0] if in_sight else None,
+        example=_example(item)[:RECORDED_CHARACTERS],
+    )
+
+
+def _example(item: Graded) -> str:
+    """The first completion of the winning class, or the first of all if every one abstains."""
+    winner = item.consensus.winner
+    first = 0 if winner is None else item.consensus.class_of.index(winner)
+    return item.group.completions[first].text
+
+
+def evaluation_params(config: RunConfig) -> SamplingParams:
+    """Returns how completions are drawn for evaluation; the paper uses temperature 0.6 and top-p 0.95."""
+    return SamplingParams(
+        temperature=config.eval_temperature,
+        top_p=config.eval_top_p,
+        max_tokens=config.max_tokens,
+        stop=config.stop,
+    )
+
+
+def evaluate_set(
+    question_set: QuestionSet,
+    labels: Labels,
+    *,
+    when: When,
+    sampler: Sampler,
+    task: Task,
+    config: RunConfig,
+) -> Evaluation:
+    """Samples completions and measures them; the caller adds what that cost.
+
+    Before and after use the same seeds, so differences are those of the weights.
+    """
+    questions = question_set.questions[: config.eval_limit]
+    params = evaluation_params(config)
+    groups = sampler.sample(
+        questions,
+        n=config.samples,
+        params=params,
+        seed=derive_seed(config.seed, "evaluate", question_set.name),
+    )
+    found = evaluate_groups(
+        task,
+        groups,
+        labels.answers,
+        seed=derive_seed(config.seed, "statistics"),
+        levels=labels.levels,
+        name=question_set.name,
+        when=when,
+    )
+    return replace(
+        found,
+        metrics=replace(found.metrics, temperature=params.temperature, top_p=params.top_p),
+        temperature=params.temperature,
+        top_p=params.top_p,
+        max_tokens=params.max_tokens,
+        note=question_set.note,
+    )

@@ -1,0 +1,142 @@
+"""Samples what the probe looks at: votes, a few sharper ones, and votes on changed questions.
+
+With 48 questions and 8 votes these are 384 + 144 + at most 96 completions.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ttrl.config import RunConfig
+from ttrl.consensus.vote import vote_on_group
+from ttrl.seeding import derive_seed
+from ttrl.training.votes import vote_params
+from ttrl.types import NUMERIC_TASKS, Consensus, Group, Question, Sampler, SamplingParams, Task
+
+SHARP = 0.6
+"""Temperature of the sharper votes; if the run's is below 1, this share of it."""
+CHANGES = 2
+"""Number of changed copies of each question."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voted:
+    """A group of completions and its consensus."""
+
+    group: Group
+    consensus: Consensus
+
+    @property
+    def elected(self) -> object:
+        """Returns the key of the elected answer, or None if all votes abstain."""
+        return None if self.consensus.winner is None else self.consensus.keys[0]
+
+    def share_of(self, key: object) -> float:
+        """Returns the share of all votes, in [0, 1], that give the answer with this key."""
+        votes = zip(self.consensus.keys, self.consensus.counts, strict=True)
+        return sum(count for k, count in votes if k == key) / len(self.consensus.class_of)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draws:
+    """Everything sampled before the trial, in the order of the questions."""
+
+    votes: Sequence[Voted]
+    """Votes drawn with the settings of the run."""
+    sharp: Sequence[Voted]
+    """Votes at `sharp_temperature`, three for every eight of `votes`."""
+    changed: Sequence[Sequence[Voted]]
+    """Votes at `sharp_temperature` on each question's changed copies, one for every eight of `votes`; a
+    question without a number to change has none."""
+    vote_seconds: float
+    """Seconds that sampling `votes` took."""
+
+    @property
+    def completions(self) -> int:
+        """Returns the number of all completions sampled."""
+        everyone = (*self.votes, *self.sharp, *(v for each in self.changed for v in each))
+        return sum(len(v.group.completions) for v in everyone)
+
+
+def choose_questions(questions: Sequence[Question], count: int, *, seed: int) -> list[Question]:
+    """Returns at most `count` questions, chosen by the seed and independent of the file's order."""
+    return sorted(questions, key=lambda q: derive_seed(seed, "probe", q.id))[:count]
+
+
+def sharp_temperature(temperature: float) -> float:
+    """Returns the temperature of the sharper votes: 0.6, or 0.6 times a temperature below 1."""
+    return SHARP * min(1.0, temperature)
+
+
+def draw(
+    questions: Sequence[Question], *, sampler: Sampler, task: Task, config: RunConfig, votes: int
+) -> Draws:
+    """Samples the completions of a probe and votes on them. Ties are decided as in the run."""
+    params = vote_params(config)
+    sharp = replace(params, temperature=sharp_temperature(config.temperature))
+
+    def vote(asked: Sequence[Question], n: int, how: SamplingParams, name: str) -> list[Voted]:
+        seed = derive_seed(config.seed, "probe", name)
+        groups = sampler.sample(asked, n=n, params=how, seed=seed)
+        return voted(groups, task=task, config=config)
+
+    copies = [changed_questions(q, task=task, count=CHANGES, seed=config.seed) for q in questions]
+    on_copies = iter(
+        vote([c for each in copies for c in each], max(1, votes // 8), sharp, "changed")
+    )
+    begin = time.perf_counter()
+    as_in_the_run = vote(questions, votes, params, "votes")
+    seconds = time.perf_counter() - begin
+    return Draws(
+        votes=as_in_the_run,
+        vote_seconds=seconds,
+        sharp=vote(questions, max(2, votes * 3 // 8), sharp, "sharp"),
+        changed=[[next(on_copies) for _ in each] for each in copies],
+    )
+
+
+def voted(groups: Sequence[Group], *, task: Task, config: RunConfig) -> list[Voted]:
+    """Votes on groups by plain majority, whatever the reward rule, and returns both together."""
+    return [
+        Voted(group=group, consensus=vote_on_group(task, group, tie_seed=config.seed))
+        for group in groups
+    ]
+
+
+_NUMBER = re.compile(r"(?<![\w.,:])(?!0\d)\d{1,9}(?![\w:]|[.,]\d)", re.ASCII)
+"""No part of a decimal, a time or a ratio, and not 007, which names something."""
+
+
+_NEAREST = 5
+
+
+def changed_questions(question: Question, *, task: Task, count: int, seed: int) -> list[Question]:
+    """Returns up to `count` copies of a question, each with a different one of its whole numbers changed.
+
+    The new number is at most 5 away and has as many digits. A question with fewer numbers gives fewer
+    copies; one whose answer need not be a function of its numbers gives none.
+    """
+    if task.for_question(question).name not in NUMERIC_TASKS:
+        return []
+    text = question.prompt
+    places = list(_NUMBER.finditer(text))
+    rng = random.Random(derive_seed(seed, "change", question.id))
+    found = []
+    for i, place in enumerate(rng.sample(places, min(count, len(places)))):
+        if not (near := _near(place.group())):
+            continue
+        new = rng.choice(near)
+        changed = text[: place.start()] + new + text[place.end() :]
+        found.append(replace(question, id=f"{question.id}~{i}", prompt=changed))
+    return found
+
+
+def _near(digits: str) -> list[str]:
+    number, width = int(digits), len(digits)
+    low, high = (10 ** (width - 1) if width > 1 else 1), 10**width - 1
+    near = range(max(low, number - _NEAREST), min(high, number + _NEAREST) + 1)
+    return [str(other) for other in near if other != number]
