@@ -34,8 +34,7 @@ from benchmarks.models import (
     smollm2,
 )
 from benchmarks.pairing import Row, pair, tell
-from ttrl.engine.adapters import adapt
-from ttrl.engine.models import pick_device
+from ttrl.engine.models import adapt, pick_device
 from ttrl.engine.sampler import NativeSampler
 from ttrl.types import SamplingParams
 

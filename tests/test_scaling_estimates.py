@@ -12,9 +12,9 @@ from peft import get_peft_model
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from ttrl.config import resolve
-from ttrl.engine.adapters import lora_settings
+from ttrl.engine.models import lora_settings
 from ttrl.rl.logprobs import CHUNK_ELEMENTS
-from ttrl.runs.memory import standing_memory
+from ttrl.runs.plan import standing_memory
 
 ROOT = Path(__file__).parent.parent
 

@@ -159,7 +159,7 @@ def test_options_may_be_repeated_beside_resume_from_every_layer(call, refused, s
 def test_a_critic_without_room_is_refused_before_anything_is_written(
     call, small, tmp_path, monkeypatch
 ):
-    from ttrl.runs import memory
+    from ttrl.runs import plan as memory
 
     monkeypatch.setattr(memory, "free_bytes", lambda device: 9_000_000)
     assert call("train", *small, "--dry-run").code == 0

@@ -5,8 +5,8 @@ from functools import partial
 import pytest
 import torch
 
-from ttrl.engine.adapters import adapt
 from ttrl.engine.companions import ImplicitReward, twin
+from ttrl.engine.models import adapt
 from ttrl.engine.optimizer import MasterAdamW
 from ttrl.engine.token_model import TokenModel
 from ttrl.types import Completion, TrainingSample

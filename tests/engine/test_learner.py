@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from ttrl.config import RunConfig
-from ttrl.engine.adapters import adapt
 from ttrl.engine.learner import make_learner
+from ttrl.engine.models import adapt
 from ttrl.engine.optimizer import MasterAdamW
 from ttrl.rl.algorithms import dpo, policy_gradient
 from ttrl.rl.algorithms.grpo import Grpo

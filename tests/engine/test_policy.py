@@ -8,9 +8,9 @@ import torch
 from ttrl.answers.tasks import get_task
 from ttrl.config import RunConfig
 from ttrl.data.prompts import Prompter
-from ttrl.engine.adapters import adapt
 from ttrl.engine.fast import kernel
 from ttrl.engine.learner import make_learner
+from ttrl.engine.models import adapt
 from ttrl.engine.sampler import NativeSampler
 from ttrl.engine.token_model import layout_for
 from ttrl.errors import NumericsError

@@ -3,8 +3,8 @@ import copy
 import pytest
 import torch
 
-from ttrl.engine.adapters import adapt
 from ttrl.engine.companions import load_weights, trained_weights, twin
+from ttrl.engine.models import adapt
 
 
 def test_a_twin_has_equal_weights_of_its_own(random_model):

@@ -8,8 +8,7 @@ import pytest
 from ttrl.config import resolve
 from ttrl.data.tables import Table
 from ttrl.errors import ConfigError, DataError
-from ttrl.evaluation.labels import RunSets, build_sets
-from ttrl.evaluation.levels import read_levels
+from ttrl.evaluation.labels import RunSets, build_sets, read_levels
 
 
 def levels(*cells: Any, column: str | None = None, called: str = "level") -> dict[str, str]:

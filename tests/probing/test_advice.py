@@ -6,10 +6,10 @@ import pytest
 
 from ttrl.answers.tasks import get_task
 from ttrl.config import resolve
-from ttrl.probing.advice import advise
 from ttrl.probing.draw import Draws, voted
 from ttrl.probing.signals import measure
 from ttrl.probing.trial import Trial
+from ttrl.probing.verdict import advise
 
 MATH = get_task("math")
 CALM = Trial(learning_rate=2e-4, moved=0.001, agreement=(0.5, 0.5), labels_kept=1.0)

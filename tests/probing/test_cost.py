@@ -3,7 +3,7 @@
 import pytest
 
 from ttrl.config import resolve
-from ttrl.probing.cost import forecast
+from ttrl.probing.result import forecast
 from ttrl.probing.signals import Signals
 from ttrl.probing.trial import Trial
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from ttrl.config import RunConfig
-from ttrl.engine.adapters import adapt
+from ttrl.engine.models import adapt
 from ttrl.errors import ConfigError
-from ttrl.runs import memory
+from ttrl.runs import plan as memory
 
 WEIGHTS = 100 * 100 * 4
 

@@ -13,9 +13,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from ttrl.config import RunConfig
-from ttrl.engine.adapters import load_adapter
 from ttrl.engine.checkpoint import Checkpoint, latest, verified
-from ttrl.engine.models import LoadedModel, find_model, load_model
+from ttrl.engine.models import LoadedModel, find_model, load_adapter, load_model
 from ttrl.errors import CheckpointError, ModelError
 from ttrl.files import whole_folder
 from ttrl.recording.run_directory import RunDirectory

@@ -1,4 +1,4 @@
-"""Loads a causal language model and its tokenizer through transformers, and never runs remote code."""
+"""Finds and loads a causal language model, its tokenizer and its LoRA adapters; never runs remote code."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import io
 import json
 import logging
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any, Literal
 
 import torch
 import transformers
+from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -23,7 +25,8 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from ttrl.errors import ConfigError, ModelError
+from ttrl.errors import CheckpointError, ConfigError, ModelError
+from ttrl.seeding import derive_seed
 
 EMBEDDED = "ttrl-tiny"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
@@ -160,7 +163,7 @@ def load_model(source: ModelSource, *, dtype: str, device: torch.device) -> Load
         weights["quantization_config"] = transformers.GgufConfig(dequantize=True)
     if source.kind != "gguf":
         weights["use_safetensors"] = True
-    with _quiet(), _as_model_error(source):
+    with _without_bars(), _as_model_error(source):
         tokenizer = AutoTokenizer.from_pretrained(path, **options)
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             path,
@@ -198,7 +201,7 @@ def load_prompting(source: ModelSource) -> tuple[PreTrainedTokenizerBase, str | 
         ModelError: as `load_model`.
     """
     path, options = _from(source)
-    with _quiet(), _as_model_error(source):
+    with _without_bars(), _as_model_error(source):
         tokenizer = AutoTokenizer.from_pretrained(path, **options)
     return tokenizer, _prompt_template(source)
 
@@ -287,7 +290,7 @@ def _as_model_error(source: ModelSource) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _without_bars() -> Iterator[None]:
     """Keeps loading bars and notes of transformers off the user's terminal; errors still rise."""
     from transformers.utils import logging as hf_logging
 
@@ -300,3 +303,47 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         hf_logging.set_verbosity(verbosity)
+
+
+def lora_settings(rank: int) -> LoraConfig:
+    """Returns settings for adapters on all linear layers but the output; alpha is 2 x rank, no dropout."""
+    return LoraConfig(
+        r=rank,
+        lora_alpha=2 * rank,
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+
+
+def adapt(model: PreTrainedModel, *, rank: int, seed: int) -> PreTrainedModel:
+    """Returns the model with new adapters of one rank.
+
+    Their first weights are a function of the seed; torch's global generator is left as it was.
+    """
+    with torch.random.fork_rng(), _without_peft_notes():
+        torch.manual_seed(derive_seed(seed, "lora"))
+        return get_peft_model(model, lora_settings(rank))  # type: ignore[return-value]
+
+
+def load_adapter(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
+    """Returns the model with the adapters of a checkpoint, ready for further training.
+
+    Raises:
+        CheckpointError: adapters that do not fit the model.
+    """
+    try:
+        with _without_peft_notes():
+            return PeftModel.from_pretrained(model, folder, is_trainable=True)  # type: ignore[return-value]
+    except (ValueError, RuntimeError, OSError, KeyError) as error:
+        raise CheckpointError(f"adapter {folder} does not fit the model: {error}.") from None
+
+
+@contextmanager
+def _without_peft_notes() -> Iterator[None]:
+    """Peft asks transformers by a name that is on its way out; the user can do nothing about that."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning
+        )
+        yield

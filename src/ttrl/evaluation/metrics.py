@@ -11,8 +11,7 @@ from ttrl.data.sets import QuestionSet
 from ttrl.errors import DataError
 from ttrl.evaluation.answer_key import AnswerSheet, Graded, grade
 from ttrl.evaluation.estimators import LARGEST_K, curves, pass_at_k
-from ttrl.evaluation.labels import Labels
-from ttrl.evaluation.levels import by_level
+from ttrl.evaluation.labels import Labels, by_level
 from ttrl.evaluation.statistics import mean, mean_interval
 from ttrl.interval import Interval
 from ttrl.recording.evaluations import Evaluation, SetMetrics, When

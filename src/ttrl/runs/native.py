@@ -12,7 +12,7 @@ from ttrl.errors import NumericsError
 from ttrl.recording.evaluations import When
 from ttrl.recording.run_directory import RunDirectory
 from ttrl.runs.interrupts import Interrupts
-from ttrl.runs.memory import check_memory
+from ttrl.runs.plan import check_memory
 from ttrl.runs.run import Run, Spent
 from ttrl.runs.session import Session, open_session
 

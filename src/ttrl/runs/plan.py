@@ -1,19 +1,146 @@
-"""Says what a run will do and what it needs, before it starts."""
+"""Says what a run will do and what memory it needs, before it starts, and refuses what cannot fit."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ttrl.algorithm_settings import ALGORITHM_ROWS
 from ttrl.config import RunConfig
-from ttrl.runs.memory import check_memory, memory_estimate
+from ttrl.errors import ConfigError
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
 
     from ttrl.runs.session import Session
+
+
+ONE_MODEL = ", ".join(name for name, row in ALGORITHM_ROWS.items() if row.one_model)
+"""The algorithms that need no model beside the policy, for messages."""
+
+
+def standing_memory(model: PreTrainedModel, config: RunConfig) -> dict[str, int]:
+    """Counts the bytes that the models of the algorithm hold throughout training.
+
+    A reference is a frozen copy, or the base under the adapter, which costs nothing. A critic and an
+    implicit reward model have trainable weights of their own and share frozen ones. A trained number has
+    a gradient and two moments in float32, and a float32 master if it is shorter itself.
+    """
+    from ttrl.rl.algorithms.registry import make_algorithm
+
+    weights = sum(p.numel() * p.element_size() for p in model.parameters())
+    trained = [p for p in model.parameters() if p.requires_grad]
+    own = sum(p.numel() * p.element_size() for p in trained)
+    learning = sum(p.numel() * (12 + (4 if p.element_size() < 4 else 0)) for p in trained)
+    models = 2 if ALGORITHM_ROWS[config.algorithm].companion else 1
+    copied = make_algorithm(config).needs_reference and not config.lora
+    return {
+        "weights": weights * (2 if copied else 1) + own * (models - 1),
+        "gradients_and_optimizer": learning * models,
+    }
+
+
+def check_memory(model: PreTrainedModel, config: RunConfig) -> None:
+    """Checks that everything else fits in memory once the policy, and nothing else, is loaded.
+
+    Raises:
+        ConfigError: the rest cannot fit, and why.
+    """
+    from ttrl.rl.algorithms.registry import make_algorithm
+
+    free = free_bytes(model.device)
+    loaded = sum(p.numel() * p.element_size() for p in model.parameters())
+    needed = sum(standing_memory(model, config).values()) - loaded
+    if needed <= free:
+        return
+    beside, fixes, row = ["gradients", "optimizer"], [], ALGORITHM_ROWS[config.algorithm]
+    if row.companion:
+        size = "" if config.lora else " (as large as the model)"
+        beside.append(f"the {row.companion.kind}{size}")
+    if make_algorithm(config).needs_reference and not config.lora:
+        beside.append("a frozen copy of the base")
+        if not row.needs_reference:
+            fixes.append("kl_coefficient: 0")
+    if not config.lora:
+        fixes.append("lora: 16 (adapters share the base's weights)")
+    elif config.dtype == "float32":
+        fixes.append("dtype: bfloat16 (of the frozen base)")
+    if not row.one_model:
+        fixes.append(f"an algorithm with one model ({ONE_MODEL})")
+    raise ConfigError(
+        f"algorithm={config.algorithm} on {config.model}: {', '.join(beside)} need at least "
+        f"{needed / 2**30:.1f} GiB beside the loaded model, and {free / 2**30:.1f} GiB are free on "
+        f"{model.device}. What helps: {'; '.join([*fixes, 'a smaller model'])}."
+    )
+
+
+def memory_estimate(
+    model: PreTrainedModel, config: RunConfig, prompt_tokens: int
+) -> dict[str, int]:
+    """Bounds the bytes that a run needs: every row of the sampler distinct, every micro-batch full.
+
+    Activations are counted as 34 values per token, layer and hidden unit, plus attention scores and
+    float32 logits (three copies), which is what a plain Llama layer keeps for its backward pass. With
+    gradient_checkpointing all layers keep their input alone, as float32, and one at a time all of it.
+    """
+    from ttrl.engine.token_model import tokens_at_once
+    from ttrl.rl.logprobs import CHUNK_ELEMENTS
+
+    text = model.config.get_text_config()
+    size = model.dtype.itemsize
+    heads = text.num_attention_heads
+    kv_heads = getattr(text, "num_key_value_heads", None) or heads
+    head_size = getattr(text, "head_dim", None) or text.hidden_size // heads
+    rows = max(config.votes_per_question, min(
+        config.sampler_rows, config.questions_per_step * config.votes_per_question
+    ))  # fmt: skip
+    length = prompt_tokens + config.max_tokens
+    cache = 2 * text.num_hidden_layers * rows * kv_heads * head_size * length * size
+    budget = tokens_at_once(model, config.micro_batch_tokens)
+    tokens = max(length, min(budget, rows * length))
+    logits = tokens * text.vocab_size
+    if budget == config.micro_batch_tokens:  # nothing is cut, since logits are made in chunks
+        logits = min(logits, max(CHUNK_ELEMENTS, text.vocab_size))
+    layers, layer = text.num_hidden_layers, (34 * text.hidden_size + 2 * heads * length) * size
+    kept = (
+        layers * text.hidden_size * 4 + layer if config.gradient_checkpointing else layers * layer
+    )
+    activations = tokens * kept + 3 * 4 * logits
+    standing = standing_memory(model, config)
+    return {
+        **standing,
+        "sampling_cache": cache,
+        "training_activations": activations,
+        "total": sum(standing.values()) + max(cache, activations),
+    }
+
+
+def free_bytes(device: torch.device) -> int:
+    """Returns the bytes that this process could still take from the machine or its control group."""
+    if device.type == "cuda":
+        import torch
+
+        return int(torch.cuda.mem_get_info(device)[0])
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    limit, used = (_read(f"/sys/fs/cgroup/memory.{name}").strip() for name in ("max", "current"))
+    if limit.isdigit() and used.isdigit():
+        statistics = dict(line.split() for line in _read("/sys/fs/cgroup/memory.stat").splitlines())
+        cache = int(statistics.get("inactive_file", 0))  # counts as used, and is given back
+        free = min(free, max(0, int(limit) - int(used) + cache))
+    return free
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text("utf-8")
+    except OSError:
+        return ""
+
 
 LARGE_MODEL = 50_000_000
 LARGE_LEARNING_RATE = 5e-5

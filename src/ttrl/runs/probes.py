@@ -11,7 +11,7 @@ from ttrl.consensus.rules import ANSWER_KEY, check_rule, make_rule
 from ttrl.errors import ConfigError
 from ttrl.probing.result import ProbeResult
 from ttrl.runs.calls import layers_of_call
-from ttrl.runs.memory import check_memory, memory_estimate
+from ttrl.runs.plan import check_memory, memory_estimate
 from ttrl.runs.session import Session, open_session
 
 if TYPE_CHECKING:
@@ -89,12 +89,11 @@ def carry_out_probe(
 
 def _probe(session: Session, *, questions: int, votes: int) -> ProbeResult:
     from ttrl.engine.learner import learner_from
-    from ttrl.probing.advice import advise
-    from ttrl.probing.cost import forecast
     from ttrl.probing.draw import choose_questions, draw
+    from ttrl.probing.result import forecast
     from ttrl.probing.signals import measure
     from ttrl.probing.trial import UPDATES, run_trial
-    from ttrl.probing.verdict import judge
+    from ttrl.probing.verdict import advise, judge
     from ttrl.rl.algorithms.registry import make_algorithm
 
     config, task, sampler = session.config, session.task, session.voter

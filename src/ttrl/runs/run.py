@@ -22,8 +22,7 @@ from ttrl.recording.evaluations import Evaluation, When
 from ttrl.recording.results import RunResult
 from ttrl.recording.run_directory import RunDirectory
 from ttrl.recording.trackers.fan_out import Trackers
-from ttrl.runs.base_evaluations import borrow_base
-from ttrl.runs.resume import check_same_inputs
+from ttrl.runs.resume import borrow_base, check_same_inputs
 from ttrl.runs.session import Session, evaluate_one
 from ttrl.runs.summary import set_line
 from ttrl.types import Metrics, RewardRule

@@ -73,9 +73,16 @@ def open_session(
     check_votes(training.questions, config)
 
     from ttrl.data.prompts import Prompter
-    from ttrl.engine.adapters import adapt, load_adapter
     from ttrl.engine.fast.decoder import can_decode, decoder_note
-    from ttrl.engine.models import DTYPES, ModelSource, find_model, load_model, pick_device
+    from ttrl.engine.models import (
+        DTYPES,
+        ModelSource,
+        adapt,
+        find_model,
+        load_adapter,
+        load_model,
+        pick_device,
+    )
     from ttrl.engine.sampler import NativeSampler
 
     device = pick_device(config.device)

@@ -27,7 +27,6 @@ from ttrl.consensus.rules import ANSWER_KEY, check_rule
 from ttrl.errors import ConfigError
 from ttrl.evaluation.report.plan import point_base_path, run_path
 from ttrl.recording.trackers.registry import wanted
-from ttrl.runs.base_evaluations import EVALUATION_KEYS
 from ttrl.runs.calls import layers_of_call
 from ttrl.runs.jobs import Failure, Job
 from ttrl.runs.many import (
@@ -42,6 +41,7 @@ from ttrl.runs.many import (
     resumed,
     run_phase,
 )
+from ttrl.runs.resume import EVALUATION_KEYS
 
 LARGEST_SWEEP = 500
 """Most points of a sweep; more are taken for a typing mistake."""

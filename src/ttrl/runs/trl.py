@@ -148,8 +148,12 @@ class TrlTraining:
             self._keep(run, updates // updates_of_step(config), records.stopped)
 
     def _model(self) -> TrlModel:
-        from ttrl.engine.adapters import lora_settings
-        from ttrl.engine.models import load_model, mend_generation_config, pick_device
+        from ttrl.engine.models import (
+            load_model,
+            lora_settings,
+            mend_generation_config,
+            pick_device,
+        )
         from ttrl.overlays.trl.training import TrlModel
 
         config, source = self._config, self._setup.source

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ttrl.answers.key import answer_key
 from ttrl.answers.math.expression_keys import equation_key, expression_key
-from ttrl.answers.math.primes import UnknownFactors, factors
+from ttrl.answers.math.numbers import UnknownFactors, factors
 from ttrl.answers.math.terms import (
     ONE,
     TERM_LIMIT,

@@ -15,8 +15,7 @@ from fractions import Fraction
 from math import floor
 from typing import NamedTuple
 
-from ttrl.answers.math.numbers import BIT_LIMIT
-from ttrl.answers.math.primes import UnknownFactors, factors
+from ttrl.answers.math.numbers import BIT_LIMIT, UnknownFactors, factors
 
 Rational = int | Fraction
 Monomial = tuple[tuple[str, Rational], ...]

@@ -26,9 +26,7 @@ EXPONENT_LIMIT = 10_000
 Expression = Any  # sympy has no types
 
 _CLOSING = {"(": ")", "{": "}", r"\lfloor": r"\rfloor", r"\lceil": r"\rceil"}
-_TRIGONOMETRIC = frozenset(
-    "\\" + name for name in ("sin", "cos", "tan", "cot", "sec", "csc")
-)  # those whose argument is an angle
+_TRIGONOMETRIC = frozenset((r"\sin", r"\cos", r"\tan", r"\cot", r"\sec", r"\csc"))  # of an angle
 _FUNCTIONS = frozenset("\\" + name for name in FUNCTIONS)
 _FUNCTION_LETTERS = frozenset([*"fghFGHPQ", r"\phi", r"\varphi", r"\psi", r"\Phi", r"\Psi"])
 _DIFFERENCES = frozenset(("d", r"\delta", r"\Delta"))

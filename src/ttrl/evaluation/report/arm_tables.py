@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from ttrl.evaluation.levels import natural_order
+from ttrl.evaluation.labels import natural_order
 from ttrl.evaluation.report.arms import Arm, Measure, measured_sets, sets_of
 from ttrl.evaluation.report.findings import FEW, number_of
 from ttrl.evaluation.report.groups import Pair, differences
