@@ -30,7 +30,7 @@ test: $(VENV)/.installed-dev
 
 $(VENV)-trl/.installed: pyproject.toml constraints-trl.txt
 	$(PYTHON) -m venv $(VENV)-trl
-	$(VENV)-trl/bin/pip install --quiet --constraint constraints-trl.txt --editable '.[trl]' pytest pytest-xdist
+	$(VENV)-trl/bin/pip install --quiet --constraint constraints-trl.txt --editable '.[trl]' pytest pytest-xdist hypothesis
 	touch $@
 
 test-trl: $(VENV)-trl/.installed
