@@ -181,7 +181,7 @@ def pretrain(
 
 def base_accuracy(folder: Path) -> str:
     """Lines of a table: the base on its unlabeled questions, by vote and alone, at two temperatures."""
-    from ttrl.runs import evaluate
+    from ttrl import evaluate
 
     lines = []
     for temperature, top_p in ((0.6, 0.95), (1.0, 1.0)):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from ttrl import study, sweep
 from ttrl.errors import CheckpointError, ConfigError
 from ttrl.recording.results import read_result
-from ttrl.runs import study, sweep
 from ttrl.runs.interrupts import RunInterrupted
 from ttrl.runs.many import StudyResult
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from ttrl import probe
 from ttrl.errors import ConfigError
 from ttrl.probing.result import ProbeResult, probe_lines
-from ttrl.runs import probe
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,10 @@ from types import FunctionType, ModuleType
 import pytest
 import torch
 
+from ttrl import evaluate, report, train
 from ttrl.errors import ConfigError, DataError
 from ttrl.evaluation.labels import build_sets
 from ttrl.recording.results import read_result
-from ttrl.runs import evaluate, report, train
 from ttrl.runs.interrupts import RunInterrupted
 
 STORY = "Ida has {} eggs. She buys 7, uses 3, finds 6 and sells 9. How many eggs does she have now?"

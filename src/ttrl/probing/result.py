@@ -7,11 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from ttrl.config import RunConfig
-from ttrl.probing.signals import Signals
-from ttrl.probing.trial import Trial
-
 if TYPE_CHECKING:
+    from ttrl.config import RunConfig
     from ttrl.probing.signals import Signals
     from ttrl.probing.trial import Trial
     from ttrl.probing.verdict import Advice, Name

@@ -59,7 +59,6 @@ def test_what_needs_no_verl_imports_neither_torch_nor_transformers():
     """So that it works beside the versions that verl pins for its GPU engines."""
     names = (
         "batch_vote",
-        "settings",
         "checks",
         "rows",
     )
