@@ -5,7 +5,8 @@ from ttrl.config import RunConfig
 from ttrl.consensus.rules import make_rule
 from ttrl.consensus.rules import score as score_group
 from ttrl.consensus.vote import vote_on_group
-from ttrl.evaluation.answer_key import AnswerSheet, LabelDiagnostics, answer_key_rule
+from ttrl.evaluation.answer_key import AnswerSheet, answer_key_rule
+from ttrl.evaluation.metrics import LabelDiagnostics
 from ttrl.types import Completion, Group, Observer, Question, RewardRule, ScoredGroup, StepResult
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from ttrl.answers.tasks import make_task
-from ttrl.config import RunConfig
 from ttrl.consensus.rules import ANSWER_KEY, make_rule
 from ttrl.consensus.vote import vote_on_group
 from ttrl.data.completions import read_completion, read_groups

@@ -186,7 +186,7 @@ class Run:
 
     def observers(self) -> list[Observer]:
         """Returns the comparisons with true labels, if there are any labels."""
-        from ttrl.evaluation.answer_key import LabelDiagnostics
+        from ttrl.evaluation.metrics import LabelDiagnostics
 
         if self._answers is None:
             return []
