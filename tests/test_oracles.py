@@ -1,4 +1,4 @@
-"""What 0.6.0 said of spellings and of stored runs is said still: see benchmarks/oracles."""
+"""What the reference says of spellings and of stored runs is said still: see benchmarks/oracles."""
 
 import copy
 import json

@@ -3,7 +3,8 @@
     python -m benchmarks.oracles [keys] [pages] [runs] [--against REV] [--trl-python PATH]
     python -m benchmarks.oracles --show FOLDER
 
-Everything is compared with 0.6.0. What it said stands compressed in benchmarks/oracles/reference:
+Everything is compared with a reference, compressed in benchmarks/oracles/reference: what 0.6.0 said, and
+what was meant to change since. CHANGELOG.md explains each such change, under "Changed" or "Changed results".
 
     keys    canonical keys of about 20,000 spellings, and votes on groups of completions; a minute
     pages   sentences, table rows and chart data of the pages about stored runs; a minute
@@ -13,8 +14,8 @@ Bits of weights depend on the kind of processor and on torch, so the reference o
 was made. On another kind of machine, and with --against, the revision is checked out beside this one
 and asked the same questions here and now. Exit code 1 and a line for each difference, or 0.
 
---update writes the references anew. That is for a change of results that CHANGELOG.md tells of, and
-never for a refactoring. --show prints the sentences and tables of a run, a study or a page.
+--update writes the references anew. That is for a change that CHANGELOG.md explains, in a commit of its
+own, and never for a refactoring. --show prints the sentences and tables of a run, a study or a page.
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ class Part(Protocol):
 
 PARTS: dict[str, Part] = {"keys": keys, "pages": pages}
 NAMES = (*PARTS, "runs")
+MEANT = (
+    'If that is meant, explain it in CHANGELOG.md, under "Changed" or "Changed results", and write the '
+    "reference anew in a commit of its own: --update."
+)
 
 
 def main() -> int:
@@ -68,7 +73,7 @@ def main() -> int:
         args.record.write_text(json.dumps(PARTS[names[0]].record()), "utf-8")
         return 0
     differ = [name for name in names if not _is_same(name, args)]
-    print(f"\nDIFFERS: {', '.join(differ)}" if differ else "\nNothing differs.")
+    print(f"\nDIFFERS: {', '.join(differ)}\n{MEANT}" if differ else "\nNothing differs.")
     return 1 if differ else 0
 
 
@@ -87,7 +92,7 @@ def _is_same(name: str, args: argparse.Namespace) -> bool:
             print(part.update())
             return True
         before = against.recorded(name, args.against) if args.against else part.reference()
-        print(f"  {part.told(before)}, of {args.against or against.NAME}", flush=True)
+        print(f"  {part.told(before)}, of {args.against or 'the reference'}", flush=True)
         lines = part.compare(before, part.record())
     print("\n".join(lines or ["  nothing differs"]), flush=True)
     return not lines

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Direction = Literal["rose", "fell", "unclear"]
+
+FEWEST_QUESTIONS = 10
+"""Below it, questions that agree by chance make a bootstrap interval far too narrow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +44,9 @@ class Interval:
         if self.low is None or self.high is None or self.low <= 0 <= self.high:
             return "unclear"
         return "rose" if self.low > 0 else "fell"
+
+    @property
+    def supported(self) -> Interval:
+        """Returns the same without bounds if it is known that too few questions support a claim."""
+        few = self.questions is not None and self.questions < FEWEST_QUESTIONS
+        return replace(self, low=None, high=None) if few else self

@@ -15,9 +15,10 @@ from scipy import stats
 from ttrl.evaluation.report.arm_tables import arm_tables
 from ttrl.evaluation.report.arms import Arm, Measure, arms_of, comparability, measure, measured_sets
 from ttrl.evaluation.report.groups import Pair, differences, pair_of
+from ttrl.evaluation.report.outcome import paired_outcome
 from ttrl.evaluation.report.reading import Run
 from ttrl.evaluation.report.tables import Cell, Table
-from ttrl.evaluation.report.text import NO_BREAK_SPACE
+from ttrl.evaluation.report.text import NO_BREAK_SPACE, signed_span
 from ttrl.evaluation.report.verdicts import Verdict, comparison_verdict
 from ttrl.interval import Interval
 from ttrl.recording.evaluations import Evaluation, SetMetrics
@@ -146,6 +147,14 @@ def test_unlabeled_questions_are_left_out():
     found = measure(arm(run_files({"x": 2, "y": None}, {"x": 4, "y": None})), "unlabeled")
     assert found is not None and found.questions == 1
     assert found.after is not None and found.after.value == 0.5
+
+
+def test_a_table_of_a_study_has_the_interval_of_its_sentences():
+    runs = arm(*(run_files(spread(0), spread(low), seed=low) for low in (1, 6)))
+    change = paired_outcome(runs.runs, "unlabeled").change()  # from two seeds that disagree
+    assert change.low < -1 and change.high > 1
+    (table,) = arm_tables([runs], pairs=False)
+    assert cells(table, "change, paired")[0].small == signed_span((change.low, change.high))
 
 
 def test_without_records_of_questions_the_recorded_interval_of_one_run_is_told_and_nothing_paired():
@@ -312,7 +321,8 @@ def test_the_findings_in_words():
             "rose",
         ),
         (
-            "high ends +37.5 points [+37.5, +37.5] above low on the same questions, over questions.",
+            "high ends +37.5 points [+37.5, +37.5] above low on the same questions, over questions; "
+            "one seed says nothing of others.",
             "rose",
         ),
     ]

@@ -199,6 +199,7 @@ def test_few_questions_support_no_claim(study):
     study.run("ttrl", 0, {"unlabeled": ((0, 0, 0), (4, 4, 4))})
     evidence = evidence_of(study)
     assert quote(evidence).startswith("Too few questions for a verdict")
+    assert "[" not in quote(evidence) + texts(evidence)  # no interval anywhere
     assert study_verdict(evidence).findings[0].tone == "unclear"
 
 

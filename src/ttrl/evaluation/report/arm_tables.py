@@ -45,8 +45,12 @@ Row = dict[str, Any]
 
 
 def arm_tables(arms: Sequence[Arm], *, pairs: bool = True) -> list[Table]:
-    """Returns tables of each set with its arms, followed, if wanted, by the differences between them."""
-    measured, found = measured_sets(arms), []
+    """Returns tables of each set with its arms.
+
+    Args:
+        pairs: of a comparison, followed by the differences between arms; not of a study or a sweep.
+    """
+    measured, found = measured_sets(arms, uncut=not pairs), list[Table]()
     for name in sets_of(arms):
         groups = measured.get(name, [])
         by_arm = {each.arm.name: each for each in groups}

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from ttrl.config import INVOCATION_KEYS
 from ttrl.errors import CheckpointError
-from ttrl.evaluation.report.outcome import FEWEST_QUESTIONS, Outcome, outcome, supported
+from ttrl.evaluation.report.outcome import Outcome, outcome
 from ttrl.evaluation.report.plan import Plan, Role, run_path
 from ttrl.evaluation.report.reading import Run, read_run
 from ttrl.evaluation.report.text import in_order, scalar
 from ttrl.evaluation.statistics import mean
-from ttrl.interval import Interval
+from ttrl.interval import FEWEST_QUESTIONS, Interval
 from ttrl.recording.evaluations import WHENS, SetMetrics, When
 from ttrl.recording.question_record import QuestionKey
 
@@ -243,29 +243,35 @@ class Measure:
         return self.outcome is not None and 0 < self.questions < FEWEST_QUESTIONS
 
 
-def measured_sets(arms: Sequence[Arm]) -> dict[str, list[Measure]]:
-    """Returns the measures of the arms by set; sets without any are left out."""
-    found = {name: [m for arm in arms if (m := measure(arm, name))] for name in sets_of(arms)}
+def measured_sets(arms: Sequence[Arm], *, uncut: bool = False) -> dict[str, list[Measure]]:
+    """Returns the measures of the arms by set, as `measure` does; sets without any are left out."""
+    measured = {name: [measure(arm, name, uncut=uncut) for arm in arms] for name in sets_of(arms)}
+    found = {name: [each for each in groups if each] for name, groups in measured.items()}
     return {name: groups for name, groups in found.items() if groups}
 
 
-def measure(arm: Arm, name: str) -> Measure | None:
+def measure(arm: Arm, name: str, *, uncut: bool = False) -> Measure | None:
     """Returns the measures of an arm on a set, or None if nothing with labels was measured.
 
     From the records of single questions where they are there; else from result.json, whose figures
     cannot be paired.
+
+    Args:
+        uncut: the interval of the change may reach beyond 100 points, as in study.json and sweep.json.
     """
     found = outcome(arm.runs, name)
     if found is None:
         return _from_results(arm, name)
-    ends, starts = found.side("final"), found.side("base")
+    ends, starts, change = found.side("final"), found.side("base"), found.change()
+    if change is not None:
+        change = change.supported if uncut else _within(-1.0, change)
     return Measure(
         arm=arm,
         set=name,
         metric=found.metric,
-        before=_within(0.0, starts.level("base") if any(found.before) else None),
-        after=_within(0.0, ends.level("final") if found.finished else None),
-        change=_within(-1.0, found.change()),
+        before=_within(0.0, starts.level("base")) if any(found.before) else None,
+        after=_within(0.0, ends.level("final")) if found.finished else None,
+        change=change,
         finals=found.run_means("final"),
         changes=[mean(list(row)) for row in found.changes() if len(row)],
         questions=len(found.keys),
@@ -273,12 +279,11 @@ def measure(arm: Arm, name: str) -> Measure | None:
     )
 
 
-def _within(least: float, found: Interval | None) -> Interval | None:
+def _within(least: float, found: Interval) -> Interval:
     """The interval ends where values can be no smaller or larger; of few questions it is none."""
-    if found is None or (found := supported(found)).bounds is None:
-        return found
-    low, high = found.bounds
-    return replace(found, low=max(least, low), high=min(1.0, high))
+    if (bounds := found.supported.bounds) is None:
+        return found.supported
+    return replace(found, low=max(least, bounds[0]), high=min(1.0, bounds[1]))
 
 
 def _from_results(arm: Arm, name: str) -> Measure | None:

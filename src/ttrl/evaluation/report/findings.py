@@ -13,11 +13,9 @@ from typing import Literal
 from ttrl.evaluation.pooling import pooled_difference
 from ttrl.evaluation.report.memorisation import memorisation
 from ttrl.evaluation.report.outcome import (
-    FEWEST_QUESTIONS,
     Outcome,
     pass_rate,
     share_right,
-    supported,
     tone_of,
     vote_value,
 )
@@ -32,7 +30,7 @@ from ttrl.evaluation.report.text import (
     span,
 )
 from ttrl.evaluation.statistics import clustered_mcnemar_p, mcnemar_p, mean
-from ttrl.interval import Direction, Interval
+from ttrl.interval import FEWEST_QUESTIONS, Direction, Interval
 from ttrl.recording.evaluations import SetMetrics
 
 Tone = Direction | Literal["unknown"]
@@ -101,7 +99,7 @@ def movement(
         why: what to say where the change has no interval, in place of comparing the others.
     """
     old, new = percent(before.value), percent(after.value)
-    change = None if change is None else supported(change)
+    change = None if change is None else change.supported
     if change is not None and change.bounds is not None:
         if change.direction == "unclear":
             text = f"{where} shows no clear change: {old} before, {new} after, {points(change)}."
@@ -201,7 +199,7 @@ def against_votes(
         return None
     subject = f"A single completion of the trained model (avg@{k}, {percent(single)}) is"
     vote = f"what the base model reached by voting (maj@{n}, {percent(voted.value)}"
-    if change is not None and (bounded := supported(change)).bounds is not None:
+    if change is not None and (bounded := change.supported).bounds is not None:
         tone = bounded.direction
         place = {"rose": "above", "fell": "below", "unclear": "not clearly apart from"}[tone]
         return Sentence(f"{subject} {place} {vote}): {points(change)}.", tone)
@@ -298,7 +296,7 @@ def reach(found: Outcome) -> Reach | None:
     if change is None:
         return None
     before, after = (float(found.table(when, pass_rate(k)).mean()) for when in ("base", "final"))
-    return Reach(k=k, before=before, after=after, change=supported(change))
+    return Reach(k=k, before=before, after=after, change=change.supported)
 
 
 def losses(outcomes: Mapping[str, Outcome]) -> list[Sentence]:

@@ -8,7 +8,7 @@ from itertools import combinations
 
 from ttrl.evaluation.report.arms import Measure
 from ttrl.evaluation.report.findings import FEW, Sentence
-from ttrl.evaluation.report.outcome import difference, supported
+from ttrl.evaluation.report.outcome import difference
 from ttrl.evaluation.report.text import plural, points, set_title
 from ttrl.interval import Direction, Interval
 
@@ -44,6 +44,8 @@ class Pair:
     def sentence(self) -> Sentence:
         """Returns a sentence on which group ends above the other, or that this is not clear."""
         size, where = points(self.value), f"on the same questions, over {self.value.over}"
+        if self.value.seeds == 1 and not self.chosen:
+            where += "; one seed says nothing of others"
         text = f"{self.higher} ends {size} above {self.lower} {where}."
         if self.chosen:
             text = (
@@ -83,7 +85,7 @@ def pair_of(first: Measure, second: Measure) -> Pair | None:
         chosen = f"the first {plural(count, 'run')} of each"
         if early.seeds == late.seeds:
             chosen = f"the runs of {_seeds(early.seeds)}"
-    return Pair(lower=names[0], higher=names[1], value=supported(value), chosen=chosen)
+    return Pair(lower=names[0], higher=names[1], value=value.supported, chosen=chosen)
 
 
 def _seeds(seeds: Sequence[object]) -> str:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     Values = NDArray[np.float64]
 
-FEWEST_QUESTIONS = 10
-"""Below it, questions that agree by chance make a bootstrap interval far too narrow."""
 Marks = Mapping[QuestionKey, QuestionRecord]
 """The questions of one evaluation whose completions are marked right or wrong."""
 Value = Callable[[QuestionRecord], float]
@@ -55,15 +53,9 @@ def fate_of(before: QuestionRecord | None, after: QuestionRecord | None) -> Fate
     return None if early is None or late is None else fate(early, late)
 
 
-def supported(found: Interval) -> Interval:
-    """Returns the interval, without bounds if too few questions are behind it to support a claim."""
-    few = found.questions is not None and found.questions < FEWEST_QUESTIONS
-    return replace(found, low=None, high=None) if few else found
-
-
 def tone_of(found: Interval | None) -> Direction:
     """Returns the tone of a change: clearly above 0, clearly below, or neither."""
-    return "unclear" if found is None else supported(found).direction
+    return "unclear" if found is None else found.supported.direction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

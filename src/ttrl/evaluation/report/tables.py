@@ -8,7 +8,7 @@ from typing import Any
 
 from ttrl.evaluation.estimators import LARGEST_K
 from ttrl.evaluation.report.findings import Tone, apart, fate_counts, fates
-from ttrl.evaluation.report.outcome import Outcome, paired_outcome, supported
+from ttrl.evaluation.report.outcome import Outcome, paired_outcome
 from ttrl.evaluation.report.reading import Run
 from ttrl.evaluation.report.text import (
     NO_BREAK_SPACE,
@@ -166,7 +166,7 @@ def _moved(
     paired = None if found is None else found.change_of(name)
     change = Interval(value=after.value - before.value)
     if paired is not None:
-        change = replace(supported(paired), value=change.value)
+        change = replace(paired.supported, value=change.value)
     cell = change_cell(change, without="")
     if change.bounds is None:
         if before.bounds is None or after.bounds is None:

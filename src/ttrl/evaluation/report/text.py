@@ -70,12 +70,9 @@ def signed(value: float, digits: int = 1) -> str:
 
 
 def points(change: Interval) -> str:
-    """Returns a change of shares: '+12.3 points [+10.1, +14.5]', without brackets if it has none."""
-    value = f"{signed(100 * change.value)} points"
-    if change.bounds is None:
-        return value
-    low, high = (signed(100 * bound) for bound in change.bounds)
-    return f"{value} [{low}, {high}]"
+    """Returns a change of shares: '+12.3 points [+10.1, +14.5]', without brackets if it supports none."""
+    ends = ", ".join(signed(100 * bound) for bound in change.supported.bounds or ())
+    return f"{signed(100 * change.value)} points{f' [{ends}]' if ends else ''}"
 
 
 def span(bounds: tuple[float, float]) -> str:

@@ -22,13 +22,7 @@ from ttrl.evaluation.report.findings import (
     one_sided,
     set_sentence,
 )
-from ttrl.evaluation.report.outcome import (
-    FEWEST_QUESTIONS,
-    Outcome,
-    paired_outcome,
-    supported,
-    tone_of,
-)
+from ttrl.evaluation.report.outcome import Outcome, paired_outcome, tone_of
 from ttrl.evaluation.report.reading import Run
 from ttrl.evaluation.report.study import Evidence, gain_of, without_marks
 from ttrl.evaluation.report.text import (
@@ -44,7 +38,7 @@ from ttrl.evaluation.report.text import (
     set_title,
     signed_span,
 )
-from ttrl.interval import Direction, Interval
+from ttrl.interval import FEWEST_QUESTIONS, Direction, Interval
 from ttrl.recording.evaluations import WHENS, SetMetrics
 
 QUOTED = 4
@@ -157,7 +151,7 @@ def _group_sentence(each: Measure) -> Sentence:
 
 def _over(found: Sentence, change: Interval, more: str = "") -> Sentence:
     """With what its interval is over, if it has one."""
-    if supported(change).bounds is None:
+    if change.supported.bounds is None:
         return found
     return Sentence(f"{found.text.removesuffix('.')}, over {change.over}{more}.", found.tone)
 
@@ -222,7 +216,7 @@ def study_verdict(evidence: Evidence) -> Verdict:
     else:
         quote, gain = _study_quote(evidence, main), gain_of(main)
         where = f"On {number_of(TRAINED, len(main.keys))}, {main.metric}"
-        why = f"{points(supported(gain))}, but {FEW}"
+        why = f"{points(gain)}, but {FEW}"
         others = [memorised(main, evidence.outcomes["ttrl", n], n)[-1] for n in evidence.others()]
         found = [
             _over(movement(where, main.level("base"), main.level("final"), gain, why=why), gain),
