@@ -31,15 +31,8 @@ from ttrl.recording.evaluations import WHENS
 REACHES = (5.0, 10.0, 20.0, 50.0)
 """Ends of the scale of differences, in percentage points; 100 beyond."""
 POINT = (
-    "point",
-    "before",
-    "after",
-    "gain, points",
-    "held-out gain",
-    "majority ratio",
-    "no answer",
-    "entropy",
-)
+    "point", "before", "after", "gain, points", "held-out gain", "majority ratio", "no answer", "entropy",
+)  # fmt: skip
 Row = dict[str, Any]
 """Of study.json or sweep.json, with intervals as values."""
 

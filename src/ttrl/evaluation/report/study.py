@@ -16,7 +16,7 @@ from ttrl.evaluation.report.outcome import Outcome, difference, paired_outcome, 
 from ttrl.evaluation.report.plan import ROLES, TITLES, ArmName, Plan, equal_tokens_path
 from ttrl.evaluation.report.text import NO_PRIOR, TRAINED, percent, plural, points, set_title
 from ttrl.evaluation.statistics import mean
-from ttrl.interval import Interval
+from ttrl.interval import Direction, Interval
 from ttrl.recording.evaluations import WHENS
 from ttrl.recording.forgiving import number
 from ttrl.recording.question_record import QuestionKey
@@ -243,24 +243,21 @@ def no_prior(evidence: Evidence) -> list[Sentence]:
 
 def worse(evidence: Evidence) -> list[Sentence]:
     """Says where pass@k falls, as it does when a model also becomes surer of wrong answers."""
-    clear, unclear = [], []
+    fallen: dict[Direction, list[str]] = {"fell": [], "unclear": []}
     for name in evidence.ttrl.sets:
         found = evidence.outcomes.get(("ttrl", name))
         if found is None or (reached := reach(found)) is None:
             continue
-        text = reached.fell(f" on {set_title(name)}")
-        if reached.change.direction == "fell":
-            clear.append(text)
-        elif reached.change.value < -NOTABLE:
-            unclear.append(text)
+        tone = reached.change.direction
+        if tone == "fell" or (tone == "unclear" and reached.change.value < -NOTABLE):
+            fallen[tone].append(reached.fell(f" on {set_title(name)}"))
+    what = {"fell": "What got worse", "unclear": "What may have got worse, not clearly"}
     why = "the chance that one of several answers is right, for a surer model is also surer where it is wrong"
-    sentences = []
-    if clear:
-        sentences.append(Sentence(f"What got worse: {why}: {'; '.join(clear)}.", "fell"))
-    if unclear:
-        text = f"What may have got worse, not clearly: {why}: {'; '.join(unclear)}."
-        sentences.append(Sentence(text, "unclear"))
-    return sentences
+    return [
+        Sentence(f"{what[tone]}: {why}: {'; '.join(parts)}.", tone)
+        for tone, parts in fallen.items()
+        if parts
+    ]
 
 
 def lucky_hits(arm: Arm) -> list[Sentence]:
