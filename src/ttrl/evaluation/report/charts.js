@@ -73,7 +73,7 @@
       labelSize: 18,
     };
     const overSteps = { label: "step", space: 36, incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 500, 1000, 2000, 5000, 1e4, 1e5] };
-    const overK = { label: "k completions", splits: () => chart.ks, values: (_, ks) => ks.map(String) };
+    const overK = { label: "k completions", splits: () => chart.ks, filter: (_, ks) => ks, values: (_, ks) => ks.map(String) };
     const isWide = chart.ks.length || chart.stacked || most(chart) > 45;
     return {
       width,
