@@ -183,6 +183,11 @@ def test_a_run_without_a_result_is_refused(tmp_path):
         read_result(tmp_path)
 
 
+def test_the_path_of_a_run_may_be_a_text(tmp_path):
+    path = folder(tmp_path, RESULT, {"base-heldout.json": EVALUATION})
+    assert read_result(str(path)) == read_result(path)
+
+
 def test_more_right_completions_than_completions_are_cut():
     assert QuestionRecord.from_json(RECORD | {"correct": 99}).correct == 10
 

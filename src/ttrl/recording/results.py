@@ -6,6 +6,7 @@ are written and read by `ttrl.recording.evaluations`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -142,12 +143,16 @@ class EvalResult:
         directory.write_json("result.json", self.to_json())
 
 
-def read_result(path: Path) -> RunResult:
+def read_result(path: str | os.PathLike[str]) -> RunResult:
     """Returns the run in a folder, with every evaluation that can be read.
+
+    Args:
+        path: the run's folder.
 
     Raises:
         CheckpointError: there is no result.json, or it is no JSON object.
     """
+    path = Path(path)
     file = path / "result.json"
     if not file.is_file():
         raise CheckpointError(

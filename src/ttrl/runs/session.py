@@ -67,7 +67,7 @@ def open_session(
         TtrlError: anything that would stop the run later is found here.
     """
     if sets is None:
-        sets = build_sets(config)  # before torch is imported: a broken file is told at once
+        sets = build_sets(config)  # before torch is imported: a broken file is reported at once
     training = sets.training
     evaluated = evaluated_sets(sets.all, config)
     check_votes(training.questions, config)
