@@ -1,6 +1,6 @@
-"""True labels: for evaluation, and for the supervised upper bound in `leakage.py`. Nowhere else.
+"""True labels: for evaluation, and for the supervised upper bound, `answer_key_rule`. Nowhere else.
 
-The label wall: answers, similarity, consensus, rl, data, engine and train never import it.
+The label wall: answers, consensus, rl, data, engine and training never import it.
 """
 
 from __future__ import annotations
