@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from ttrl.cli.options import make_parser, parse
 from ttrl.config import Layers, read_layers
 from ttrl.errors import EXIT_DONE, EXIT_INTERRUPTED
-from ttrl.recording.shown import say
+from ttrl.recording.console import say
 from ttrl.runs.interrupts import RunInterrupted
 from ttrl.runs.many import ManyRuns, Plan, StudyResult
 

@@ -10,7 +10,7 @@ from ttrl.cli.options import make_parser, parse
 from ttrl.config import resolve
 from ttrl.errors import EXIT_DONE
 from ttrl.probing.result import probe_lines
-from ttrl.recording.shown import say
+from ttrl.recording.console import say
 from ttrl.runs.probes import QUESTIONS, VOTES, carry_out_probe, probe_counts
 
 SUMMARY = (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ttrl.cli.many import Shown, end, layers_of
 from ttrl.evaluation.report.plan import ROLES
-from ttrl.recording.shown import say
+from ttrl.recording.console import say
 from ttrl.runs.many import Plan
 from ttrl.runs.studies import StudySettings, carry_out_study, plan_study
 

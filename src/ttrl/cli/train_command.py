@@ -27,14 +27,14 @@ class ConsoleWatcher:
 
     def say(self, text: str) -> None:
         """Prints a line."""
-        from ttrl.recording.shown import say
+        from ttrl.recording.console import say
 
         say(text)
 
     @contextmanager
     def training(self, *, steps: int, done: int) -> Iterator[None]:
         """Shows a bar while steps are made."""
-        from ttrl.recording.shown import RunConsole
+        from ttrl.recording.console import RunConsole
 
         with RunConsole(steps=steps, done=done) as self._console:
             yield

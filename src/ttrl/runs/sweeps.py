@@ -81,7 +81,7 @@ class SweepSettings(ManyRuns):
         return grid
 
     @model_validator(mode="after")
-    def _something(self) -> SweepSettings:
+    def _grid_or_points(self) -> SweepSettings:
         if bool(self.grid) == bool(self.points):
             raise ValueError("wanted either a grid or points, and got both or none")
         keys = {key for point in self.points for key in point} | self.grid.keys()

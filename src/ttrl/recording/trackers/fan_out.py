@@ -14,8 +14,8 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
+from ttrl.recording.console import say
 from ttrl.recording.run_directory import RunDirectory
-from ttrl.recording.shown import say
 from ttrl.recording.trackers.registry import TRACKERS, TrackedRun, Tracker
 from ttrl.types import Metrics
 
