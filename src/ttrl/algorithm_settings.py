@@ -13,6 +13,7 @@ from typing import Any, Literal
 AlgorithmName = Literal[
     "grpo", "dr-grpo", "dapo", "gspo", "rloo", "reinforce++", "ppo", "dpo", "prime"
 ]
+AdvantageName = Literal["normalized", "centered", "fixed", "marginal", "entropy-scaled", "restrain"]
 Ratio = Literal["token", "sequence-mean", "sequence-sum"]
 
 
@@ -82,17 +83,19 @@ _POLICY_GRADIENT: dict[str, Any] = {
 }
 _AS_GRPO = {"scale_rewards": "group", "importance_sampling_level": "token"}
 
+_NORMALIZED = _POLICY_GRADIENT | {"advantage": "normalized"}
+
 ALGORITHM_ROWS: Mapping[AlgorithmName, AlgorithmRow] = {
-    "grpo": AlgorithmRow(settings=_POLICY_GRADIENT, trl=_AS_GRPO),
+    "grpo": AlgorithmRow(settings=_NORMALIZED, trl=_AS_GRPO),
     "dr-grpo": AlgorithmRow(
-        settings=_POLICY_GRADIENT | {"loss_aggregation": "constant"},
+        settings=_POLICY_GRADIENT | {"advantage": "centered", "loss_aggregation": "constant"},
         trl=_AS_GRPO | {"scale_rewards": "none"},
     ),
     "dapo": AlgorithmRow(
-        settings=_POLICY_GRADIENT | {"clip_high": 0.28, "refill_rounds": 0}, trl=_AS_GRPO
+        settings=_NORMALIZED | {"clip_high": 0.28, "refill_rounds": 0}, trl=_AS_GRPO
     ),
     "gspo": AlgorithmRow(
-        settings=_POLICY_GRADIENT
+        settings=_NORMALIZED
         | {"clip_low": 3e-4, "clip_high": 4e-4, "loss_aggregation": "sequence-mean"},
         ratio="sequence-mean",
         trl=_AS_GRPO | {"importance_sampling_level": "sequence"},

@@ -84,6 +84,28 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FurtherVotes:
+    """Votes on a question that elect its label beside those of its group, and are not trained on."""
+
+    source: str
+    """Where they come from: views, base, visits, teacher or peer."""
+    answers: tuple[str | None, ...]
+    """As spelled for the question itself; None abstains.   [F]"""
+    weights: tuple[float, ...]
+    """What each vote weighs; one of the group weighs 1.   [F]"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A question put in other words, whose answer gives that of the question."""
+
+    question: Question
+    """With an id of its own."""
+    restore: Callable[[str], str | None]
+    """The answer to the question, as spelled, from an answer to the view; None for what is no answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyedAnswers:
     """The canonical keys of a group's answers."""
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from ttrl.algorithm_settings import ALGORITHM_SETTINGS, AlgorithmName
+from ttrl.algorithm_settings import ALGORITHM_SETTINGS, AdvantageName, AlgorithmName
 from ttrl.types import TaskName, TextMeasure
 
 RUN = "train probe study sweep config"
@@ -111,6 +111,10 @@ class RunConfig(BaseModel):
     task: TaskName = _key("math", "Consensus", "how answers are requested, extracted and compared: docs/answers.md", f"{ANSWERS} export-data")
     reward: str = _key("agreement", "Consensus", "agreement (majority; similarity for text and code), majority, soft, selective, confidence, similarity, medoid, threshold; the controls random and format; answer-key (TRUE LABELS: an upper bound, not TTRL); or package.module:function: docs/rewards.md", VOTE)
     last_number: bool = _key(False, "Consensus", "if no answer is marked, take the last number in the text; this invents votes", ANSWERS)
+    restrain_center: float = _key(1.0, "Consensus", "advantage restrain: share of the votes whose answer weighs most as a label", VOTE, ge=0, le=1)
+    restrain_width: float = _key(0.5, "Consensus", "advantage restrain: standard deviation of that weight", VOTE, gt=0, allow_inf_nan=False)
+    restrain_least: Rate = _key(0.0, "Consensus", "advantage restrain: below this share of the votes all completions of a question are punished", VOTE, le=1)
+    restrain_penalty: Rate = _key(1.0, "Consensus", "advantage restrain: that punishment", VOTE)
     text_measure: TextMeasure = _key("rouge-l", "Consensus", "how the similarity of texts is measured", ANSWERS)
     similarity_threshold: Share = _key(0.5, "Consensus", "reward threshold: similarity to the medoid that is rewarded with 1", VOTE)
     confidence_temperature: float = _key(1.0, "Consensus", "reward confidence: temperature of the weights; a large one gives the plain vote", VOTE, gt=0, allow_inf_nan=False)
@@ -127,7 +131,21 @@ class RunConfig(BaseModel):
     votes: Literal["fixed", "adaptive"] = _key("fixed", "Learning", "fixed: M votes on every question; adaptive: fewer where more would hardly change the winner")
     adaptive_first: int = _key(16, "Learning", "adaptive votes: completions drawn before the first look; their number then doubles, up to M", ge=2)
     adaptive_error: Rate = _key(0.05, "Learning", "adaptive votes: share of questions whose winner may differ from that of M votes; 0 stops only when the winner is certain", lt=0.5)
-    trained_choice: Literal["first", "random", "spread"] = _key("first", "Learning", "which K of the M votes: the first, random ones, or those whose rewards vary most", f"{RUN} Overlay verl")
+    trained_choice: Literal["first", "random", "spread", "extremes"] = _key("first", "Learning", "which K of the M votes: the first, random ones, those whose rewards vary most, or those of the most and the least frequent answers", f"{RUN} Overlay verl")
+    views: Names = _key((), "Labels", "ask each question in other words with the M - K votes that are not trained on, by these means: facts (swapped between days), names, options (permuted), identifiers: docs/labels.md", f"{RUN} eval")
+    view_count: Positive = _key(8, "Labels", "most different views of one question in one step", f"{RUN} eval")
+    label_votes: Names = _key((), "Labels", "further votes that elect the label and are not trained on: base, visits (earlier ones), teacher, peer: docs/labels.md")
+    further_votes: Positive = _key(32, "Labels", "completions of the base, of the teacher and of the peer on each question")
+    label_temperature: float = _key(1.0, "Labels", "temperature of votes that elect and are not trained on: those on views, and of the base, the teacher and the peer", gt=0, allow_inf_nan=False)
+    label_rule: Literal["pooled", "harmonic"] = _key("pooled", "Labels", "how the votes on a question and its further votes elect: counted together, or by the harmonic mean of their two shares")
+    visit_decay: Rate = _key(0.5, "Labels", "weight of a question's votes at its last visit, and again for each visit before", le=1)
+    teacher_decay: float = _key(0.99, "Labels", "share of the teacher's weights that stays in a step at first; it rises to 0.9999 by a cosine", ge=0, lt=1)
+    peer: str | None = _key(None, "Labels", "another model that stays as it is and votes too: as for --model")
+    verifier: str | None = _key(None, "Labels", "a program that weighs the votes: JSON lines on its standard input and output: docs/labels.md")
+    verifier_weight: float = _key(5.0, "Labels", "weight of a vote that the verifier confirms without naming a weight", gt=0, allow_inf_nan=False)
+    verifier_seconds: float = _key(10.0, "Labels", "time limit of the verifier for one vote", gt=0, allow_inf_nan=False)
+    augment: Names = _key((), "Labels", "train on copies of the questions too: perturbed (other numbers; their answers are not needed): docs/labels.md")
+    augment_copies: Positive = _key(1, "Labels", "copies of each question; all are visited once before one comes again")
     mask_truncated: bool = _key(False, "Learning", "do not train on completions cut off at max_tokens (they still vote and are rewarded)")
     updates_per_step: Positive = _key(1, "Learning", "optimizer updates in one pass over the samples of a step; each uses whole questions")
     passes_per_step: Positive = _key(1, "Learning", "passes over the samples of a step")
@@ -137,10 +155,12 @@ class RunConfig(BaseModel):
     weight_decay: Rate = _key(0.0, "Learning", "decoupled weight decay of AdamW")
     adam_beta2: float = _key(0.99, "Learning", "second-moment decay of AdamW", gt=0, lt=1)
     clip_norm: float = _key(1.0, "Learning", "maximum norm of a gradient", gt=0, allow_inf_nan=False)
+    guard: Literal["stop", "warn", "slow", "off"] = _key("stop", "Learning", "what happens when a run without labels shows signs of collapse: stop, warn, halve the learning rate, or do not look: docs/guard.md")
     stop_after_silent_steps: Positive = _key(20, "Learning", "stop after this many consecutive steps without a gradient (full agreement)")
     micro_batch_tokens: Positive = _key(8192, "Learning", "tokens in one forward and backward pass; limits memory, does not change the result")
     gradient_checkpointing: bool = _key(False, "Learning", "recompute activations in the backward pass: less memory, about a third more time")
 
+    advantage: AdvantageName | None = _own("how rewards become advantages: normalized (divided by their standard deviation), centered, fixed (+1 or -1), marginal (expected over redrawn votes), entropy-scaled, or restrain (over all answers as labels): docs/algorithms.md")
     clip_low: float | None = _own("the probability ratio is clipped below at 1 - this", gt=0, lt=1)
     clip_high: float | None = _own("the probability ratio is clipped above at 1 + this", gt=0, allow_inf_nan=False)
     dual_clip: Rate | None = _own("maximum ratio (above 1) for negative advantages; 0: no limit")
@@ -183,6 +203,7 @@ class RunConfig(BaseModel):
     seed: int = _key(0, "Run", "seed of every random decision except the choice of questions (--data-seed)", "train probe config eval vote Overlay verl", ge=0, per_run="the seeds of all runs are named by --seeds")
     base_evaluations: str | None = _call(None, "folder of a `ttrl eval` of the same model, questions and settings, whose figures replace the evaluation before training", "train config", per_run="each run gets its own")
     out: str | None = _call(None, "run directory; default: runs/<model>-<time>", "train study sweep config eval vote")
+    keep: Literal["last", "best"] = _key("last", "Run", "the checkpoint that is evaluated and exported: the last, or the one that looks best without labels: docs/guard.md")
     checkpoint_every: Positive = _key(20, "Run", "steps between checkpoints", "train study sweep config")
     config: tuple[str, ...] = _call((), "YAML files, later ones win; 'paper' (the published settings) is built in", f"{DATA} vote")
     resume: str | None = _call(None, "run directory to continue, with its own settings", "train study sweep config")
