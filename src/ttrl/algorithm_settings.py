@@ -51,6 +51,8 @@ class AlgorithmRow:
     geometric mean of that over tokens)."""
     compares: Literal["question", "step"] = "question"
     """The completions that are compared with each other: those of one question, or all of the step."""
+    leaves_one_out: bool = False
+    """Whether centered advantages leave a completion's own reward out of the mean that they are taken to."""
     needs_reference: bool = False
     """Whether it needs the base model even without a KL term."""
     companion: Companion | None = None
@@ -81,7 +83,7 @@ _POLICY_GRADIENT: dict[str, Any] = {
     "advantage_clip": 0.0,
     "importance_cap": 0.0,
 }
-_AS_GRPO = {"scale_rewards": "group", "importance_sampling_level": "token"}
+_AS_GRPO = {"importance_sampling_level": "token"}
 
 _NORMALIZED = _POLICY_GRADIENT | {"advantage": "normalized"}
 
@@ -89,7 +91,7 @@ ALGORITHM_ROWS: Mapping[AlgorithmName, AlgorithmRow] = {
     "grpo": AlgorithmRow(settings=_NORMALIZED, trl=_AS_GRPO),
     "dr-grpo": AlgorithmRow(
         settings=_POLICY_GRADIENT | {"advantage": "centered", "loss_aggregation": "constant"},
-        trl=_AS_GRPO | {"scale_rewards": "none"},
+        trl=_AS_GRPO,
     ),
     "dapo": AlgorithmRow(
         settings=_NORMALIZED | {"clip_high": 0.28, "refill_rounds": 0}, trl=_AS_GRPO
@@ -102,8 +104,14 @@ ALGORITHM_ROWS: Mapping[AlgorithmName, AlgorithmRow] = {
     ),
     "rloo": AlgorithmRow(
         settings=_POLICY_GRADIENT
-        | {"loss_aggregation": "sequence-mean", "kl_estimator": "k1", "kl_in": "reward"},
+        | {
+            "advantage": "centered",
+            "loss_aggregation": "sequence-mean",
+            "kl_estimator": "k1",
+            "kl_in": "reward",
+        },
         ratio="sequence-sum",
+        leaves_one_out=True,
     ),
     "reinforce++": AlgorithmRow(
         settings=_POLICY_GRADIENT | {"kl_estimator": "k1", "kl_in": "reward"}, compares="step"

@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ttrl.config import RunConfig
-from ttrl.consensus.rules import subset, trained_subset
+from ttrl.consensus.rules import extremes, subset, trained_subset
+from ttrl.consensus.vote import elect
 from ttrl.seeding import derive_seed
+from ttrl.types import KeyedAnswers
 
 
 def test_the_first_are_the_first():
@@ -67,12 +69,46 @@ def test_of_equal_rewards_the_first_come_first(rewards, count):
 def test_a_run_keeps_its_k_by_a_seed_of_step_and_question():
     config = RunConfig(trained_per_question=3, trained_choice="random", seed=4)
     rewards = [0.0, 1.0] * 6
-    kept = trained_subset(rewards, config, step=2, question_id="q")
+    nobody = elect([None] * 12, KeyedAnswers(keys=(None,) * 12), tie_seed=0)
+    kept = trained_subset(rewards, nobody, config, step=2, question_id="q")
     seed = derive_seed(4, "keep", 2, "q")
     assert kept == subset(rewards, 3, "random", seed=seed) and len(kept) == 3
     others = [
-        trained_subset(rewards, config, step=step, question_id=id)
+        trained_subset(rewards, nobody, config, step=step, question_id=id)
         for step in range(4)
         for id in ("q", "r", "s")
     ]
     assert len({tuple(some) for some in others}) > 6
+
+
+def vote(text):
+    """One letter per completion, '-' abstains."""
+    answers = [None if letter == "-" else letter for letter in text]
+    keys = tuple(None if answer is None else (answer,) for answer in answers)
+    return elect(answers, KeyedAnswers(keys=keys), tie_seed=0)
+
+
+def kept_of(text, count):
+    return "".join(sorted(text[i] for i in extremes(vote(text), count)))
+
+
+def test_extremes_are_the_most_and_the_least_frequent():
+    assert kept_of("ABABACBA", 4) == "AABC"  # K // 2 from the top; C, then the first B
+    assert kept_of("ABCDEFGH", 4).count(vote("ABCDEFGH").pseudo_label) == 1
+    assert kept_of("AABBBCAA", 5) == "AABBC"
+    assert extremes(vote("ABABACBA"), 8) == list(range(8))
+
+
+def test_an_abstention_is_the_least_frequent_answer():
+    assert kept_of("AA-AB-AB", 4) == "--AA"
+    assert kept_of("------", 2) == "--"
+
+
+@given(st.text("ABC-", min_size=2, max_size=12), st.integers(2, 12))
+def test_extremes_keep_k_and_half_of_them_agree_where_enough_do(text, count):
+    consensus = vote(text)
+    kept = extremes(consensus, count)
+    assert kept == sorted(set(kept)) and len(kept) == min(count, len(text))
+    if count < len(text) and consensus.counts:
+        agreeing = sum(consensus.class_of[i] == 0 for i in kept)
+        assert agreeing >= min(consensus.counts[0], count // 2)

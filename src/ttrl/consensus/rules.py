@@ -37,9 +37,16 @@ Choice = Literal["first", "random", "spread"]
 
 
 def trained_subset(
-    rewards: Sequence[float], config: RunConfig, *, step: int, question_id: str
+    rewards: Sequence[float],
+    consensus: Consensus,
+    config: RunConfig,
+    *,
+    step: int,
+    question_id: str,
 ) -> list[int]:
     """Returns the indices of the completions of a group that are trained on: K of the M votes, ascending."""
+    if config.trained_choice == "extremes":
+        return extremes(consensus, config.trained_per_question)
     return subset(
         rewards,
         config.trained_per_question,
@@ -68,6 +75,27 @@ def subset(rewards: Sequence[float], count: int, choice: Choice, *, seed: int) -
         taken = set(high[:top])
         splits.append(high[:top] + [i for i in low if i not in taken][: count - top])
     return sorted(max(splits, key=lambda chosen: _variance([rewards[i] for i in chosen])))
+
+
+def extremes(consensus: Consensus, count: int) -> list[int]:
+    """Returns the indices of completions with the most and with the least frequent answers, ascending.
+
+    Sorted by the votes of their answers, with 0 for an abstention, they are min(w, K // 2) of the most
+    frequent and the rest of the least frequent, where K = `count` and w completions give the elected
+    answer. Of equally frequent ones the first come first at either end. All are kept if there are no more.
+    Source: DDRL (arXiv:2604.21327), its selection; the fixed advantage of the same paper is a setting of its
+    own. Deviation: of equally frequent answers the elected one counts as more frequent, whereas the published
+    code can take the loser of a tie for the winner.
+    """
+    everyone = range(len(consensus.class_of))
+    if count >= len(everyone):
+        return list(everyone)
+    votes = [0 if index is None else consensus.counts[index] for index in consensus.class_of]
+    elected = [index is not None and index == consensus.winner for index in consensus.class_of]
+    ranked = sorted(everyone, key=lambda i: (-votes[i], not elected[i], i))
+    top = ranked[: min(sum(elected), count // 2)]
+    rare = sorted(ranked[len(top) :], key=lambda i: (votes[i], elected[i], i))
+    return sorted(top + rare[: count - len(top)])
 
 
 def _variance(values: Sequence[float]) -> float:
@@ -170,7 +198,7 @@ def score(
         step: decides, with the seed and the question, which completions `trained_choice: random` keeps.
     """
     rewards = rule.rewards(group, consensus)
-    kept = trained_subset(rewards, config, step=step, question_id=group.question.id)
+    kept = trained_subset(rewards, consensus, config, step=step, question_id=group.question.id)
     return ScoredGroup(
         group=group,
         consensus=consensus,

@@ -18,6 +18,8 @@ ALGORITHMS = [name for name, row in ALGORITHM_ROWS.items() if row.trl is not Non
 """Those whose loss and advantages GRPOTrainer has."""
 LOSS_TYPES = {"token-mean": "dapo", "sequence-mean": "grpo", "constant": "dr_grpo"}
 """TRL's names of a loss's denominator."""
+SCALE_REWARDS = {"normalized": "group", "centered": "none"}
+"""TRL's names of the advantages that it has."""
 EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")
 """Numbers such as 1e-6, which YAML takes for texts, and TRL would not read."""
 LONGEST_WAIT = 7 * 24 * 3600
@@ -54,6 +56,10 @@ def _unmapped(config: RunConfig) -> list[tuple[str, str]]:
         refuse(
             "kl_estimator",
             "TRL adds k3 to the loss and nothing else (kl_in: loss, kl_estimator: k3).",
+        )
+    if config.algorithm in ALGORITHMS and config.advantage not in SCALE_REWARDS:
+        refuse(
+            "advantage", f"TRL computes advantages itself, and has {' and '.join(SCALE_REWARDS)}."
         )
     if config.advantage_clip:
         refuse("advantage_clip", "TRL does not clip advantages.")
@@ -109,6 +115,7 @@ def grpo_arguments(
         "adam_beta2": config.adam_beta2,
         "max_grad_norm": config.clip_norm,
         "loss_type": LOSS_TYPES[str(config.loss_aggregation)],
+        "scale_rewards": SCALE_REWARDS[str(config.advantage)],
         **(ALGORITHM_ROWS[config.algorithm].trl or {}),
         "epsilon": config.clip_low,
         "epsilon_high": config.clip_high,

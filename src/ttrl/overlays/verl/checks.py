@@ -26,6 +26,7 @@ OWNED_BY_VERL = {
     "updates_per_step": "actor_rollout_ref.actor.ppo_mini_batch_size",
     "passes_per_step": "actor_rollout_ref.actor.ppo_epochs",
     "algorithm": "algorithm.adv_estimator",
+    "advantage": "algorithm.adv_estimator and algorithm.norm_adv_by_std_in_grpo",
     "learning_rate": "actor_rollout_ref.actor.optim.lr",
     "schedule": "actor_rollout_ref.actor.optim.lr_scheduler_type",
     "warmup_steps": "actor_rollout_ref.actor.optim.lr_warmup_steps",

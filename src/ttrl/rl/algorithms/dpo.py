@@ -14,11 +14,11 @@ from ttrl.algorithm_settings import ALGORITHM_ROWS, AlgorithmRow
 from ttrl.rl.algorithms.interface import Loss, Models, Predictions
 from ttrl.rl.algorithms.policy_gradient import (
     completions_of,
-    fold,
     no_group_differs,
     with_advantage,
 )
 from ttrl.rl.batch import Batch
+from ttrl.rl.folding import fold
 from ttrl.rl.losses import Aggregation
 from ttrl.types import Metrics, ScoredGroup, TrainingSample
 

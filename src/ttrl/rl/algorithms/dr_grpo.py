@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from ttrl.algorithm_settings import ALGORITHM_ROWS, AlgorithmRow
-from ttrl.rl.advantages import group_advantages
 from ttrl.rl.algorithms.policy_gradient import GroupRelative
 
 
@@ -20,7 +18,3 @@ class DrGrpo(GroupRelative):
 
     __slots__ = ()
     row: ClassVar[AlgorithmRow] = ALGORITHM_ROWS["dr-grpo"]
-
-    def compare(self, rewards: Sequence[float], weights: Sequence[float]) -> tuple[float, ...]:
-        """Centres the rewards."""
-        return group_advantages(rewards, divide_by_std=False, weights=weights)

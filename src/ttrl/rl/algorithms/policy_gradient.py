@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
@@ -15,12 +14,14 @@ from typing import ClassVar, Literal
 import torch
 
 from ttrl.algorithm_settings import AlgorithmRow
+from ttrl.rl.advantage_rules.interface import NOTHING_DIFFERS, AdvantageRule, differs
 from ttrl.rl.algorithms.interface import Loss, Models, Predictions
 from ttrl.rl.batch import Batch
+from ttrl.rl.folding import FoldedGroup, fold
 from ttrl.rl.losses import Aggregation, Estimator, clipped_surrogate, kl, log_ratios
 from ttrl.types import Completion, Metrics, ScoredGroup, TrainingSample
 
-Groups = list[list[TrainingSample]]
+Groups = list[FoldedGroup]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,11 @@ class PolicyGradient(ABC):
         self, scored: Sequence[ScoredGroup], models: Models
     ) -> tuple[list[TrainingSample], Metrics]:
         """Makes samples of the groups: folds them, takes KL penalties off, gives credit and caps it."""
-        groups = [fold(group) for group in scored if self.counts(group)]
+        groups = [
+            FoldedGroup(scored=group, samples=tuple(fold(group)))
+            for group in scored
+            if self.counts(group)
+        ]
         told: Metrics = {}
         if self.kl_coefficient and self.kl_in == "reward":
             groups, told = self._penalized(groups, models)
@@ -127,10 +132,13 @@ class PolicyGradient(ABC):
         )
 
     def _penalized(self, groups: Groups, models: Models) -> tuple[Groups, Metrics]:
-        everyone = [sample for group in groups for sample in group]
+        everyone = [sample for group in groups for sample in group.samples]
         references = iter(models.reference_logprobs(completions_of(everyone)))
-        groups = [[self._penalty(sample, next(references)) for sample in group] for group in groups]
-        found = [sample for group in groups for sample in group]
+        groups = [
+            replace(g, samples=tuple(self._penalty(s, next(references)) for s in g.samples))
+            for g in groups
+        ]
+        found = [sample for group in groups for sample in group.samples]
         tokens = math.fsum(s.weight * len(s.penalties) for s in found)
         total = math.fsum(s.weight * math.fsum(s.penalties) for s in found)
         return groups, {"train/kl": total / tokens / self.kl_coefficient if found else 0.0}
@@ -151,44 +159,31 @@ class PolicyGradient(ABC):
         return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupRelative(PolicyGradient):
     """Completions of a question are compared with each other: one advantage for all tokens of each."""
 
-    __slots__ = ()
+    advantage: AdvantageRule
+    """How they are compared; the config names it."""
 
-    @abstractmethod
-    def compare(self, rewards: Sequence[float], weights: Sequence[float]) -> tuple[float, ...]:
-        """Returns the advantages of the distinct completions of one question.   [G]"""
+    def nothing_to_learn(self, scored: Sequence[ScoredGroup]) -> str | None:
+        """Returns a reason unless the comparison of some group gives an advantage."""
+        if any(self.counts(group) and self.advantage.teaches(group) for group in scored):
+            return None
+        return self.advantage.lacking
 
     def credit(self, groups: Groups, models: Models) -> tuple[list[TrainingSample], Metrics]:
-        """Compares rewards less the sum of each completion's KL penalties."""
-        found = []
-        for group in groups:
-            rewards = [s.reward - math.fsum(s.penalties) for s in group]
-            compared = self.compare(rewards, [s.weight for s in group])
-            found += [with_advantage(s, a) for s, a in zip(group, compared, strict=True)]
-        return found, {}
+        """Compares the completions of each group as the rule of the advantages says."""
+        return [
+            with_advantage(sample, advantage)
+            for group, compared in zip(groups, self.advantage.compare(groups), strict=True)
+            for sample, advantage in zip(group.samples, compared, strict=True)
+        ], {}
 
 
 def no_group_differs(scored: Sequence[ScoredGroup]) -> str | None:
     """Returns a reason unless some group has two different rewards."""
-    if any(group.differs for group in scored):
-        return None
-    return "no group has two different rewards"
-
-
-def fold(scored: ScoredGroup) -> list[TrainingSample]:
-    """Returns the distinct (completion, reward) pairs that are trained on, in the order of first appearance.
-
-    Equal completions share their log-probabilities, so one of them, weighted by their number, has exactly
-    their summed gradient whatever the probability ratio. Rewards may differ (the random control).
-    """
-    first = {completion.token_ids: completion for completion, _ in reversed(scored.trained)}
-    counts = Counter((completion.token_ids, reward) for completion, reward in scored.trained)
-    return [
-        TrainingSample(completion=first[ids], reward=reward, weight=float(count))
-        for (ids, reward), count in counts.items()
-    ]
+    return None if any(differs(group) for group in scored) else NOTHING_DIFFERS
 
 
 def with_advantage(sample: TrainingSample, advantage: float) -> TrainingSample:

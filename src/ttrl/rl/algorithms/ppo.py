@@ -35,7 +35,7 @@ class Ppo(PolicyGradient):
 
     def credit(self, groups: Groups, models: Models) -> tuple[list[TrainingSample], Metrics]:
         """Gives each token its whitened GAE, with the value it came from and the return to learn."""
-        samples = [sample for group in groups for sample in group]
+        samples = [sample for group in groups for sample in group.samples]
         values = models.values(completions_of(samples))
         raw = [
             generalized_advantages(token_rewards(s), v, gae_lambda=self.gae_lambda)

@@ -33,15 +33,13 @@ class Prime(PolicyGradient):
 
     def credit(self, groups: Groups, models: Models) -> tuple[list[TrainingSample], Metrics]:
         """Gives each token the sum of its process and its outcome advantage."""
-        everyone, metrics = models.implicit_rewards([s for group in groups for s in group])
+        everyone, metrics = models.implicit_rewards([s for group in groups for s in group.samples])
         remaining, found = iter(everyone), []
         for group in groups:
-            implicit = [next(remaining) for _ in group]
-            outcomes = leave_one_out(
-                [s.reward - math.fsum(s.penalties) for s in group], [s.weight for s in group]
-            )
-            process = process_advantages(implicit, [s.weight for s in group])
-            for sample, tokens, outcome in zip(group, process, outcomes, strict=True):
+            implicit = [next(remaining) for _ in group.samples]
+            outcomes = leave_one_out(group.rewards, group.weights)
+            process = process_advantages(implicit, group.weights)
+            for sample, tokens, outcome in zip(group.samples, process, outcomes, strict=True):
                 found.append(replace(sample, advantages=tuple(a + outcome for a in tokens)))
         return found, metrics
 

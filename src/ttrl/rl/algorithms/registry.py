@@ -8,6 +8,7 @@ from typing import Any
 
 from ttrl.algorithm_settings import AlgorithmName
 from ttrl.config import RunConfig
+from ttrl.rl.advantage_rules.registry import make_advantage
 from ttrl.rl.algorithms.dapo import Dapo
 from ttrl.rl.algorithms.dpo import Dpo
 from ttrl.rl.algorithms.dr_grpo import DrGrpo
@@ -33,7 +34,14 @@ ALGORITHMS: Mapping[AlgorithmName, Any] = {
 
 
 def make_algorithm(config: RunConfig) -> Algorithm:
-    """Makes the algorithm that the config names. The fields of its class are config keys."""
+    """Makes the algorithm that the config names. The fields of its class are config keys.
+
+    Raises:
+        ConfigError: no such advantage.
+    """
     made = ALGORITHMS[config.algorithm]
-    algorithm: Algorithm = made(**{f.name: getattr(config, f.name) for f in fields(made)})
+    settings = {field.name: getattr(config, field.name) for field in fields(made)}
+    if "advantage" in settings:
+        settings["advantage"] = make_advantage(config)
+    algorithm: Algorithm = made(**settings)
     return algorithm

@@ -24,7 +24,7 @@ class ReinforcePlusPlus(PolicyGradient):
 
     def credit(self, groups: Groups, models: Models) -> tuple[list[TrainingSample], Metrics]:
         """Gives each token its reward to go, whitened."""
-        samples = [sample for group in groups for sample in group]
+        samples = [sample for group in groups for sample in group.samples]
         returns = [rewards_to_go(token_rewards(sample)) for sample in samples]
         advantages = whitened(returns, [sample.weight for sample in samples])
         return [replace(s, advantages=a) for s, a in zip(samples, advantages, strict=True)], {}

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from ttrl.algorithm_settings import ALGORITHM_ROWS, AlgorithmRow
-from ttrl.rl.advantages import leave_one_out
 from ttrl.rl.algorithms.policy_gradient import GroupRelative
 
 
@@ -21,7 +19,3 @@ class Rloo(GroupRelative):
 
     __slots__ = ()
     row: ClassVar[AlgorithmRow] = ALGORITHM_ROWS["rloo"]
-
-    def compare(self, rewards: Sequence[float], weights: Sequence[float]) -> tuple[float, ...]:
-        """Takes the mean of the other completions off each reward."""
-        return leave_one_out(rewards, weights)

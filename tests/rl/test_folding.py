@@ -1,6 +1,6 @@
 import pytest
 
-from ttrl.rl.algorithms.policy_gradient import fold
+from ttrl.rl.folding import fold
 
 
 def test_equal_completions_are_one_sample_with_their_number_as_weight(make_group, vote_and_score):

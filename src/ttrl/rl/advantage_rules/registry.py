@@ -1,0 +1,49 @@
+"""The rules of advantages, by the names that `advantage` has for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ttrl.algorithm_settings import ALGORITHM_ROWS, AdvantageName
+from ttrl.config import RunConfig
+from ttrl.errors import ConfigError
+from ttrl.rl.advantage_rules.interface import AdvantageRule, each
+from ttrl.rl.advantage_rules.of_rewards import (
+    always,
+    centered,
+    centered_on_others,
+    fixed,
+    normalized,
+)
+
+
+def _centered(config: RunConfig) -> AdvantageRule:
+    others = ALGORITHM_ROWS[config.algorithm].leaves_one_out
+    return AdvantageRule(name="centered", compare=each(centered_on_others if others else centered))
+
+
+ADVANTAGES: Mapping[AdvantageName, Callable[[RunConfig], AdvantageRule]] = {
+    "normalized": lambda _: AdvantageRule(name="normalized", compare=each(normalized)),
+    "centered": _centered,
+    "fixed": lambda _: AdvantageRule(
+        name="fixed",
+        compare=each(fixed),
+        teaches=always,
+        lacking="no group is left to train on",
+    ),
+}
+"""One row per rule, from the settings that it reads."""
+
+
+def make_advantage(config: RunConfig) -> AdvantageRule:
+    """Makes the rule that `config.advantage` names.
+
+    Raises:
+        ConfigError: an unknown name.
+    """
+    made = ADVANTAGES.get(config.advantage or "normalized")
+    if made is None:
+        raise ConfigError(
+            f"advantage={config.advantage} is not known. Choose one of {', '.join(ADVANTAGES)}."
+        )
+    return made(config)
