@@ -60,6 +60,35 @@ def test_what_is_wrong_is_said_with_its_place_and_its_mending(given, environment
         resolve(given, environment=environment)
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"views": "facts,optoins"}, r"views='optoins': .*'options'.* Did you mean options\?"),
+        ({"augment": "perturbd"}, r"augment='perturbd': .*'perturbed'"),
+        ({"views": "options"}, "task=math: its questions have no such views, which are for choice"),
+        ({"views": "names,facts", "task": "code"}, "choose identifiers"),
+        ({"augment": "perturbed", "task": "choice"}, "set task to math or number"),
+        ({"augment": "perturbed", "reward": "answer-key"}, "nobody knows the answers of copies"),
+    ],
+)
+def test_views_and_copies_that_cannot_be_are_refused_by_name(given, message):
+    with pytest.raises(ConfigError, match=message):
+        resolve(given, environment={})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"views": "facts,names,identifiers"},
+        {"views": "options,names", "task": "choice"},
+        {"views": "options", "task_column": "kind"},
+        {"augment": "perturbed", "task": "number"},
+    ],
+)
+def test_views_and_copies_that_can_be_are_taken(given):
+    resolve(given, environment={})
+
+
 def test_a_resolved_config_runs_again(tmp_path):
     resolved = resolve({"steps": "7", "stop": "\n\n", "lora": 4}, environment={})
     again = resolve({"config": [write(tmp_path / "c.yaml", resolved.as_yaml())]}, environment={})

@@ -24,6 +24,15 @@ NUMERIC_TASKS: frozenset[str] = frozenset({"math", "number"})
 """Tasks whose answers follow from the numbers of the question: other numbers make another question."""
 LISTED_TASKS: frozenset[str] = frozenset({"choice"})
 """Tasks whose options a model must see: they are appended to a question that does not list them."""
+ViewName = Literal["facts", "names", "options", "identifiers"]
+"""The means by which a question is put in other words."""
+TASKS_OF_VIEWS: Mapping[ViewName, frozenset[str]] = {
+    "facts": NUMERIC_TASKS,
+    "names": frozenset({"math", "number", "choice", "label", "text"}),
+    "options": LISTED_TASKS,
+    "identifiers": frozenset({"code", "math", "number"}),
+}
+"""The tasks that each of them can apply to."""
 TextMeasure = Literal["rouge-l", "rouge-1", "rouge-2"]
 Metrics = Mapping[str, float]
 

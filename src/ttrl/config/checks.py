@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ttrl.algorithm_settings import ALGORITHM_KEYS, ALGORITHM_ROWS, readers_of
 from ttrl.config.settings import RunConfig
 from ttrl.errors import ConfigError
-from ttrl.types import SIMILAR_TASKS
+from ttrl.types import NUMERIC_TASKS, SIMILAR_TASKS, TASKS_OF_VIEWS
 
 
 def check_together(values: RunConfig, sources: Mapping[str, str]) -> None:
@@ -33,6 +33,7 @@ def check_together(values: RunConfig, sources: Mapping[str, str]) -> None:
     _check_algorithm(values, sources)
     if values.votes == "adaptive":
         _check_adaptive(values)
+    _check_views(values, sources)
     if values.engine == "native":
         for key, neutral in (("vllm", "off"), ("trl", ())):
             if getattr(values, key) != neutral:
@@ -45,6 +46,35 @@ def check_together(values: RunConfig, sources: Mapping[str, str]) -> None:
             f"prompt_template={values.prompt_template!r} has no {{question}}: every prompt would be the "
             "same. Write {question} where the question belongs."
         )
+
+
+def _check_views(values: RunConfig, sources: Mapping[str, str]) -> None:
+    if "views" in sources and values.task_column is None:
+        for name in values.views:
+            if values.task not in TASKS_OF_VIEWS[name]:
+                able = [view for view, tasks in TASKS_OF_VIEWS.items() if values.task in tasks]
+                raise ConfigError(
+                    f"{sources['views']}: views={name} with task={values.task}: its questions have no such "
+                    f"views, which are for {_listed(sorted(TASKS_OF_VIEWS[name]))}. Leave {name} out, or "
+                    f"choose {_listed(able)}."
+                )
+    if not values.augment:
+        return
+    if values.task not in NUMERIC_TASKS and values.task_column is None:
+        raise ConfigError(
+            f"augment={','.join(values.augment)} with task={values.task}: only answers that follow from the "
+            "numbers of a question have a use for copies with other numbers. Leave augment out, or set "
+            "task to math or number."
+        )
+    if values.reward == "answer-key":
+        raise ConfigError(
+            f"augment={','.join(values.augment)} with reward=answer-key: nobody knows the answers of copies "
+            "with other numbers, so nothing could reward them. Leave augment out, or choose another reward."
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _check_algorithm(values: RunConfig, sources: Mapping[str, str]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib.resources
 import os
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
@@ -224,10 +225,18 @@ def _unknown(key: str, source: str, known: Sequence[str]) -> str:
     return f"{source}: unknown key {spelled(key)!r}.{hint} `ttrl config` lists every key."
 
 
+def _near(got: object, choices: str) -> str:
+    """Asks for the nearest of the choices, which stand in quotes."""
+    near = difflib.get_close_matches(str(got), re.findall(r"'([^']*)'", choices), n=1, cutoff=0.5)
+    return f" Did you mean {near[0]}?" if near else ""
+
+
 def _explain(error: ValidationError, sources: Mapping[str, str]) -> str:
     lines = []
     for problem in error.errors():
         key = str(problem["loc"][0]) if problem["loc"] else "config"
         got = problem.get("input")
-        lines.append(f"{sources.get(key, 'default')}: {key}={got!r}: {problem['msg'].lower()}.")
+        near = _near(got, str(problem.get("ctx", {}).get("expected", "")))
+        place = sources.get(key, "default")
+        lines.append(f"{place}: {key}={got!r}: {problem['msg'].lower()}.{near}")
     return "\n".join(lines) + "\n`ttrl config` shows every key with its value and source."

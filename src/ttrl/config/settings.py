@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, get_origin
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ttrl.algorithm_settings import ALGORITHM_SETTINGS, AdvantageName, AlgorithmName
-from ttrl.types import TaskName, TextMeasure
+from ttrl.types import TaskName, TextMeasure, ViewName
 
 RUN = "train probe study sweep config"
 """The commands that take a whole run's settings. Readers are commands, and the two adapters whose settings
@@ -49,6 +49,8 @@ Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, le=1)]
 ReportTo = Literal["tensorboard", "wandb", "trackio", "mlflow", "all", "none"]
 Names = Annotated[tuple[str, ...], BeforeValidator(_separated)]
+Views = Annotated[tuple[ViewName, ...], BeforeValidator(_separated)]
+Augmentations = Annotated[tuple[Literal["perturbed"], ...], BeforeValidator(_separated)]
 Trackers = Annotated[tuple[ReportTo, ...], BeforeValidator(_separated)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 ShareOrFile = Annotated[str | None, BeforeValidator(_spelled)]
@@ -132,7 +134,7 @@ class RunConfig(BaseModel):
     adaptive_first: int = _key(16, "Learning", "adaptive votes: completions drawn before the first look; their number then doubles, up to M", ge=2)
     adaptive_error: Rate = _key(0.05, "Learning", "adaptive votes: share of questions whose winner may differ from that of M votes; 0 stops only when the winner is certain", lt=0.5)
     trained_choice: Literal["first", "random", "spread", "extremes"] = _key("first", "Learning", "which K of the M votes: the first, random ones, those whose rewards vary most, or those of the most and the least frequent answers", f"{RUN} Overlay verl")
-    views: Names = _key((), "Labels", "ask each question in other words with the M - K votes that are not trained on, by these means: facts (swapped between days), names, options (permuted), identifiers: docs/labels.md", f"{RUN} eval")
+    views: Views = _key((), "Labels", "ask each question in other words with the M - K votes that are not trained on, by these means: facts (swapped between days), names, options (permuted), identifiers: docs/labels.md", f"{RUN} eval")
     view_count: Positive = _key(8, "Labels", "most different views of one question in one step", f"{RUN} eval")
     label_votes: Names = _key((), "Labels", "further votes that elect the label and are not trained on: base, visits (earlier ones), teacher, peer: docs/labels.md")
     further_votes: Positive = _key(32, "Labels", "completions of the base, of the teacher and of the peer on each question")
@@ -144,7 +146,7 @@ class RunConfig(BaseModel):
     verifier: str | None = _key(None, "Labels", "a program that weighs the votes: JSON lines on its standard input and output: docs/labels.md")
     verifier_weight: float = _key(5.0, "Labels", "weight of a vote that the verifier confirms without naming a weight", gt=0, allow_inf_nan=False)
     verifier_seconds: float = _key(10.0, "Labels", "time limit of the verifier for one vote", gt=0, allow_inf_nan=False)
-    augment: Names = _key((), "Labels", "train on copies of the questions too: perturbed (other numbers; their answers are not needed): docs/labels.md")
+    augment: Augmentations = _key((), "Labels", "train on copies of the questions too: perturbed (other numbers; their answers are not needed): docs/labels.md")
     augment_copies: Positive = _key(1, "Labels", "copies of each question; all are visited once before one comes again")
     mask_truncated: bool = _key(False, "Learning", "do not train on completions cut off at max_tokens (they still vote and are rewarded)")
     updates_per_step: Positive = _key(1, "Learning", "optimizer updates in one pass over the samples of a step; each uses whole questions")

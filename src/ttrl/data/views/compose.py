@@ -12,9 +12,11 @@ from dataclasses import replace
 from typing import Protocol
 
 from ttrl.data.views.facts import swapped_facts
+from ttrl.data.views.identifiers import other_identifiers
+from ttrl.data.views.names import other_names
 from ttrl.data.views.options import permuted_options
 from ttrl.seeding import derive_seed
-from ttrl.types import Question, Task, View
+from ttrl.types import TASKS_OF_VIEWS, Question, Task, View, ViewName
 
 
 class Means(Protocol):
@@ -31,8 +33,10 @@ class Means(Protocol):
         ...
 
 
-MEANS: Mapping[str, Means] = {
+MEANS: Mapping[ViewName, Means] = {
     "facts": swapped_facts,
+    "names": other_names,
+    "identifiers": other_identifiers,
     "options": permuted_options,
 }
 """By name, in the order in which several are applied."""
@@ -71,10 +75,11 @@ def views_of(
 def _view(
     question: Question, *, task: Task, names: Sequence[str], place: int, rng: random.Random
 ) -> View | None:
+    own = task.for_question(question).name
     asked = question
     steps: list[Callable[[str], str | None]] = []
     for name, means in MEANS.items():
-        if name not in names:
+        if name not in names or own not in TASKS_OF_VIEWS[name]:
             continue
         view = means(asked, task=task, place=place, rng=rng)
         if view is not None:

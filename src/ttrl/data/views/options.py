@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ttrl.answers.choice import choice_key, find_options
-from ttrl.types import LISTED_TASKS, Question, Task, View
+from ttrl.types import Question, Task, View
 
 _FORMS = ("({}) {}", "{}. {}", "{}) {}", "{}: {}", "[{}] {}")
 """Ways to list an option on a line of its own; the first is that of `data/questions.py:with_options`."""
@@ -53,9 +53,6 @@ def permuted_options(
     Its text must end with the list of its options, one on a line, and no option may be one that could
     speak of another ("all of the above", "both A and C").
     """
-    own = task.for_question(question)
-    if own.name not in LISTED_TASKS:
-        return None
     options = question.options or find_options(question.prompt)
     listed = _listed(question.prompt, options)
     if listed is None:
