@@ -98,6 +98,8 @@ class Arm:
 
 TTRL = "majority"
 """The arm that all others are compared with."""
+KEY = "answer-key"
+"""The upper bound."""
 
 ARMS: Mapping[str, Arm] = {
     arm.name: arm
@@ -227,7 +229,7 @@ ARMS: Mapping[str, Arm] = {
             control=True,
         ),
         Arm(
-            name="answer-key",
+            name=KEY,
             about="the true answers: an upper bound",
             options={"reward": "answer-key"},
             control=True,

@@ -7,13 +7,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from rules_arms import ABSENT, ARMS, CLAIMS, Claim
+from rules_arms import ABSENT, ARMS, CLAIMS, KEY, Claim
 from rules_results import LAST, Base, Row, apart, over_bases, read_rows
 
 from ttrl.evaluation.report.arm_tables import markdown
 from ttrl.evaluation.report.outcome import pass_rate, share_right, vote_value
 from ttrl.evaluation.report.text import signed
-from ttrl.interval import Interval
+from ttrl.interval import Direction, Interval
 from ttrl.recording.forgiving import mapping
 
 EQUAL = 0.5
@@ -96,33 +96,54 @@ def _machine(rows: Sequence[Row]) -> str:
 
 def _findings(known: Mapping[Base, Rows]) -> list[str]:
     """Sentences from intervals alone; an arm that does worse is named like one that does better."""
-    apart_from_ttrl = {
-        name: over_bases([apart(rows, name) for rows in known.values()]) for name in ARMS
-    }
+    differences = {name: over_bases([apart(r, name) for r in known.values()]) for name in ARMS}
+    ours = {name: found for name, found in differences.items() if found is not None}
     lines = []
     for title, direction in (
         ("Clearly above the majority vote", "rose"),
         ("Clearly below it", "fell"),
         ("Not distinguishable from it", "unclear"),
     ):
-        ours = {n: e for n, e in apart_from_ttrl.items() if e and e.direction == direction}
-        order = sorted(ours, key=lambda name: -ours[name].value)
+        names = [name for name, found in ours.items() if _direction(found) == direction]
+        order = sorted(names, key=lambda name: -ours[name].value)
         listed = "; ".join(f"{name} {_change(ours[name])}" for name in order) or "none"
         lines.append(f"- **{title}** (avg@64, points): {listed}.")
-    ending: Mapping[str, Callable[[Row], bool]] = {
-        "**Clearly above the base's own vote**": lambda row: row.above_vote.direction == "rose",
+    sure: Mapping[str, Callable[[Row], bool]] = {
+        "**Clearly above the base's own vote**": lambda row: _direction(row.above_vote) == "rose",
         "**Below the base's single answers, clearly or not**": lambda row: row.gain.value < 0,
         "**A vote that loses more questions than it gains**": lambda row: (
             row.fates[1] > row.fates[0]
         ),
     }
-    for title, holds in ending.items():
-        told = []
-        for base, rows in known.items():
-            names = [name for name, row in rows.items() if holds(row)]
-            told.append(f"base {base.number}: {', '.join(names) or 'none'}")
-        lines.append(f"- {title}: {'; '.join(told)}.")
+    for title, holds in sure.items():
+        each = [
+            f"base {base.number}: {', '.join(n for n, row in rows.items() if holds(row)) or 'none'}"
+            for base, rows in known.items()
+        ]
+        lines.append(f"- {title}: {'; '.join(each)}.")
+    each = [
+        f"base {base.number}: {_of_the_key(rows)}" for base, rows in known.items() if KEY in rows
+    ]
+    if each:
+        lines.append(f"- **Part of the gain of the true answers**: {'; '.join(each)}.")
     return ["\n".join(lines)]
+
+
+def _direction(found: Interval) -> Direction:
+    """What an interval shows. One seed shows nothing that another would not take back."""
+    return found.direction if found.seeds > 1 else "unclear"
+
+
+def _of_the_key(rows: Rows) -> str:
+    """The gain of each method under the seeds that the key has too, in percent of the key's."""
+    parts = {}
+    for name, row in rows.items():
+        ours, key = row.trained.shared_with(rows[KEY].trained)
+        gains = [found.changes().mean() for found in (ours, key) if found.keys and found.seeds]
+        if not row.arm.control and len(gains) == 2 and gains[1] > 0:
+            parts[name] = 100 * gains[0] / gains[1]
+    order = sorted(parts, key=lambda name: -parts[name])
+    return ", ".join(f"{name} {parts[name]:.0f} %" for name in order) or "none"
 
 
 def _base_part(base: Base, rows: Rows) -> list[str]:
@@ -200,9 +221,10 @@ def _reading(claim: Claim, ours: Interval | None) -> str:
         return "not run"
     higher = all(each > EQUAL for each in claim.points)
     lower = all(each < -EQUAL for each in claim.points)
-    if ours.direction == "unclear":
-        return "unclear here"
-    word = "higher" if ours.direction == "rose" else "lower"
+    direction = _direction(ours)
+    if direction == "unclear":
+        return "unclear here" if ours.seeds > 1 else "one seed only"
+    word = "higher" if direction == "rose" else "lower"
     if not higher and not lower:
         return f"{word} here; published figures differ"
     return f"{'the same' if higher == (word == 'higher') else 'the opposite'} here"

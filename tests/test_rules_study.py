@@ -138,7 +138,7 @@ def test_a_published_difference_is_compared_by_its_sign(
     arms: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reading = importlib.import_module("rules_page")._reading
-    above, below = (Interval(value=v, low=v - 0.1, high=v + 0.1) for v in (0.2, -0.2))
+    above, below = (Interval(value=v, low=v - 0.1, high=v + 0.1, seeds=2) for v in (0.2, -0.2))
 
     def read(points: tuple[float, ...], ours: Interval | None) -> str:
         claim = arms.Claim(first="soft", points=points, where="", source="")
@@ -150,7 +150,8 @@ def test_a_published_difference_is_compared_by_its_sign(
     assert (
         read((0.4,), above) == read((2.0, -1.0), above) == "higher here; published figures differ"
     )
-    assert read((2.0,), Interval(value=0.1, low=-0.1, high=0.3)) == "unclear here"
+    assert read((2.0,), Interval(value=0.1, low=-0.1, high=0.3, seeds=2)) == "unclear here"
+    assert read((2.0,), Interval(value=0.2, low=0.1, high=0.3, seeds=1)) == "one seed only"
     assert read((2.0,), None) == "not run"
 
 
