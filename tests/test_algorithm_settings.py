@@ -100,3 +100,64 @@ def test_readers_of_a_key():
 
 def test_every_algorithm_has_a_row_in_the_document():
     assert re.findall(r"^\| `([^`]+)`", DOCUMENT, flags=re.MULTILINE) == list(ALGORITHM_SETTINGS)
+
+
+def test_advantages_are_settings_of_algorithms_with_a_group_baseline():
+    defaults = {name: ALGORITHM_SETTINGS[name]["advantage"] for name in readers_of("advantage")}
+    assert defaults == {
+        "grpo": "normalized",
+        "dr-grpo": "centered",
+        "dapo": "normalized",
+        "gspo": "normalized",
+        "rloo": "centered",
+    }
+    with pytest.raises(
+        ConfigError, match=r"advantage=fixed is a parameter of grpo, .*algorithm is ppo"
+    ):
+        resolve({"algorithm": "ppo", "advantage": "fixed"}, environment={})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"advantage": "fixed", "reward": "soft"}, r"advantage=fixed with reward=soft.*majority"),
+        ({"advantage": "fixed", "reward": "selective"}, "reward=selective"),
+        ({"advantage": "fixed", "task": "text"}, r"advantage=fixed with task=text.*threshold"),
+        ({"advantage": "marginal", "task": "code"}, "advantage=marginal with task=code"),
+        (
+            {"advantage": "marginal", "reward": "confidence"},
+            r"reward=confidence.*agreement or majority",
+        ),
+        ({"advantage": "marginal", "reward": "answer-key"}, "reward=answer-key"),
+        ({"advantage": "marginal", "reward": "a.b:c"}, "reward=a.b:c"),
+        (
+            {"advantage": "marginal", "verifier": "check"},
+            r"verifier=check.*weights would be ignored",
+        ),
+        ({"advantage": "marginal", "label_rule": "harmonic"}, "label_rule=harmonic.*pooled"),
+        (
+            {"advantage": "marginal", "kl_coefficient": 0.1, "kl_in": "reward"},
+            "kl_in=reward with adv",
+        ),
+        ({"trained_choice": "extremes", "task": "text"}, r"trained_choice=extremes with task=text"),
+    ],
+)
+def test_an_advantage_that_cannot_be_had_is_refused_before_the_run(given, message):
+    with pytest.raises(ConfigError, match=message):
+        resolve(given, environment={})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"advantage": "fixed", "reward": "confidence"},
+        {"advantage": "fixed", "reward": "threshold", "task": "text"},
+        {"advantage": "fixed", "reward": "majority", "algorithm": "rloo"},
+        {"advantage": "marginal", "algorithm": "dapo", "votes": "adaptive"},
+        {"advantage": "marginal", "kl_coefficient": 0.1},
+        {"advantage": "marginal", "reward": "majority", "trained_choice": "extremes"},
+    ],
+)
+def test_an_advantage_that_can_be_had_reaches_the_algorithm(given):
+    config = resolve(given, environment={}).values
+    assert make_algorithm(config).advantage.name == given["advantage"]

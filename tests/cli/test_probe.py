@@ -82,8 +82,8 @@ def test_the_report_for_people_ends_with_verdict_and_advice(call):
     assert outcome.code == 0
     lines = outcome.out.splitlines()
     starts = [line.split()[0] for line in lines if line and not line.startswith(" ")]
-    assert starts[:8] == [
-        "votes", "agreement", "answers", "tokens", "changes", "trial", "memory", "cost",
+    assert starts[:9] == [
+        "votes", "agreement", "redrawn", "answers", "tokens", "changes", "trial", "memory", "cost",
     ]  # fmt: skip
     assert "verdict" in starts and "labels" in starts
     assert "the verdict does not know it" in outcome.out

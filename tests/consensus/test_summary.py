@@ -29,6 +29,19 @@ def test_metrics_of_a_step_by_hand(scored):
     assert metrics["sample/tokens"] == 7 * 10 + 2
 
 
+def test_unreliability_is_recorded_for_exact_votes(scored, make_group, vote_and_score):
+    """All four are drawn: 1 1 against 2 and none is one outcome; a unanimous group teaches nothing."""
+    records = vote_records(scored, step=1, task=get_task("math"), previous={})
+    assert [r["unreliability"] for r in records] == pytest.approx([0, 1])
+    assert step_metrics(scored)["consensus/unreliability"] == pytest.approx(1 / 2)
+    texts = [vote_and_score(make_group(["a b", "a c", "d"]), task="text")]
+    assert "consensus/unreliability" not in step_metrics(texts)
+    (record,) = vote_records(texts, step=1, task=get_task("text"), previous={})
+    assert record["unreliability"] is None
+    mixed = step_metrics([scored[0], *texts])
+    assert mixed["consensus/unreliability"] == pytest.approx(0)
+
+
 def test_long_labels_are_cut_in_records_but_not_in_flips(make_group, vote_and_score):
     texts = [" ".join(f"w{n}" for n in range(count)) for count in (400, 401)]
     scored = [vote_and_score(make_group(texts), task="text")]

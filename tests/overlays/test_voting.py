@@ -39,7 +39,7 @@ def test_who_agrees_with_the_majority_earns_1_by_hand() -> None:
     assert group.consensus.majority_ratio == 3 / 6
 
 
-@pytest.mark.parametrize("choice", ["first", "random", "spread"])
+@pytest.mark.parametrize("choice", ["first", "random", "spread", "extremes"])
 @pytest.mark.parametrize("reward", sorted(RULES))
 def test_rewards_and_choice_are_those_of_the_rule_and_of_the_step(
     reward: str, choice: str, vote_and_score: Any
@@ -63,6 +63,13 @@ def test_spread_trains_on_both_ends() -> None:
     assert group.kept == (0, 1, 2, 3) and rewards_of(group, group.kept) == [1.0, 0.0, 1.0, 0.0]
     one = (r"\boxed{1}",) * 5 + (r"\boxed{2}",)
     assert voted(config_of(trained_choice="spread"), one).kept == (0, 1, 2, 5)
+
+
+def test_extremes_trains_on_the_most_and_the_least_frequent_answers() -> None:
+    group = voted(config_of(trained_choice="extremes", trained_per_question=2))
+    assert rewards_of(group, group.kept) == [1.0, 0.0]
+    one = (r"\boxed{1}",) * 5 + (r"\boxed{2}",)
+    assert voted(config_of(trained_choice="extremes"), one).kept == (0, 1, 2, 5)
 
 
 def test_a_group_that_the_rule_leaves_out_teaches_nothing() -> None:

@@ -17,6 +17,7 @@ SIGNALS = Signals(
     within=0.4,
     across=0.02,
     halves=0.7,
+    unreliability=0.5,
     distinct_answers=5.0,
     distinct_labels=0.8,
     no_answer=0.0,

@@ -109,6 +109,14 @@ def test_texts_have_similarity_and_no_shares_of_equal_answers(make_group) -> Non
     assert 0 < found.within < 1
 
 
+def test_unreliability_is_that_of_redrawn_votes_of_the_share_that_is_trained(vote) -> None:
+    # 1 1 2 3 1 2 2 1, the first half trained: the worked example; 5 5 5 5 teaches nothing
+    votes = [vote("a", "1 1 2 3 1 2 2 1"), vote("b", "5 5 5 5")]
+    squares = 2 * 0.5203131**2 + 0.0756402**2 + 1.1162663**2
+    assert signals(votes).unreliability == pytest.approx((1 - squares / 4 + 1) / 2, abs=1e-6)
+    assert signals([vote("a", "1 -")]).unreliability is None  # one trained
+
+
 def test_the_sharper_temperature() -> None:
     assert sharp_temperature(1.0) == 0.6 and sharp_temperature(3.0) == 0.6
     assert sharp_temperature(0.5) == pytest.approx(0.3)

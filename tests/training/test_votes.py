@@ -169,6 +169,15 @@ def test_similar_answers_are_refused_before_the_run_and_if_need_be_in_it(make_gr
     with pytest.raises(ConfigError, match=r"question 'p'.*task code.*votes: fixed"):
         check_votes(mixed, config())
     check_votes(mixed, config(votes="fixed"))
+    for given in (
+        {"advantage": "marginal"},
+        {"trained_choice": "extremes"},
+        {"advantage": "fixed"},
+    ):
+        (setting,) = given.values()
+        with pytest.raises(ConfigError, match=rf"{setting}, question 'p'.*task code.*leave these"):
+            check_votes(mixed, config(votes="fixed", **given))
+    check_votes(mixed, config(votes="fixed", advantage="fixed", reward="majority"))
     check_votes(mixed[:1], config())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ttrl.algorithm_settings import ALGORITHM_KEYS, ALGORITHM_ROWS, readers_of
+from ttrl.config.advantage_checks import check_advantage, of_equal_answers
 from ttrl.config.settings import RunConfig
 from ttrl.errors import ConfigError
 from ttrl.types import NUMERIC_TASKS, SIMILAR_TASKS, TASKS_OF_VIEWS
@@ -31,9 +32,15 @@ def check_together(values: RunConfig, sources: Mapping[str, str]) -> None:
             f"the trained completions are a subset of the votes. Set trained_per_question <= {m}."
         )
     _check_algorithm(values, sources)
+    check_advantage(values)
     if values.votes == "adaptive":
         _check_adaptive(values)
     _check_views(values, sources)
+    if values.task in SIMILAR_TASKS:
+        for setting, remedy in of_equal_answers(values):
+            raise ConfigError(
+                f"{setting} with task={values.task}: its answers are similar and not equal, {remedy}."
+            )
     if values.engine == "native":
         for key, neutral in (("vllm", "off"), ("trl", ())):
             if getattr(values, key) != neutral:
@@ -134,9 +141,4 @@ def _check_adaptive(values: RunConfig) -> None:
         raise ConfigError(
             f"adaptive_first={first} is more than votes_per_question={m}: the first votes are some of them. "
             f"Set adaptive_first <= {m}, or votes: fixed."
-        )
-    if values.task in SIMILAR_TASKS:
-        raise ConfigError(
-            f"votes=adaptive with task={values.task}: its answers are similar and not equal, so no lead can "
-            "be counted. Use votes: fixed."
         )

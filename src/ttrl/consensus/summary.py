@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ttrl.consensus.marginal import unreliability
 from ttrl.types import Completion, Consensus, Metrics, ScoredGroup, Task
 
 RECORDED_CHARACTERS = 1_000
@@ -70,6 +71,7 @@ def step_metrics(scored: Sequence[ScoredGroup]) -> Metrics:
         "consensus/unread_rate": mean([v.unread / len(v.class_of) for v in votes]),
         "consensus/killed": float(sum(v.killed for v in votes)),
         **_similarity(votes),
+        **_unreliability(scored),
         "reward/mean": mean([r for group in scored for r in group.rewards]),
         "reward/groups_with_signal": mean([float(len(set(group.rewards)) > 1) for group in scored]),
         "reward/skipped_groups": mean([float(group.skipped is not None) for group in scored]),
@@ -91,6 +93,13 @@ def _similarity(votes: Sequence[Consensus]) -> Metrics:
     """Absent for exact answers, where it would say nothing that the majority ratio does not."""
     means = [mean(v.centrality) for v in votes if v.centrality is not None]
     return {"consensus/similarity": mean(means)} if means else {}
+
+
+def _unreliability(scored: Sequence[ScoredGroup]) -> Metrics:
+    """Absent for texts and programs, whose votes cannot be redrawn."""
+    found = [unreliability(group.consensus, group.kept) for group in scored]
+    known = [each for each in found if each is not None]
+    return {"consensus/unreliability": mean(known)} if known else {}
 
 
 def vote_records(
@@ -118,6 +127,7 @@ def vote_records(
                 "majority_ratio": vote.majority_ratio,
                 "tied": vote.tied,
                 "flipped": flipped,
+                "unreliability": unreliability(vote, group.kept),
                 "skipped": group.skipped,
             }
         )

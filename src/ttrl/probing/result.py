@@ -141,6 +141,7 @@ def probe_lines(found: ProbeResult) -> list[str]:
         f"agreement   two votes on a question {s.within:.3f}{beyond} at a lower temperature "
         f"{s.sharp_within:.3f}"
         + ("" if s.halves is None else f"; halves elect the same {s.halves:.2f}"),
+        *([] if s.unreliability is None else [_unreliability_line(s.unreliability)]),
         f"answers     {s.distinct_answers:.1f} a question, distinct labels {s.distinct_labels:.2f}, without "
         f"an answer {s.no_answer:.2f}, cut {s.truncated:.2f}",
         f"tokens      {s.mean_tokens:.0f} a completion, entropy {s.entropy:.3f} nats each",
@@ -164,6 +165,10 @@ def probe_lines(found: ProbeResult) -> list[str]:
     lines += ["", f"verdict     {found.verdict.upper()}"]
     lines += [f"            {reason}" for reason in found.reasons]
     return lines + [f"try         {line}" for line in found.advice.lines]
+
+
+def _unreliability_line(value: float) -> str:
+    return f"redrawn     unreliability {value:.2f} of votes drawn again from these (1: nothing to learn)"
 
 
 def _trial_line(trial: Trial) -> str:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import quantiles
 
+from ttrl.consensus.marginal import unreliability
 from ttrl.consensus.summary import mean
 from ttrl.consensus.vote import vote_on_group
 from ttrl.probing.draw import Draws, Voted
-from ttrl.types import Task
+from ttrl.types import Consensus, Task
 
 FEWEST_CHANGES = 6
 """Fewest changed questions with a confident original for which `ignored_numbers` is reported."""
@@ -40,6 +41,9 @@ class Signals:
     halves: float | None
     """Share of questions on which both halves of the votes elect the same answer; None for texts and
     programs."""
+    unreliability: float | None
+    """U over redrawn votes of as large a share as the run trains on, mean over questions, in [0, 1]; None for
+    texts and programs, or where fewer than two completions are trained on."""
     distinct_answers: float
     """Number of different answers per question."""
     distinct_labels: float
@@ -70,8 +74,12 @@ class Signals:
         return (self.within - self.across) / (1 - self.across) if self.across < 1 else 0.0
 
 
-def measure(draws: Draws, *, task: Task, tie_seed: int) -> Signals:
-    """Computes all signals of a probe's draws."""
+def measure(draws: Draws, *, task: Task, tie_seed: int, trained_share: float = 0.5) -> Signals:
+    """Computes all signals of a probe's draws.
+
+    Args:
+        trained_share: the share of its votes that the run trains on, K / M.
+    """
     votes = [v.consensus for v in draws.votes]
     completions = [c for v in draws.votes for c in v.group.completions]
     tokens = sum(len(c.token_ids) for c in completions)
@@ -89,6 +97,7 @@ def measure(draws: Draws, *, task: Task, tie_seed: int) -> Signals:
         within=within(draws.votes),
         across=None if similar else across(draws.votes),
         halves=None if similar else halves(draws.votes, task=task, tie_seed=tie_seed),
+        unreliability=_unreliability(votes, trained_share),
         distinct_answers=mean([float(len(v.counts)) for v in votes]),
         distinct_labels=len({v.elected for v in draws.votes} - {None}) / len(votes),
         no_answer=sum(v.abstained for v in votes) / len(completions),
@@ -158,6 +167,14 @@ def _ignored(draws: Draws) -> tuple[int, float | None]:
         for copy in copies
     ]
     return len(same), mean(same) if len(same) >= FEWEST_CHANGES else None
+
+
+def _unreliability(votes: Sequence[Consensus], trained_share: float) -> float | None:
+    found = [
+        unreliability(vote, range(round(trained_share * len(vote.class_of)))) for vote in votes
+    ]
+    known = [each for each in found if each is not None]
+    return mean(known) if known else None
 
 
 def _margin(voted: Voted) -> float:

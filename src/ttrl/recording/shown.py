@@ -165,6 +165,12 @@ CHARTS = (
         optional=True,
     ),
     ChartKind(
+        "Unreliability of the votes",
+        "U, from 0 to 1",
+        (Shown("unreliability", "consensus/unreliability"),),
+        optional=True,
+    ),
+    ChartKind(
         "Similarity of the answers to each other",
         "%",
         (Shown("similarity", "consensus/similarity"),),

@@ -101,7 +101,8 @@ def _probe(session: Session, *, questions: int, votes: int) -> ProbeResult:
     chosen = choose_questions(unlabeled, questions, seed=config.seed)
     begin = time.perf_counter()
     draws = draw(chosen, sampler=sampler, task=task, config=config, votes=votes)
-    signals = measure(draws, task=task, tie_seed=config.seed)
+    share = config.trained_per_question / config.votes_per_question
+    signals = measure(draws, task=task, tie_seed=config.seed, trained_share=share)
     algorithm = make_algorithm(config)
     learner = learner_from(session.source, session.model, algorithm, config)
     trial = run_trial(

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import pairwise
 
 from ttrl.config import RunConfig
+from ttrl.config.advantage_checks import of_equal_answers
 from ttrl.consensus.adaptive import is_decided, rounds
 from ttrl.consensus.summary import mean
 from ttrl.consensus.vote import vote_on_group
@@ -52,7 +53,10 @@ def draw_votes(
 def _is_decided(task: Task, group: Group, *, remaining: int, level: float) -> bool:
     consensus = vote_on_group(task, group, tie_seed=0)  # a tie decides nothing
     if consensus.centrality is not None:
-        raise ConfigError(_refusal(group.question, task.for_question(group.question).name))
+        raise ConfigError(
+            f"votes=adaptive, {_similar(group.question, task.for_question(group.question).name)}, so no lead "
+            "can be counted. Use votes: fixed, or leave these questions out."
+        )
     return is_decided(consensus.counts, remaining=remaining, level=level)
 
 
@@ -60,19 +64,19 @@ def check_votes(questions: Sequence[Question], config: RunConfig) -> None:
     """Checks the tasks that questions name themselves, before a model is loaded.
 
     Raises:
-        ConfigError: adaptive votes on answers that are similar and not equal.
+        ConfigError: a setting that needs equal answers, such as adaptive votes, and answers that are similar
+            and not equal.
     """
-    if config.votes == "adaptive":
+    for setting, remedy in of_equal_answers(config):
         for question in questions:
             if question.task in SIMILAR_TASKS:
-                raise ConfigError(_refusal(question, question.task))
+                raise ConfigError(
+                    f"{setting}, {_similar(question, question.task)}, {remedy}, or leave these questions out."
+                )
 
 
-def _refusal(question: Question, task: str | None) -> str:
-    return (
-        f"votes=adaptive, question {question.id!r}: answers of the task {task} are similar and not equal, so "
-        "no lead can be counted. Use votes: fixed, or leave these questions out."
-    )
+def _similar(question: Question, task: str | None) -> str:
+    return f"question {question.id!r}: answers of the task {task} are similar and not equal"
 
 
 def vote_params(config: RunConfig) -> SamplingParams:

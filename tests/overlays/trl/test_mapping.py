@@ -111,6 +111,11 @@ def test_the_paper_preset_by_hand(processes: int, parts: int, accumulated: int) 
     ("given", "expected"),
     [
         ({"algorithm": "dr-grpo"}, {"loss_type": "dr_grpo", "scale_rewards": "none"}),
+        ({"advantage": "centered"}, {"loss_type": "dapo", "scale_rewards": "none"}),
+        (
+            {"algorithm": "dr-grpo", "advantage": "normalized"},
+            {"loss_type": "dr_grpo", "scale_rewards": "group"},
+        ),
         ({"algorithm": "dapo"}, {"loss_type": "dapo", "epsilon": 0.2, "epsilon_high": 0.28}),
         (
             {"algorithm": "gspo"},
@@ -218,6 +223,8 @@ UNMAPPED: dict[str, dict[str, Any]] = {
     "kl_estimator=k2": {"kl_coefficient": 0.1, "kl_estimator": "k2"},
     "kl_estimator=k3": {"kl_coefficient": 0.1, "kl_in": "reward"},
     "advantage_clip=5.0": {"advantage_clip": 5},
+    "advantage=fixed": {"advantage": "fixed"},
+    "advantage=marginal": {"advantage": "marginal"},
     "importance_cap=2.0": {"importance_cap": 2},
     "steps=0": {"steps": 0},
     "stop=('END',)": {"stop": "END"},

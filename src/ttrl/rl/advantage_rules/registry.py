@@ -8,6 +8,7 @@ from ttrl.algorithm_settings import ALGORITHM_ROWS, AdvantageName
 from ttrl.config import RunConfig
 from ttrl.errors import ConfigError
 from ttrl.rl.advantage_rules.interface import AdvantageRule, each
+from ttrl.rl.advantage_rules.marginal import LACKING, expected_scores, has_contrast
 from ttrl.rl.advantage_rules.of_rewards import (
     always,
     centered,
@@ -30,6 +31,9 @@ ADVANTAGES: Mapping[AdvantageName, Callable[[RunConfig], AdvantageRule]] = {
         compare=each(fixed),
         teaches=always,
         lacking="no group is left to train on",
+    ),
+    "marginal": lambda _: AdvantageRule(
+        name="marginal", compare=expected_scores, teaches=has_contrast, lacking=LACKING
     ),
 }
 """One row per rule, from the settings that it reads."""
