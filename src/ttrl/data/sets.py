@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ttrl.config import KEYS, RunConfig
+from ttrl.data.copies import perturbed_copies
 from ttrl.data.questions import read_questions, same_text, split_holdout, texts_of
 from ttrl.data.tables import HUB_PREFIX, Table, read_rows
 from ttrl.data.word_problems import Kind, Split, WordProblem, word_problems
@@ -37,6 +38,13 @@ class QuestionSet:
     """A remark for readers of the figures, such as how many copies could be made."""
     columns: tuple[str, ...] = ()
     """Columns of the file that the training questions were read from; empty for other sets."""
+    copies: tuple[Question, ...] = ()
+    """Copies of the questions with other numbers, which are trained on beside them and never evaluated."""
+
+    @property
+    def trained(self) -> tuple[Question, ...]:
+        """Returns what a run learns from if this is its set for training: questions, then copies."""
+        return (*self.questions, *self.copies)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +69,34 @@ def read_sets(config: RunConfig) -> list[tuple[QuestionSet, Origin]]:
         found = _embedded_sets(config)
     else:
         found = _file_sets(config)
-    return found + _transfer_sets(config, found[0][0].questions)
+    found += _transfer_sets(config, found[0][0].questions)
+    if config.augment:
+        (training, origin), others = found[0], found[1:]
+        found[0] = (_with_copies(training, [each for each, _ in others], config), origin)
+    return found
+
+
+def _with_copies(
+    training: QuestionSet, others: Sequence[QuestionSet], config: RunConfig
+) -> QuestionSet:
+    """Adds copies with other numbers, none of which is a question of any set.
+
+    Raises:
+        DataError: not one question can be copied.
+    """
+    copies = perturbed_copies(
+        training.questions,
+        each=config.augment_copies,
+        task=config.task,
+        seed=config.data_seed,
+        known=[question for each in others for question in each.questions],
+    )
+    if not copies:
+        raise DataError(
+            f"augment={','.join(config.augment)}: no question of {config.questions} has a whole number that "
+            "can become another one of as many digits from the same file. Leave augment out."
+        )
+    return replace(training, copies=copies)
 
 
 def evaluated_sets(sets: Sequence[QuestionSet], config: RunConfig) -> list[QuestionSet]:

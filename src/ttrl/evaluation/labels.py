@@ -8,11 +8,19 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from ttrl.config import RunConfig
-from ttrl.data.questions import ANSWER_COLUMNS, find_column, question_ids, shown
+from ttrl.data.questions import (
+    ANSWER_COLUMNS,
+    find_column,
+    question_ids,
+    same_text,
+    shown,
+    texts_of,
+)
 from ttrl.data.sets import Origin, QuestionSet, read_sets
 from ttrl.data.tables import Table
-from ttrl.errors import DataError
+from ttrl.errors import ConfigError, DataError
 from ttrl.evaluation.answer_key import AnswerSheet, Graded, resolve_answers
+from ttrl.evaluation.fresh import FreshQuestions
 from ttrl.evaluation.fresh.catalogue import (
     answers_of,
     check_names,
@@ -21,6 +29,7 @@ from ttrl.evaluation.fresh.catalogue import (
     set_name,
 )
 from ttrl.recording.evaluations import LevelMetrics
+from ttrl.types import Question
 
 LEVEL_COLUMNS = ("level", "difficulty")
 MOST_LEVELS = 40
@@ -195,9 +204,28 @@ def build_sets(config: RunConfig) -> RunSets:
         else:
             answers = labels[training.name].answers
             made = fresh_of_table(name, config, origin.table, training.questions, answers, known)
-        sets.append(QuestionSet(name=set_name(name), questions=made.questions, note=made.note))
+        sets.append(_without(training.copies, set_name(name), made))
         labels[set_name(name)] = Labels(answers=made.answers)
     return RunSets(training=training, others=tuple(sets[1:]), labels=labels)
+
+
+def _without(copies: Sequence[Question], name: str, made: FreshQuestions) -> QuestionSet:
+    """The fresh questions but those that are trained on as copies, up to case and white space.
+
+    Raises:
+        ConfigError: they are all of them.
+    """
+    seen, note = texts_of(copies), made.note
+    kept = tuple(q for q in made.questions if same_text(q.prompt) not in seen)
+    if not kept:
+        raise ConfigError(
+            f"augment: each of the {len(made.questions)} questions of {name} is also trained on, as a copy "
+            "with other numbers. Leave one of the two out, or raise fresh_count."
+        )
+    if left_out := len(made.questions) - len(kept):
+        note = f"{note}. " if note else ""
+        note += f"{left_out} of {len(made.questions)} are also among the copies trained on, and are left out"
+    return QuestionSet(name=name, questions=kept, note=note)
 
 
 def _of_training(config: RunConfig, origin: Origin) -> Labels:

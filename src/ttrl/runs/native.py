@@ -82,7 +82,7 @@ class NativeTraining:
         config, session, observers = self._config, self._session, run.observers()
         # No callback goes in, so that nothing that is handed over leads to a true answer.
         steps = train(
-            session.training.questions,
+            session.training.trained,
             config=config,
             sampler=session.voter,
             learner=self._learner,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
+    from ttrl.data.sets import QuestionSet
     from ttrl.runs.session import Session
 
 
@@ -192,13 +193,13 @@ def plan_lines(session: Session, engine: Sequence[str] = ()) -> list[str]:
     from ttrl.engine.fast.decoder import decoder_note
 
     sets, config, model = session.sets, session.config, session.model
-    count = len(session.training.questions)
+    count = len(session.training.trained)
     per_step = min(config.questions_per_step, count)
     rounds, adaptive = 1 + (config.refill_rounds or 0), config.votes == "adaptive"
     votes = config.steps * per_step * config.votes_per_question * rounds
     looked_at = sum(len(s.questions[: config.eval_limit]) for s in session.evaluated)
     evaluations = 2 * looked_at * config.samples
-    names = ", ".join(f"{len(s.questions)} {s.name}" for s in sets)
+    names = ", ".join(f"{len(s.questions)} {s.name}{_copies(s)}" for s in sets)
     labeled = [name for name, known in session.labels.items() if known.answers is not None]
     parameters = sum(p.numel() for p in model.parameters())
     lines = [
@@ -218,6 +219,10 @@ def plan_lines(session: Session, engine: Sequence[str] = ()) -> list[str]:
         f"prompt      {session.prompts[0]!r}",
     ]
     return lines + warnings(config, parameters)
+
+
+def _copies(each: QuestionSet) -> str:
+    return f" and {len(each.copies)} copies of them with other numbers" if each.copies else ""
 
 
 def _memory_line(session: Session) -> str:

@@ -70,7 +70,7 @@ def open_session(
         sets = build_sets(config)  # before torch is imported: a broken file is reported at once
     training = sets.training
     evaluated = evaluated_sets(sets.all, config)
-    check_votes(training.questions, config)
+    check_votes(training.trained, config)
 
     from ttrl.data.prompts import Prompter
     from ttrl.engine.fast.decoder import can_decode, decoder_note
@@ -113,7 +113,7 @@ def open_session(
     )
     try:
         for each in sets.all:
-            sampler.encode(each.questions, max_tokens=config.max_tokens, name=each.name)
+            sampler.encode(each.trained, max_tokens=config.max_tokens, name=each.name)
         prompts = [prompter.render(question) for question in training.questions]
     except ModelError as error:
         raise ModelError(f"model {config.model}: {error}") from None
@@ -130,7 +130,7 @@ def open_session(
         prompter=prompter,
         prompt_template=template,
         prompts=prompts,
-        prompt_tokens=prompter.longest(training.questions),
+        prompt_tokens=prompter.longest(training.trained),
         sampler=sampler,
         voter=voter,
     )

@@ -115,7 +115,7 @@ class TrlTraining:
 
         config, setup = self._config, self._setup
         training, prompt = setup.sets.training, setup.prompter.prompt
-        steps = equal_steps(training.questions, per_step=setup.share.questions, seed=config.seed)
+        steps = equal_steps(training.trained, per_step=setup.share.questions, seed=config.seed)
         voter = GroupVoter(config, rule=rule_of(config, setup.sets.labels[training.name]))
         found, done = latest_checkpoint(setup.folder), self.steps
         silent = [step for step in self._progress().get("silent", ()) if step <= done]

@@ -82,7 +82,7 @@ def open_trl(config: RunConfig) -> TrlSetup:
     _check_vllm(config)
     _check_gpus(config, processes)
     sets = build_sets(config)
-    questions = sets.training.questions
+    questions = sets.training.trained
     check_votes(questions, config)
     share = share_of(config, questions=len(questions), processes=processes)
 

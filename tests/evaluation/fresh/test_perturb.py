@@ -3,9 +3,10 @@ from fractions import Fraction
 
 import pytest
 
-from ttrl.evaluation.fresh.perturb import perturb, pool_of, spelled
+from ttrl.data.number_changes import pool_of
+from ttrl.data.text_numbers import text_numbers
+from ttrl.evaluation.fresh.perturb import perturb, spelled
 from ttrl.evaluation.fresh.program import read_program
-from ttrl.evaluation.fresh.text_numbers import text_numbers
 from ttrl.evaluation.fresh.ties import NO_NUMBERS, OTHER_ANSWER, Doubt
 
 MANY = "2 3 4 5 6 7 8 9 10 12 14 15 18 20 24 25 28 30 36 40 48 50 60 75 80 90 1,500 2,400 0.50 0.75 1.25"

@@ -2,8 +2,8 @@ from fractions import Fraction
 
 import pytest
 
+from ttrl.data.text_numbers import TextNumber, text_numbers
 from ttrl.evaluation.fresh.program import read_program
-from ttrl.evaluation.fresh.text_numbers import TextNumber, text_numbers
 from ttrl.evaluation.fresh.ties import (
     AMBIGUOUS,
     NOTHING_TIED,

@@ -9,15 +9,16 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from ttrl.answers.key import answer_key, number_in
+from ttrl.data.number_changes import pool_of
 from ttrl.data.questions import ANSWER_COLUMNS, find_column, question_ids, same_text, texts_of
 from ttrl.data.tables import Table
+from ttrl.data.text_numbers import text_numbers
 from ttrl.data.word_problems import LARGEST_TOTAL, WordProblem, split_of
 from ttrl.errors import ConfigError
 from ttrl.evaluation.answer_key import AnswerSheet
 from ttrl.evaluation.fresh import FreshQuestions
-from ttrl.evaluation.fresh.perturb import Copy, perturb, pool_of, spelled
+from ttrl.evaluation.fresh.perturb import Copy, perturb, spelled
 from ttrl.evaluation.fresh.program import NotAProgram, has_annotations, read_program
-from ttrl.evaluation.fresh.text_numbers import text_numbers
 from ttrl.evaluation.fresh.ties import (
     NO_ANSWER,
     NO_PROGRAM,

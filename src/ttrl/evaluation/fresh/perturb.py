@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from ttrl.data.number_changes import Pool, dealt, keeps_order, rewritten
+from ttrl.data.text_numbers import TextNumber
 from ttrl.evaluation.fresh.program import NotAProgram, Program
-from ttrl.evaluation.fresh.text_numbers import TextNumber
-from ttrl.evaluation.fresh.ties import NO_NUMBERS, OTHER_ANSWER, Doubt, TiedProgram, tie
+from ttrl.evaluation.fresh.ties import NO_NUMBERS, OTHER_ANSWER, Doubt, tie
 
 TRIES = 300
-
-Pool = Mapping[tuple[int, int], Sequence[str]]
-"""Maps the shape of a number to spellings without separators, each once, sorted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,16 +23,6 @@ class Copy:
     answer: Fraction
     values: tuple[Fraction, ...]
     """The changed numbers, in the order of the text."""
-
-
-def pool_of(texts: Sequence[Sequence[TextNumber]]) -> Pool:
-    """Collects the free numbers of all questions by shape."""
-    pool: dict[tuple[int, int], set[str]] = {}
-    for numbers in texts:
-        for number in numbers:
-            if number.free:
-                pool.setdefault(number.shape, set()).add(number.spelling.replace(",", ""))
-    return {shape: sorted(spellings) for shape, spellings in pool.items()}
 
 
 def perturb(
@@ -67,9 +55,9 @@ def perturb(
     if any(len(pool[place.shape]) < 2 for place in tied.places):
         raise Doubt(NO_NUMBERS)
     for _ in range(TRIES):
-        drawn = _draw(tied.places, pool, rng)
+        drawn = dealt(tied.places, pool, rng)
         new = {place.start: Fraction(drawn[place.start]) for place in tied.places}
-        if any(new[start] == old[start] for start in old) or not _same_order(
+        if any(new[start] == old[start] for start in old) or not keeps_order(
             old, new, tied.places, staying
         ):
             continue
@@ -80,7 +68,7 @@ def perturb(
         if now == was or not all(map(_is_of_kind, steps, kinds)):
             continue
         copy = Copy(
-            prompt=_rewritten(text, tied, drawn),
+            prompt=rewritten(text, tied.places, drawn),
             answer=now,
             values=tuple(new[place.start] for place in tied.places),
         )
@@ -98,35 +86,6 @@ def spelled(value: Fraction) -> str:
         return f"{value.numerator}/{value.denominator}"
     digits = str(abs(value.numerator) * 10**places // value.denominator).rjust(places + 1, "0")
     return f"{'-' if value < 0 else ''}{digits[:-places]}.{digits[-places:]}"
-
-
-def _draw(places: Sequence[TextNumber], pool: Pool, rng: random.Random) -> dict[int, str]:
-    """Draws spellings from the pool and deals them so that each shape keeps its order of size."""
-    dealt: dict[int, str] = {}
-    for shape in sorted({place.shape for place in places}):
-        group = sorted((p for p in places if p.shape == shape), key=lambda p: (p.value, p.start))
-        values = [rng.choice(pool[shape]) for _ in group]
-        for place, spelling in zip(group, sorted(values, key=Fraction), strict=True):
-            dealt[place.start] = spelling
-    return dealt
-
-
-def _same_order(
-    old: Mapping[int, Fraction],
-    new: Mapping[int, Fraction],
-    places: Sequence[TextNumber],
-    staying: Sequence[TextNumber],
-) -> bool:
-    """Whether each changed number is still above or below each other number of its shape."""
-    now = dict(new) | {other.start: other.value for other in staying}
-    return all(
-        new[place.start] < now[other.start]
-        if old[place.start] < other.value
-        else new[place.start] > now[other.start]
-        for place in places
-        for other in (*places, *staying)
-        if other.shape == place.shape and other.value != place.value
-    )
 
 
 def _kind(value: Fraction) -> tuple[int, bool, int | None]:
@@ -161,11 +120,3 @@ def _places(value: Fraction) -> int | None:
     while rest % 5 == 0:
         rest, fives = rest // 5, fives + 1
     return places + max(twos, fives) if rest == 1 else None
-
-
-def _rewritten(text: str, tied: TiedProgram, drawn: Mapping[int, str]) -> str:
-    parts, position = [], 0
-    for place in tied.places:
-        parts += [text[position : place.start], place.spelled(drawn[place.start])]
-        position = place.end
-    return "".join(parts) + text[position:]

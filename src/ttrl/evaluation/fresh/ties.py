@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from ttrl.data.text_numbers import TextNumber, values_of_limbs, values_of_words
 from ttrl.evaluation.fresh.program import NotAProgram, Program, compute
-from ttrl.evaluation.fresh.text_numbers import TextNumber, values_of_limbs, values_of_words
 
 SMALL = 10
 """Numbers up to this may count things that the text lists without a number, as the three people it names."""

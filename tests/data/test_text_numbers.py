@@ -2,7 +2,7 @@ from fractions import Fraction
 
 import pytest
 
-from ttrl.evaluation.fresh.text_numbers import text_numbers, values_of_words
+from ttrl.data.text_numbers import text_numbers, values_of_words
 
 
 def free(text):
