@@ -71,7 +71,7 @@ def marginal(consensus: Consensus, kept: Sequence[int]) -> Marginal:
     classes = [consensus.class_of[i] for i in kept]
     sizes = [0 if index is None else consensus.counts[index] for index in classes]
     votes = (tuple(sorted(consensus.counts, reverse=True)), consensus.abstained)
-    found = _by_size(*votes, tuple(sorted(Counter(sizes).items())))
+    found = by_size(*votes, tuple(sorted(Counter(sizes).items())))
     return Marginal(
         chances=tuple(found[size][0] for size in sizes),
         advantages=tuple(found[size][1] for size in sizes),
@@ -89,10 +89,10 @@ def unreliability(consensus: Consensus, kept: Sequence[int]) -> float | None:
 
 
 @lru_cache(maxsize=4096)
-def _by_size(
+def by_size(
     counts: tuple[int, ...], abstained: int, trained: tuple[tuple[int, int], ...]
 ) -> Mapping[int, tuple[float, float]]:
-    """Chance and advantage by the size of a class, 0 for abstaining.
+    """Returns chance and advantage by the size of a completion's class, 0 if it abstains.
 
     Args:
         counts: votes of each class, descending.
