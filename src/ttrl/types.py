@@ -82,6 +82,8 @@ class Completion:
     policy_version: int
     text: str
     """Decoded text, without the stop token and other special tokens."""
+    order: tuple[int, ...] = ()
+    """The own place, from 0, of the option shown at each place, if options were shown in another order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,22 @@ def choice_key(answer: str, options: Sequence[str]) -> AnswerKey | None:
     return None if letter is None else ("c", letter)
 
 
+def own_letter(answer: str, order: Sequence[int], options: Sequence[str] = ()) -> str | None:
+    """Returns the letter in a question's own order of what was answered where options had another order.
+
+    Args:
+        answer: as for `choice_key`.
+        order: `order[i]` is the own place, from 0, of the option that was shown at place i.
+        options: their texts as shown, if they are known.
+
+    Returns:
+        None if the answer names none of them.
+    """
+    key = choice_key(answer, options or [""] * len(order))
+    at = len(order) if key is None else ord(str(key[1])) - ord("A")
+    return chr(ord("A") + order[at]) if at < len(order) else None
+
+
 # What a stretch of text names: "B", or "BC" if it names two, or "" if it names nothing ----------
 
 _DECORATION = r"[\s*_`\"'\u2018\u2019\u201c\u201d$]"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from ttrl.answers.choice import choice_key, extract_choice, find_options
+from ttrl.answers.choice import choice_key, extract_choice, find_options, own_letter
 from ttrl.answers.extract import extract_answer, strip_reasoning
 from ttrl.answers.key import SPELLING_LIMIT, answer_key, number_in
 from ttrl.answers.label import extract_label, label_key
@@ -200,11 +200,13 @@ class ChoiceTask(_NamedTask):
         return replace(self, options=question.options or find_options(question.prompt))
 
     def extract(self, completion: Completion) -> str | None:
-        return extract_choice(
-            completion.text,
-            options=self.options,
-            truncated=completion.finish_reason == "length",
+        order, options = completion.order, self.options
+        if order:  # what is known of the options, as they were shown
+            options = tuple(options[place] if options else "" for place in order)
+        letter = extract_choice(
+            completion.text, options=options, truncated=completion.finish_reason == "length"
         )
+        return own_letter(letter, order, options) if letter and order else letter
 
     def key(self, answer: str) -> AnswerKey | None:
         return choice_key(answer, self.options)

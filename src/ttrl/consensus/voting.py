@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from ttrl.answers.choice import find_options
 from ttrl.answers.tasks import make_task
 from ttrl.consensus.rules import ANSWER_KEY, make_rule
 from ttrl.consensus.vote import vote_on_group
@@ -19,7 +20,7 @@ from ttrl.data.completions import read_completion, read_groups
 from ttrl.data.questions import options_of_cell
 from ttrl.errors import ConfigError, DataError
 from ttrl.files import refuse_taken, whole_file
-from ttrl.types import Group, Question, RewardRule, Task
+from ttrl.types import LISTED_TASKS, Group, Question, RewardRule, Task
 
 if TYPE_CHECKING:
     from ttrl.config import RunConfig
@@ -63,7 +64,8 @@ def vote(
 
     Args:
         completions: texts, or objects {"completion": text, "finish_reason": "stop" | "length",
-            "logprobs": [...], "entropy": [...]} of which only the text is needed by most rules.
+            "logprobs": [...], "entropy": [...], "order": [2, 0, 1]} of which only the text is needed by most
+            rules. The order is that in which the options of a choice were shown, by their own places.
         task, reward, settings: as the options of the same names of `ttrl vote`.
         question: its text: lists the options of a choice, and lets the tasks text and code leave out copies.
         options: of a multiple-choice question, or the labels of a classification.
@@ -90,7 +92,12 @@ def vote(
 
 
 def vote_on(group: Group, *, task: Task, rule: RewardRule, seed: int) -> Vote:
-    """Votes on a group that has been read already; see `vote`."""
+    """Votes on a group that has been read already; see `vote`.
+
+    Raises:
+        DataError: options in another order where there are none, or others.
+    """
+    _check_orders(group, task)
     consensus = vote_on_group(task, group, tie_seed=seed, weigh=rule.weigh)
     return Vote(
         id=group.question.id,
@@ -115,6 +122,26 @@ def voting_tools(config: RunConfig) -> tuple[Task, RewardRule]:
             f"reward={ANSWER_KEY} needs true answers, and a vote sees none. Choose another reward."
         )
     return make_task(config), make_rule(config)
+
+
+def _check_orders(group: Group, task: Task) -> None:
+    question = group.question
+    orders = {completion.order for completion in group.completions} - {()}
+    if not orders:
+        return
+    own = task.for_question(question)
+    if own.name not in LISTED_TASKS:
+        raise DataError(
+            f"question {question.id!r}: there is an order of options, and its task is {own.name}. Set the "
+            "task choice, or leave order out."
+        )
+    sizes = {len(order) for order in orders}
+    known = len(question.options or find_options(question.prompt)) or max(sizes)
+    if sizes != {known}:
+        raise DataError(
+            f"question {question.id!r}: the orders have {', '.join(map(str, sorted(sizes)))} places for "
+            f"{known} options. Give each option its place."
+        )
 
 
 def _check_arguments(completions: object, *, id: object, question: object, options: object) -> None:

@@ -23,8 +23,9 @@ def read_groups(lines: Iterable[bytes], *, name: str, unsorted: bool = False) ->
     """Yields one group per question, each as soon as its last row is read.
 
     Besides `id` and `completion` or `completions`, a row may hold `question` or `prompt`, `task`, `options`,
-    and for each completion `finish_reason` ("stop" or "length"), `logprobs` and `entropy`; items of
-    `completions` are texts or objects with these keys. The question is read from its first row.
+    and for each completion `finish_reason` ("stop" or "length"), `logprobs`, `entropy` and `order` (of the
+    options as they were shown); items of `completions` are texts or objects with these keys. The
+    question is read from its first row.
 
     Args:
         lines: the lines of a .jsonl file, as bytes.
@@ -82,7 +83,20 @@ def read_completion(value: str | Mapping[str, Any], *, id: str, place: str) -> C
         finish_reason=_finish_reason(reason, place),
         policy_version=0,
         text=value["completion"],
+        order=_order(value.get("order"), place),
     )
+
+
+def _order(value: object, place: str) -> tuple[int, ...]:
+    if value is None:
+        return ()
+    is_list = isinstance(value, list | tuple) and all(type(item) is int for item in value)
+    if not is_list or sorted(value) != list(range(len(value))) or not 2 <= len(value) <= 26:  # type: ignore[call-overload, arg-type]
+        raise DataError(
+            f"{place}: order is {shown(value)}, wanted the place from 0 of the option that was shown first, "
+            "second and so on, each once, such as [2, 0, 1]."
+        )
+    return tuple(value)  # type: ignore[arg-type]
 
 
 def _close(

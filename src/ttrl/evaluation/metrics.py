@@ -13,6 +13,7 @@ from ttrl.evaluation.answer_key import AnswerSheet, Graded, correctness, grade, 
 from ttrl.evaluation.estimators import LARGEST_K, curves, pass_at_k
 from ttrl.evaluation.labels import Labels, by_level
 from ttrl.evaluation.statistics import mean, mean_interval
+from ttrl.evaluation.views import view_majority
 from ttrl.interval import Interval
 from ttrl.recording.evaluations import Evaluation, SetMetrics, When
 from ttrl.recording.question_record import QuestionRecord
@@ -185,19 +186,19 @@ def evaluate_set(
     sampler: Sampler,
     task: Task,
     config: RunConfig,
+    with_views: bool = False,
 ) -> Evaluation:
     """Samples completions and measures them; the caller adds what that cost.
 
     Before and after use the same seeds, so differences are those of the weights.
+
+    Args:
+        with_views: also draw votes on `config.views`, for view_maj@n; nothing else depends on it.
     """
     questions = question_set.questions[: config.eval_limit]
     params = evaluation_params(config)
-    groups = sampler.sample(
-        questions,
-        n=config.samples,
-        params=params,
-        seed=derive_seed(config.seed, "evaluate", question_set.name),
-    )
+    seed = derive_seed(config.seed, "evaluate", question_set.name)
+    groups = sampler.sample(questions, n=config.samples, params=params, seed=seed)
     found = evaluate_groups(
         task,
         groups,
@@ -207,9 +208,22 @@ def evaluate_set(
         name=question_set.name,
         when=when,
     )
+    measured = replace(found.metrics, temperature=params.temperature, top_p=params.top_p)
+    if with_views:
+        by_views = view_majority(
+            groups,
+            labels.answers,
+            sampler=sampler,
+            task=task,
+            config=config,
+            params=params,
+            seed=seed,
+        )
+        if by_views is not None:
+            measured = replace(measured, view_maj={config.samples: by_views})
     return replace(
         found,
-        metrics=replace(found.metrics, temperature=params.temperature, top_p=params.top_p),
+        metrics=measured,
         temperature=params.temperature,
         top_p=params.top_p,
         max_tokens=params.max_tokens,

@@ -18,7 +18,7 @@ from ttrl.recording.question_record import QuestionKey, QuestionRecord
 When = Literal["base", "final"]
 WHENS: tuple[When, ...] = ("base", "final")
 
-_AT_K = re.compile(r"(avg|maj|pass)@([1-9][0-9]{0,8})")
+_AT_K = re.compile(r"(avg|maj|pass|view_maj)@([1-9][0-9]{0,8})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,8 @@ class SetMetrics:
     """avg@k by k, with intervals over questions."""
     maj: Mapping[int, Interval] = field(default_factory=dict)
     """maj@k by k, with intervals over questions."""
+    view_maj: Mapping[int, Interval] = field(default_factory=dict)
+    """view_maj@k by k, with intervals over questions: the vote on a question and its views."""
     passes: Mapping[int, Interval] = field(default_factory=dict)
     """pass@k by k, without intervals."""
     similarity: Interval | None = None
@@ -72,7 +74,9 @@ class SetMetrics:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> SetMetrics:
         """Returns the metrics that an object holds; numbers that are none count as not measured."""
-        at_k: dict[str, dict[int, Interval]] = {"avg": {}, "maj": {}, "pass": {}}
+        at_k: dict[str, dict[int, Interval]] = {
+            prefix: {} for prefix in ("avg", "maj", "view_maj", "pass")
+        }
         for key in value:
             if (found := _AT_K.fullmatch(key)) and (measured := _read(value, key)) is not None:
                 at_k[found[1]][int(found[2])] = measured
@@ -81,6 +85,7 @@ class SetMetrics:
         return cls(
             avg=by_k["avg"],
             maj=by_k["maj"],
+            view_maj=by_k["view_maj"],
             passes=by_k["pass"],
             similarity=_read(value, "similarity"),
             questions=questions,
@@ -89,7 +94,12 @@ class SetMetrics:
         )
 
     def _at_k(self) -> dict[str, Mapping[int, Interval]]:
-        return {"avg": self.avg, "maj": self.maj, "pass": self.passes}
+        return {
+            "avg": self.avg,
+            "maj": self.maj,
+            "view_maj": self.view_maj,
+            "pass": self.passes,
+        }
 
     def __bool__(self) -> bool:
         """Returns whether anything was measured."""

@@ -115,9 +115,11 @@ def check_same_inputs(directory: RunDirectory, now: Mapping[str, Any]) -> None:
 NOTHING = EvaluationCost(sampled_tokens=0, sampling_seconds=0, evaluation_seconds=0)
 """Spent on a borrowed evaluation: the cost is that of whoever made it."""
 EVALUATION_KEYS = tuple(
-    key for key in keys_read_by("eval") if key not in INVOCATION_KEYS | {"eval_sets"}
+    key
+    for key in keys_read_by("eval")
+    if key not in INVOCATION_KEYS | {"eval_sets", "views", "view_count"}
 )
-"""The settings that the figures of a base depend on."""
+"""The settings that the figures of a base depend on. Votes on views only add one."""
 
 
 def borrow_base(

@@ -136,8 +136,14 @@ def open_session(
     )
 
 
-def evaluate_one(session: Session, question_set: QuestionSet, *, when: When) -> Evaluation:
-    """Evaluates a set with the weights as they are now, and measures what that cost."""
+def evaluate_one(
+    session: Session, question_set: QuestionSet, *, when: When, with_views: bool = False
+) -> Evaluation:
+    """Evaluates a set with the weights as they are now, and measures what that cost.
+
+    Args:
+        with_views: see `evaluate_set`.
+    """
     from ttrl.evaluation.metrics import evaluate_set
 
     sampler, begin = session.sampler, time.perf_counter()
@@ -149,6 +155,7 @@ def evaluate_one(session: Session, question_set: QuestionSet, *, when: When) -> 
         sampler=sampler,
         task=session.task,
         config=session.config,
+        with_views=with_views,
     )
     cost = EvaluationCost(
         sampled_tokens=sampler.sampled_tokens - tokens,

@@ -16,7 +16,7 @@ from typing import Any
 
 from ttrl.config import Layers, ResolvedConfig, settle
 from ttrl.consensus.rules import check_rule
-from ttrl.errors import NumericsError
+from ttrl.errors import ConfigError, NumericsError
 from ttrl.recording.evaluations import Evaluation
 from ttrl.recording.results import EvalResult, RunResult
 from ttrl.recording.run_directory import RunDirectory, refuse_existing
@@ -28,6 +28,7 @@ from ttrl.runs.plan import plan_lines
 from ttrl.runs.resume import resolve_resumed
 from ttrl.runs.run import Callbacks, Run, StepDone, Training, Watcher
 from ttrl.runs.session import Session, evaluate_one, open_session
+from ttrl.types import SIMILAR_TASKS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +220,13 @@ def open_evaluation(resolved: ResolvedConfig) -> Session:
     Raises:
         ConfigError: the folder for its files exists already.
     """
-    if (out := resolved.values.out) is not None:
+    values = resolved.values
+    if "views" in resolved.given and values.views and values.task in SIMILAR_TASKS:
+        raise ConfigError(
+            f"views={','.join(values.views)} in an evaluation with task={values.task}: its answers are "
+            "similar and not equal, so there is no share of right votes. Leave views out."
+        )
+    if (out := values.out) is not None:
         refuse_existing(Path(out), command=None)
     return open_session(resolved.values)
 
@@ -233,8 +240,12 @@ def evaluate_session(
         show: called with each evaluation as soon as it is there.
     """
     evaluations = {}
+    with_views = (
+        bool(session.config.views) and "views" in resolved.given
+    )  # a default is for training
     for each in session.evaluated:
-        done = evaluations[each.name] = evaluate_one(session, each, when="base")
+        done = evaluate_one(session, each, when="base", with_views=with_views)
+        evaluations[each.name] = done
         show(done)
     out = session.config.out
     result = EvalResult(

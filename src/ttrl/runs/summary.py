@@ -28,7 +28,12 @@ def describe(metrics: SetMetrics) -> str:
     """Lists accuracies with their intervals and temperature, or what is known without labels."""
     parts = [
         f"{prefix}@{k} {_with_interval(value)}"
-        for prefix, values in (("avg", metrics.avg), ("maj", metrics.maj), ("pass", metrics.passes))
+        for prefix, values in (
+            ("avg", metrics.avg),
+            ("maj", metrics.maj),
+            ("view-maj", metrics.view_maj),
+            ("pass", metrics.passes),
+        )
         for k, value in values.items()
     ]
     for name in _SIMILARITIES:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ttrl.answers.choice import choice_key, find_options
+from ttrl.answers.choice import find_options, own_letter
 from ttrl.types import Question, Task, View
 
 _FORMS = ("({}) {}", "{}. {}", "{}) {}", "{}: {}", "[{}] {}")
@@ -66,18 +66,6 @@ def permuted_options(
         return None
     asked = replace(question, prompt=prompt, options=shown if question.options else ())
     return View(question=asked, restore=lambda answer: own_letter(answer, order, shown))
-
-
-def own_letter(answer: str, order: Sequence[int], options: Sequence[str] = ()) -> str | None:
-    """Returns the letter that an answer has in the question's own order; None if it names no option.
-
-    Args:
-        order: `order[i]` is the own place, from 0, of the option that was shown at place i.
-        options: their texts as shown, if they are known.
-    """
-    key = choice_key(answer, options or [""] * len(order))
-    at = len(order) if key is None else ord(str(key[1])) - ord("A")
-    return chr(ord("A") + order[at]) if at < len(order) else None
 
 
 def _listed(prompt: str, options: Sequence[str]) -> _Listed | None:
