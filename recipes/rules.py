@@ -31,7 +31,7 @@ from rules_arms import ARMS, Arm
 from rules_page import page
 from rules_results import Base, trial_path
 
-from ttrl.config import INVOCATION_KEYS, keys_read_by
+from ttrl.runs.resume import EVALUATION_KEYS
 
 SIBLINGS = ("ttrl-tiny", "runs/bases/seed-1", "runs/bases/seed-2")
 """Bases from pretraining seeds 0, 1 and 2. The next one in the ring is the peer of each."""
@@ -87,7 +87,7 @@ class Trial:
 
     def _base_evaluations(self, settings: dict[str, Any]) -> Path:
         """The base under the settings that an evaluation reads: one folder for all arms that share them."""
-        read = set(keys_read_by("eval")) - INVOCATION_KEYS
+        read = {*EVALUATION_KEYS, "eval_sets"}
         own = {key: value for key, value in settings.items() if key in read}
         name = hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:8]
         folder = self.out / self.base.name / f"base-{name}-{self.seed}"
