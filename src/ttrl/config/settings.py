@@ -134,7 +134,7 @@ class RunConfig(BaseModel):
     adaptive_first: int = _key(16, "Learning", "adaptive votes: completions drawn before the first look; their number then doubles, up to M", ge=2)
     adaptive_error: Rate = _key(0.05, "Learning", "adaptive votes: share of questions whose winner may differ from that of M votes; 0 stops only when the winner is certain", lt=0.5)
     trained_choice: Literal["first", "random", "spread", "extremes"] = _key("first", "Learning", "which K of the M votes: the first, random ones, those whose rewards vary most, or those of the most and the least frequent answers", f"{RUN} Overlay verl")
-    views: Views = _key((), "Labels", "ask each question in other words with the M - K votes that are not trained on, by these means: facts (swapped between days), names, options (permuted), identifiers: docs/labels.md", f"{RUN} eval")
+    views: Views = _key((), "Labels", "ask each question in other words too, with the M - K votes that are not trained on, or in eval beside the plain completions: facts (swapped between days), names, options (permuted), identifiers: docs/labels.md", f"{RUN} eval")
     view_count: Positive = _key(8, "Labels", "most different views of one question in one step", f"{RUN} eval")
     label_votes: Names = _key((), "Labels", "further votes that elect the label and are not trained on: base, visits (earlier ones), teacher, peer: docs/labels.md")
     further_votes: Positive = _key(32, "Labels", "completions of the base, of the teacher and of the peer on each question")

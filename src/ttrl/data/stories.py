@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate, pairwise
 
 from ttrl.data.verbs import PARTICLES, VERBS
@@ -89,10 +90,11 @@ class Story:
         return min(accumulate(changes, initial=start)) >= 0
 
 
+@lru_cache(maxsize=4_096)
 def read_story(text: str) -> Story | None:
     """Reads a text as a story of at least one deed, or returns None. It never raises; its time is linear."""
     if len(text) > LONGEST_STORY:
-        return None
+        return None  # remembered stories are short, too
     tokens = list(_TOKEN.finditer(text))
     for token, following in pairwise(tokens):
         touch = token.end() == following.start()

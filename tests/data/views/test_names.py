@@ -48,11 +48,11 @@ def test_embedded_problems_keep_their_numbers_under_other_names():
 
 
 def test_new_names_are_none_that_the_text_has():
-    text = "Tom, Ben, Sam and Max have 9 coins. How many coins does Leo have?"
+    text = "Tom, Ben, Sam and Max have 9 coins. He gives them to Leo. How many coins does Leo have?"
     for view in views(text, count=8):
         # one name is left for five people: one is renamed, and nobody takes another one's name
         new = words(view.question.prompt)
-        assert "Dan" in new and len(set(new[:6])) == 6
+        assert "Dan" in new and len({*new[:4], new[-2]}) == 5
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,8 @@ def test_new_names_are_none_that_the_text_has():
         "TOM is Tom. He has 3 dogs.",
         "Tom-Tom and Tom. He has 3 dogs.",
         "Write to Tom@home. Tom waits.",
-        "Max is the largest value.",
+        "Max f is the largest value, Max g as well.",
+        "He draws a Ben, then another Ben.",
         "Sam has 3 dogs. She has how many?",
         "A king has 3 dogs.",
         "",
@@ -83,6 +84,7 @@ def test_what_may_be_no_first_name_stays(prompt):
         "A shop has 3 decks of cards. How many cards?",
         "A shop has 8 coins worth 3 cents. How many coins?",
         "How many apples? Apples are 8.",
+        "A man flips 3 coins. With which probability are 2 of the coins equal?",
         "A man has 8 apples-and-pears.",
     ],
 )

@@ -23,6 +23,7 @@ from ttrl.types import Question, Task, View
 
 LONGEST_TEXT = 10_000
 MOST_LINES = 400
+LONGEST_LINE = 500
 
 NEW_FUNCTIONS = (
     "solve", "compute", "evaluate", "process_input", "run_task", "get_result", "work_out", "main_function",
@@ -185,6 +186,8 @@ def _fenced(lines: list[str]) -> Iterator[str]:
 def _of_lines(lines: list[str], *, only_examples: bool) -> Iterator[ast.Module]:
     for line in lines:
         source = None
+        if len(line) > LONGEST_LINE:
+            continue
         if _ASSERTION.match(line):
             source = line.strip().removeprefix(">>> ")
             source = source if not only_examples or line.lstrip().startswith(">>>") else None

@@ -20,6 +20,7 @@ from ttrl.data.views.people import (
     PEOPLE,
     THINGS,
     UNISEX,
+    WORDS,
     Gender,
 )
 from ttrl.types import LISTED_TASKS, NUMERIC_TASKS, Question, Task, View
@@ -38,7 +39,7 @@ _ABOUT_SPELLING = re.compile(
 )
 _ABOUT_KINDS = re.compile(
     r"\b(?:fruits?|vegetables?|foods?|snacks?|desserts?|treats?|toys?|decks?|suits?|pages?|chapters?|worth"
-    r"|cents?|dollars?|penn(?:y|ies)|nickels?|dimes?|quarters?|money|heads|tails|legs?|hatch\w*|dozens?"
+    r"|probab\w*|chances?|odds|likely|toss\w*|flip\w*|postage|bounc\w*|cents?|dollars?|penn(?:y|ies)|nickels?|dimes?|quarters?|money|heads|tails|legs?|hatch\w*|dozens?"
     r"|seeds?|peel\w*|slices?|yolks?|jewels?|supplies)\b|[$\u20ac\u00a3]",
     re.IGNORECASE,
 )
@@ -99,8 +100,9 @@ def _new_people(text: str, words: set[str], *, numeric: bool, rng: random.Random
         alone = {PEOPLE[other] for other in people} == {gender}
         if others and (name in UNISEX or (alone and gender not in spoken)):
             continue
+        shown = gender in spoken or (name not in WORDS and len(people) > 1)
         times = _times_alone(name, text)
-        if times and (times > 1 or gender in spoken or len(people) > 1) and free[gender]:
+        if times and (shown or (times > 1 and name not in WORDS)) and free[gender]:
             found[name] = free[gender].pop()
     return found
 
@@ -127,12 +129,13 @@ def _times_alone(name: str, text: str) -> int:
     return len(places)
 
 
+_ARTICLES = frozenset({"a", "an", "the", "each", "every", "any", "no", "another"})
 _LAST = re.compile(r"([^\W\d_]+)(\.?)\s\Z")
 _NEXT = re.compile(r"\s([^\W\d_]+)")
 
 
 def _is_title(word: str, dot: str) -> bool:
-    return word in _TITLES or (word in PEOPLE and not dot)
+    return word in _TITLES or word.lower() in _ARTICLES or (word in PEOPLE and not dot)
 
 
 def _new_things(

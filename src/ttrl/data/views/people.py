@@ -1,7 +1,7 @@
 """First names and things that stories are about, and by which others they may be renamed.
 
-Left out are names that are words as well (Will, Mark, Rose, May), places (Paris, Jordan, Sydney) or end in
-s, and unisex ones but Sam.
+Left out are names that are words as well (Will, Mark, Rose, May), places (Paris, Jordan, Sydney), cards
+(Jack) or flowers (Daisy), and those that end in s.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _HE = """
     Tom Ben Sam Max Leo Dan Aaron Adam Alan Albert Alexander Andrew Anthony Arthur Benjamin Brandon Brian
     Bruno Caleb Carl Cody Colin Connor Craig Daniel Darren David Derek Diego Donald Dylan Edgar Eduardo
     Edward Elijah Emil Eric Ernie Ethan Evan Felipe Fernando Gabriel Gary George Greg Gregory Harold Harry
-    Hector Henry Howard Hugo Ian Isaac Ivan Jack Jacob Jake James Jason Javier Jeff Jeremy Jerry Jim Jimmy
+    Hector Henry Howard Hugo Ian Isaac Ivan Jacob Jake James Jason Javier Jeff Jeremy Jerry Jim Jimmy
     Joe John Johnny Jonathan Jose Joseph Joshua Juan Justin Karl Keith Ken Kenny Kevin Kyle Larry Leon
     Leonard Liam Logan Louie Luca Luke Marco Mario Martin Marvin Matt Matthew Michael Mike Miguel Mohamed
     Nathan Neil Nick Noah Oliver Omar Oscar Owen Pablo Patrick Paul Pedro Peter Phil Philip Rafael Ralph
@@ -25,8 +25,8 @@ _HE = """
 """
 _SHE = """
     Ana Mia Eva Zoe Amy Ida Abigail Ada Alice Alicia Alison Amanda Amelia Andrea Angela Anita Anna Anne
-    Annie Barbara Beth Betty Brenda Brianna Carla Carmen Carol Caroline Cathy Cecilia Chloe Christina
-    Cindy Claire Clara Claudia Courtney Cynthia Daisy Danielle Deborah Debra Denise Diana Diane Donna
+    Annie Barbara Beth Betty Brenda Brianna Carla Carmen Caroline Cathy Cecilia Chloe Christina
+    Cindy Claire Clara Claudia Courtney Cynthia Danielle Deborah Debra Denise Diana Diane Donna
     Doris Dorothy Edith Elena Eliza Elizabeth Ella Ellen Ellie Emily Emma Erica Erin Esther Eve Evelyn
     Fatima Fiona Frances Gabriela Gina Gloria Greta Gwen Hannah Harriet Heather Heidi Helen Helena Ingrid
     Irene Isabel Isabella Jacqueline Janet Janice Jane Jenna Jennifer Jenny Jessica Jill Joan Joanna
@@ -43,6 +43,8 @@ PEOPLE: Mapping[str, Gender] = {
     **{name: "she" for name in _SHE.split() if not name.endswith("s")},
 }
 """Gender by name."""
+WORDS = frozenset({"Max"})
+"""Names that are words as well, and so need a pronoun beside them."""
 UNISEX = frozenset({"Sam", "Kelly", "Kim", "Leslie", "Tracy", "Shannon", "Luca"})
 FAMOUS = frozenset(
     """Abigail Adam Albert Alexander Anne Arthur Daniel David Diana Edward Elijah Elizabeth Esther Eve Gabriel
@@ -65,7 +67,7 @@ _FOOD = """
 _OBJECTS = """
     coin-coins book-books card-cards shell-shells pen-pens stamp-stamps bead-beads ball-balls
     button-buttons crayon-crayons feather-feathers marble-marbles notebook-notebooks pebble-pebbles
-    pencil-pencils ribbon-ribbons rock-rocks sticker-stickers stone-stones
+    pencil-pencils ribbon-ribbons rock-rocks sticker-stickers
 """
 
 
