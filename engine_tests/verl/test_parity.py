@@ -71,7 +71,7 @@ def compare(kinds, rewards, groups, seed):
     while compared < groups:
         block = {
             "reward": rng.choice(rewards),
-            "trained_choice": rng.choice(["first", "random", "spread"]),
+            "trained_choice": rng.choice(["first", "random", "spread", "extremes"]),
             "seed": rng.randint(0, 5),
         }
         trained, step = rng.randint(2, 16), rng.randint(0, 99)
