@@ -69,7 +69,8 @@ def _about(known: Mapping[Base, Rows]) -> str:
         "checkpoint is evaluated: 64 completions at temperature 0.6 and top-p 0.95. Intervals are 95 "
         "%, over questions and seeds, each a sample (`evaluation/pooling.py`); differences are paired "
         "by question and by seed. Of 20 such intervals about one misses by chance, and with 2 or 3 "
-        f"seeds they are wide: no clear difference is not equality.{few}\n\n{_machine(rows)}"
+        "seeds they are wide, so an unclear difference is not equality. After avg@64 stands each seed in "
+        f"brackets.{few}\n\n{_machine(rows)}"
     )
 
 
@@ -171,7 +172,7 @@ def _base_part(base: Base, rows: Rows) -> list[str]:
             (
                 name,
                 str(len(row.seeds)),
-                _share(row.after),
+                f"{_share(row.after)} ({' '.join(f'{100 * one:.0f}' for one in row.each)})",
                 _change(apart(rows, name)),
                 _change(row.above_vote),
                 _share(row.held.level("final")),

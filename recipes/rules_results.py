@@ -64,6 +64,11 @@ class Row:
         return self.trained.level("final")
 
     @property
+    def each(self) -> list[float]:
+        """Returns avg@n after training of each run."""
+        return self.trained.run_means("final")
+
+    @property
     def maj(self) -> Interval:
         """Returns maj@n after training."""
         return self.trained.level("final", vote_value)
@@ -112,7 +117,7 @@ class Row:
         return mean([_sum(run, lambda key: key.endswith("/seconds")) for run in self.runs])
 
 
-TOKENS = frozenset({"sample/tokens"})
+TOKENS = frozenset({"sample/tokens", "sample/further_tokens"})
 """Metrics that add up to all tokens sampled in a step."""
 
 

@@ -122,7 +122,8 @@ def test_figures_of_a_row_are_means_over_its_runs(arms: ModuleType, results: Mod
     runs = [
         SimpleNamespace(
             records=[
-                {"step": s, "labels/label_accuracy": float(s > 10), "sample/tokens": 5.0, "sample/seconds": 2,
+                {"step": s, "labels/label_accuracy": float(s > 10), "sample/tokens": 4.0,
+                 "sample/further_tokens": 1.0, "sample/base_tokens": 1.0, "sample/seconds": 2,
                  "train/seconds": seconds}
                 for s in range(1, 21)
             ]
