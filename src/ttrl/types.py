@@ -26,6 +26,8 @@ LISTED_TASKS: frozenset[str] = frozenset({"choice"})
 """Tasks whose options a model must see: they are appended to a question that does not list them."""
 ViewName = Literal["facts", "names", "options", "identifiers"]
 """The means by which a question is put in other words."""
+SourceName = Literal["base", "visits", "teacher", "peer"]
+"""The sources of further votes beside views."""
 TASKS_OF_VIEWS: Mapping[ViewName, frozenset[str]] = {
     "facts": NUMERIC_TASKS,
     "names": frozenset({"math", "number", "choice", "label", "text"}),
@@ -141,7 +143,12 @@ class Consensus:
     class_of: tuple[int | None, ...]
     """Class of each completion; None abstains.   [G]"""
     counts: tuple[int, ...]
-    """Votes per class: the elected class, then the others from the largest."""
+    """Votes per class, further ones (`FurtherVotes`) included: the elected class, then the others from the
+    largest."""
+    support: tuple[float, ...]
+    """Sum of the weights of these votes, by class; equal to `counts` where all weigh 1."""
+    voters: float
+    """Sum of the weights of all votes, abstentions included."""
     labels: tuple[str, ...]
     """One spelling per class, in the order of `counts`."""
     keys: tuple[AnswerKey, ...]
@@ -151,6 +158,7 @@ class Consensus:
     tied: bool
     """Whether another class would have won under another tie seed."""
     abstained: int
+    """Number of votes without an answer."""
     unread: int = 0
     killed: int = 0
     """See `KeyedAnswers.killed`."""
@@ -159,6 +167,16 @@ class Consensus:
     is.   [G]"""
     to_label: tuple[float, ...] | None = None
     """Similarity to the pseudo-label, in [0, 1]; None if `centrality` is.   [G]"""
+
+    @property
+    def votes(self) -> int:
+        """Returns the number of all votes, abstentions and further votes included."""
+        return sum(self.counts) + self.abstained
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Returns the share of each class of the weight of all votes, in [0, 1]."""
+        return tuple(weight / self.voters if weight else 0.0 for weight in self.support)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +191,8 @@ class ScoredGroup:
     """Indices of the completions that are trained on, ascending.   [K]"""
     skipped: str | None = None
     """Why the rule leaves this group out of training, or None."""
+    further: tuple[FurtherVotes, ...] = ()
+    """The votes that elected beside those of the group."""
 
     @property
     def trained(self) -> tuple[tuple[Completion, float], ...]:

@@ -19,7 +19,7 @@ from ttrl.types import Completion, Consensus, Group, Question, ScoredGroup, Trai
 
 NOBODY = Consensus(
     pseudo_label=None, winner=None, answers=(), class_of=(), counts=(), labels=(), keys=(),
-    majority_ratio=0.0, tied=False, abstained=0,
+    support=(), voters=0.0, majority_ratio=0.0, tied=False, abstained=0,
 )  # fmt: skip
 PLAIN = [(name, {}) for name in ALGORITHMS]
 OTHERS = [

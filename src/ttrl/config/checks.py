@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ttrl.algorithm_settings import ALGORITHM_KEYS, ALGORITHM_ROWS, readers_of
 from ttrl.config.advantage_checks import check_advantage, of_equal_answers
+from ttrl.config.label_checks import check_labels
 from ttrl.config.settings import RunConfig
 from ttrl.errors import ConfigError
 from ttrl.types import NUMERIC_TASKS, SIMILAR_TASKS, TASKS_OF_VIEWS
@@ -36,6 +37,7 @@ def check_together(values: RunConfig, sources: Mapping[str, str]) -> None:
     if values.votes == "adaptive":
         _check_adaptive(values)
     _check_views(values, sources)
+    check_labels(values)
     if values.task in SIMILAR_TASKS:
         for setting, remedy in of_equal_answers(values):
             raise ConfigError(

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, get_origin
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ttrl.algorithm_settings import ALGORITHM_SETTINGS, AdvantageName, AlgorithmName
-from ttrl.types import TaskName, TextMeasure, ViewName
+from ttrl.types import SourceName, TaskName, TextMeasure, ViewName
 
 RUN = "train probe study sweep config"
 """The commands that take a whole run's settings. Readers are commands, and the two adapters whose settings
@@ -50,6 +50,7 @@ Share = Annotated[float, Field(gt=0, le=1)]
 ReportTo = Literal["tensorboard", "wandb", "trackio", "mlflow", "all", "none"]
 Names = Annotated[tuple[str, ...], BeforeValidator(_separated)]
 Views = Annotated[tuple[ViewName, ...], BeforeValidator(_separated)]
+LabelVotes = Annotated[tuple[SourceName, ...], BeforeValidator(_separated)]
 Augmentations = Annotated[tuple[Literal["perturbed"], ...], BeforeValidator(_separated)]
 Trackers = Annotated[tuple[ReportTo, ...], BeforeValidator(_separated)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
@@ -136,7 +137,7 @@ class RunConfig(BaseModel):
     trained_choice: Literal["first", "random", "spread", "extremes"] = _key("first", "Learning", "which K of the M votes: the first, random ones, those whose rewards vary most, or those of the most and the least frequent answers", f"{RUN} Overlay verl")
     views: Views = _key((), "Labels", "ask each question in other words too, with the M - K votes that are not trained on, or in eval beside the plain completions: facts (swapped between days), names, options (permuted), identifiers: docs/labels.md", f"{RUN} eval")
     view_count: Positive = _key(8, "Labels", "most different views of one question in one step", f"{RUN} eval")
-    label_votes: Names = _key((), "Labels", "further votes that elect the label and are not trained on: base, visits (earlier ones), teacher, peer: docs/labels.md")
+    label_votes: LabelVotes = _key((), "Labels", "further votes that elect the label and are not trained on: base, visits (earlier ones), teacher, peer: docs/labels.md")
     further_votes: Positive = _key(32, "Labels", "completions of the base, of the teacher and of the peer on each question")
     label_temperature: float = _key(1.0, "Labels", "temperature of votes that elect and are not trained on: those on views, and of the base, the teacher and the peer", gt=0, allow_inf_nan=False)
     label_rule: Literal["pooled", "harmonic"] = _key("pooled", "Labels", "how the votes on a question and its further votes elect: counted together, or by the harmonic mean of their two shares")

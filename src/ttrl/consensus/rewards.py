@@ -28,17 +28,15 @@ def agreement_rewards(consensus: Consensus) -> tuple[float, ...]:
 def vote_shares(consensus: Consensus) -> tuple[float, ...]:
     """r_i = votes of completion i's class / all votes, so no answer is singled out as the label.   [M]
 
-    An abstention has no class and gets 0.
+    Votes count by their weights, further votes included. An abstention has no class and gets 0.
 
     Source: EMPO (arXiv:2504.05812), the reward by semantic cluster; the first term of TTRV
     (arXiv:2510.06783). Deviations: classes are canonical keys (EMPO clusters free text by a model), all
     questions are kept (EMPO drops those of very low or very high entropy), and the share is of all votes,
     abstentions included.
     """
-    votes = len(consensus.class_of)
-    return tuple(
-        0.0 if index is None else consensus.counts[index] / votes for index in consensus.class_of
-    )
+    shares = consensus.shares
+    return tuple(0.0 if index is None else shares[index] for index in consensus.class_of)
 
 
 # Similarity: ROUGE for texts, AST similarity for code, equality where answers are equal or different. The
@@ -53,9 +51,9 @@ def mean_similarity(consensus: Consensus) -> tuple[float, ...]:
     """
     if consensus.centrality is not None:
         return consensus.centrality
-    others = max(1, len(consensus.class_of) - 1)
+    others = max(1.0, consensus.voters - 1)
     return tuple(
-        0.0 if index is None else (consensus.counts[index] - 1) / others
+        0.0 if index is None else max(0.0, consensus.support[index] - 1) / others
         for index in consensus.class_of
     )
 

@@ -52,16 +52,15 @@ def selective_rewards(
 def _is_clear(consensus: Consensus, *, share: float, margin: float) -> bool:
     if not consensus.counts:
         return False
-    votes = len(consensus.class_of)
-    second = max(consensus.counts[1:], default=0) / votes
-    first = consensus.counts[0] / votes
+    first, *others = consensus.shares
+    second = max(others, default=0.0)
     return first >= share and first - second > margin
 
 
 def _excess_entropy(
     consensus: Consensus, entropies: Sequence[Sequence[float]]
 ) -> tuple[float, ...]:
-    """H_a - H per class; 0 everywhere if an entropy is missing.   [classes]"""
+    """H_a - H per class; 0 without a completion in it, or everywhere if an entropy is missing.   [classes]"""
     members: list[list[float]] = [[] for _ in consensus.counts]
     for index, tokens in zip(consensus.class_of, entropies, strict=True):
         if index is not None:
@@ -72,4 +71,4 @@ def _excess_entropy(
     if not everyone:
         return ()
     overall = math.fsum(everyone) / len(everyone)
-    return tuple(math.fsum(values) / len(values) - overall for values in members)
+    return tuple(math.fsum(values) / len(values) - overall if values else 0.0 for values in members)

@@ -67,8 +67,8 @@ def step_metrics(scored: Sequence[ScoredGroup]) -> Metrics:
         "consensus/distinct_answers": mean([float(len(v.counts)) for v in votes]),
         "consensus/distinct_labels": len(labels) / max(1, len(votes)),
         "consensus/tie_rate": mean([float(v.tied) for v in votes]),
-        "consensus/no_answer_rate": mean([v.abstained / len(v.class_of) for v in votes]),
-        "consensus/unread_rate": mean([v.unread / len(v.class_of) for v in votes]),
+        "consensus/no_answer_rate": mean([v.abstained / v.votes for v in votes]),
+        "consensus/unread_rate": mean([v.unread / v.votes for v in votes]),
         "consensus/killed": float(sum(v.killed for v in votes)),
         **_similarity(votes),
         **_unreliability(scored),
@@ -124,6 +124,7 @@ def vote_records(
                 "labels": [_recorded(label) for label in vote.labels],
                 "counts": list(vote.counts),
                 "abstained": vote.abstained,
+                **_further(group),
                 "majority_ratio": vote.majority_ratio,
                 "tied": vote.tied,
                 "flipped": flipped,
@@ -132,6 +133,18 @@ def vote_records(
             }
         )
     return records
+
+
+def _further(group: ScoredGroup) -> dict[str, Any]:
+    """Numbers of further votes by source, and what all votes weigh; absent where the group votes alone."""
+    if not group.further:
+        return {}
+    vote = group.consensus
+    return {
+        "further": {votes.source: len(votes.answers) for votes in group.further},
+        "support": list(vote.support),
+        "voters": vote.voters,
+    }
 
 
 def labels_of(votes: Iterable[Mapping[str, Any]]) -> dict[str, str | None]:

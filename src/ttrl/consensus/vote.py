@@ -2,7 +2,8 @@
 
 Source: TTRL (arXiv:2504.16084), section 2. Deviations, all deliberate: votes are counted on canonical
 keys, so 1/2 and 0.5 are one class; a completion without an answer abstains instead of voting for "";
-ties do not depend on the order of sampling.
+ties do not depend on the order of sampling. Votes from elsewhere may join (`ttrl.types.FurtherVotes`): they
+elect like those of the group, and are rewarded nowhere.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ttrl.errors import ConfigError
 from ttrl.seeding import derive_seed
-from ttrl.types import AnswerKey, Consensus, Group, KeyedAnswers, Task
+from ttrl.types import AnswerKey, Consensus, FurtherVotes, Group, KeyedAnswers, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,36 +25,82 @@ Classes = Mapping[AnswerKey, list[int]]
 """Places of the votes of each class."""
 Weigh = Callable[[Group, Sequence[str | None]], Sequence[float]]
 """Weights of a group's votes, from the group and its extracted answers.   [G]"""
+LabelRule = Literal["pooled", "harmonic"]
+"""How the votes of a group and further votes elect, see `elect` and `elect_in_both`."""
 
 
 def vote_on_group(
-    task: Task, group: Group, *, tie_seed: int, weigh: Weigh | None = None
+    task: Task,
+    group: Group,
+    *,
+    tie_seed: int,
+    weigh: Weigh | None = None,
+    further: Sequence[FurtherVotes] = (),
+    label_rule: LabelRule = "pooled",
 ) -> Consensus:
     """Extracts the answers of a group, keys them and elects one, as the task says for this question.
 
+    With further votes, the classes and everything counted by class are of all votes together, and what the
+    consensus says of each completion is of the group's own.
+
     Args:
         tie_seed: decides ties, together with the question's id.
-        weigh: gives the weights of the votes, where they do not count alike.
+        weigh: gives the weights of the group's votes, where they do not count alike.
+        further: other votes on the question, with weights of their own.
+        label_rule: how both elect; without further votes, or with ones that all weigh nothing, those of the
+            group elect alone.
 
     Raises:
-        ConfigError: weights for a task whose answers are similar and not equal (text, code).
+        ConfigError: weights other than 1, or a harmonic vote, for a task whose answers are similar and not
+            equal (text, code).
     """
     task = task.for_question(group.question)
     answers = [task.extract(completion) for completion in group.completions]
-    weights = None if weigh is None else weigh(group, answers)
-    keyed = task.keys(answers)
+    weights = None if weigh is None else list(weigh(group, answers))
+    ballots = [*answers, *(answer for votes in further for answer in votes.answers)]
+    if any(weight != 1 for votes in further for weight in votes.weights):
+        weights = [1.0] * len(answers) if weights is None else weights
+    if weights is not None:
+        weights += [weight for votes in further for weight in votes.weights]
+    keyed = task.keys(ballots)
     seed = derive_seed(tie_seed, "vote", group.question.id)
     classes = _classes(keyed.keys)
-    labels = {key: _label(answers, places) for key, places in classes.items()}
+    labels = {key: _label(ballots, places) for key, places in classes.items()}
     similarity = task.similarities(list(labels.values()))
-    if similarity is None:
-        return elect(answers, keyed, tie_seed=seed, weights=weights)
-    if weights is not None:
-        raise ConfigError(
-            f"question {group.question.id!r}: votes on {task.name} have no weights, since its answers are "
-            "similar and not equal. Choose the reward agreement, similarity, medoid or threshold."
-        )
-    return elect_medoid(answers, keyed, similarity, tie_seed=seed)
+    if similarity is not None:
+        if weights is not None or label_rule != "pooled":
+            raise ConfigError(_not_equal(task, group, further, label_rule))
+        joined = elect_medoid(ballots, keyed, similarity, tie_seed=seed)
+    elif label_rule == "harmonic":
+        joined = elect_in_both(ballots, keyed, own=len(answers), tie_seed=seed, weights=weights)
+    else:
+        joined = elect(ballots, keyed, tie_seed=seed, weights=weights)
+    return _of_first(joined, len(answers)) if further else joined
+
+
+def _not_equal(
+    task: Task, group: Group, further: Sequence[FurtherVotes], label_rule: LabelRule
+) -> str:
+    similar = f"question {group.question.id!r}: votes on {task.name} have"
+    why = "since its answers are similar and not equal"
+    if label_rule != "pooled":
+        return f"{similar} no shares, {why}. Set label_rule: pooled, or leave these questions out."
+    for votes in further:
+        if any(weight != 1 for weight in votes.weights):
+            return f"{similar} no weights, {why}, and those of {votes.source} do. Leave {votes.source} out."
+    return f"{similar} no weights, {why}. Choose the reward agreement, similarity, medoid or threshold."
+
+
+def _of_first(joined: Consensus, own: int) -> Consensus:
+    """What the joined consensus says of the first completions, which are those of the group."""
+    centrality, to_label = joined.centrality, joined.to_label
+    return replace(
+        joined,
+        answers=joined.answers[:own],
+        class_of=joined.class_of[:own],
+        centrality=None if centrality is None else centrality[:own],
+        to_label=None if to_label is None else to_label[:own],
+    )
 
 
 def elect(
@@ -75,14 +122,68 @@ def elect(
         weights: 1 each if left out.   [G]
     """
     classes = _classes(keyed.keys)
-    ties = {key: _tie(tie_seed, key) for key in classes}
-    total = {
-        key: len(places) if weights is None else math.fsum(weights[i] for i in places)
+    total = _weights_of(classes, weights)
+    return _best(spellings, keyed, classes, total, tie_seed=tie_seed, weights=weights)
+
+
+def elect_in_both(
+    spellings: Sequence[str | None],
+    keyed: KeyedAnswers,
+    *,
+    own: int,
+    tie_seed: int,
+    weights: Sequence[float] | None = None,
+) -> Consensus:
+    """Elects the class with the largest harmonic mean of its shares in two votes on the same question.
+
+        2 p0 p1 / (p0 + p1),    0 where either is 0,
+
+    with p0 the share of the first `own` votes and p1 that of all others, abstentions included. An answer has
+    to convince both: one that has votes on one side only is not elected, and where no answer has votes on
+    both there is no label. A vote with only one side (the other has no voter with a weight) elects as
+    `elect` does. Shares, counts and ratios in the consensus are of all votes together.
+
+    Source: Self-Harmony (arXiv:2511.01191), whose second vote is on one question that the model has reworded.
+    Deviation: the other votes may be on several views and from several sources, which are one side together.
+    """
+    classes = _classes(keyed.keys)
+    weighed = [1.0] * len(keyed.keys) if weights is None else weights
+    sides = math.fsum(weighed[:own]), math.fsum(weighed[own:])
+    if not all(sides):
+        return elect(spellings, keyed, tie_seed=tie_seed, weights=weights)
+    scores = {}
+    for key, places in classes.items():
+        shares = [
+            math.fsum(weighed[i] for i in places if (i < own) == is_own) / side
+            for is_own, side in zip((True, False), sides, strict=True)
+        ]
+        scores[key] = 2 * shares[0] * shares[1] / math.fsum(shares) if all(shares) else 0.0
+    return _best(spellings, keyed, classes, scores, tie_seed=tie_seed, weights=weights)
+
+
+def _weights_of(classes: Classes, weights: Sequence[float] | None) -> dict[AnswerKey, float]:
+    """Sum of the weights of each class."""
+    return {
+        key: float(len(places)) if weights is None else math.fsum(weights[i] for i in places)
         for key, places in classes.items()
     }
-    ranked = sorted(classes, key=lambda key: (-total[key], ties[key]))
-    tied = len(ranked) > 1 and total[ranked[0]] == total[ranked[1]]
-    return _consensus(spellings, keyed, classes, ranked[:1], tied=tied, ties=ties)
+
+
+def _best(
+    spellings: Sequence[str | None],
+    keyed: KeyedAnswers,
+    classes: Classes,
+    scores: Mapping[AnswerKey, float],
+    *,
+    tie_seed: int,
+    weights: Sequence[float] | None,
+) -> Consensus:
+    """The consensus on the class with the highest score; there is no label where all scores are 0."""
+    ties = {key: _tie(tie_seed, key) for key in classes}
+    ranked = sorted(classes, key=lambda key: (-scores[key], ties[key]))
+    elected = [key for key in ranked[:1] if scores[key] > 0]
+    tied = bool(elected) and len(ranked) > 1 and scores[ranked[0]] == scores[ranked[1]]
+    return _consensus(spellings, keyed, classes, elected, tied=tied, ties=ties, weights=weights)
 
 
 def tie_order(keys: Sequence[AnswerKey], *, question_id: str, tie_seed: int) -> tuple[int, ...]:
@@ -157,6 +258,7 @@ def _consensus(
     *,
     tied: bool,
     ties: Mapping[AnswerKey, int],
+    weights: Sequence[float] | None = None,
 ) -> Consensus:
     others = sorted(
         (key for key in classes if key not in elected),
@@ -167,18 +269,21 @@ def _consensus(
     counts = tuple(len(classes[key]) for key in ranked)
     class_of = {index: rank for rank, key in enumerate(ranked) for index in classes[key]}
     votes = len(keyed.keys)
+    support = _weights_of(classes, weights)
     return Consensus(
-        pseudo_label=labels[0] if labels else None,
-        winner=0 if labels else None,
+        pseudo_label=labels[0] if elected else None,
+        winner=0 if elected else None,
         answers=tuple(
             None if key is None else spelling
             for spelling, key in zip(spellings, keyed.keys, strict=True)
         ),
         class_of=tuple(class_of.get(index) for index in range(votes)),
         counts=counts,
+        support=tuple(support[key] for key in ranked),
+        voters=float(votes) if weights is None else math.fsum(weights),
         labels=labels,
         keys=tuple(ranked),
-        majority_ratio=counts[0] / votes if counts else 0.0,
+        majority_ratio=counts[0] / votes if elected else 0.0,
         tied=tied,
         abstained=votes - sum(counts),
         unread=keyed.unread,

@@ -313,6 +313,7 @@ class Spent:
     def add(self, metrics: Metrics) -> None:
         """Adds the cost of a step."""
         self.sampled_tokens += int(metrics["sample/tokens"])
+        self.sampled_tokens += int(metrics.get("sample/further_tokens", 0))
         self.sampling_seconds += metrics["sample/seconds"]
         self.training_seconds += metrics.get("train/seconds", 0.0)
 

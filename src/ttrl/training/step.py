@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from ttrl.config import RunConfig
@@ -16,8 +17,8 @@ from ttrl.consensus.summary import step_metrics
 from ttrl.consensus.vote import vote_on_group
 from ttrl.engine.learner import Learner
 from ttrl.rl.algorithms.interface import Algorithm
-from ttrl.seeding import derive_seed
-from ttrl.training.votes import draw_votes, vote_metrics
+from ttrl.training.further import Drawn, VoteSource, draw
+from ttrl.training.votes import vote_metrics
 from ttrl.types import (
     Metrics,
     Question,
@@ -44,6 +45,7 @@ def ttrl_step(
     config: RunConfig,
     step: int,
     spare: Sequence[Question] = (),
+    sources: Sequence[VoteSource] = (),
     rate_share: float = 1.0,
     before_update: Callable[[], object] = lambda: None,
 ) -> StepResult:
@@ -51,28 +53,30 @@ def ttrl_step(
 
     Args:
         spare: questions that may take the place of ones that teach nothing (`refill_rounds`).
+        sources: give further votes, which elect and are not trained on.
         rate_share: the learning rates' share of their peaks.
         before_update: called when the weights are about to change; until then a step can be dropped.
 
     Raises:
         NumericsError: a loss or gradient that is not finite.
     """
-    clock, seed = Clock(), derive_seed(config.seed, "sample", step)
+    clock = Clock()
     scored: list[ScoredGroup] = []
+    tokens: list[Metrics] = []
     for asked in asked_in_rounds(questions, spare, scored, config.refill_rounds or 0):
-        # y_1..y_M ~ pi_theta(.|x), M or fewer
-        groups = draw_votes(asked, sampler=sampler, task=task, config=config, seed=seed)
+        # y_1..y_M ~ pi_theta(.|x), M or fewer, and further votes on x
+        drawn = draw(asked, sampler=sampler, task=task, config=config, step=step, sources=sources)
         clock.lap("sample/seconds")
-        # y* = what most of them answer
-        votes = [vote_on_group(task, g, tie_seed=config.seed, weigh=rule.weigh) for g in groups]
-        # r_i = agreement with y*; all M vote, K <= M are trained on
-        scored += [
-            score(group, consensus, rule=rule, config=config, step=step)
-            for group, consensus in zip(groups, votes, strict=True)
-        ]
+        # y* = what most of them answer; r_i = agreement with y*; K <= M are trained on
+        scored += elect_and_score(drawn, task=task, rule=rule, config=config, step=step)
+        tokens.append(drawn.tokens)
         clock.lap("consensus/seconds")
-    drawn = vote_metrics([s.group for s in scored], config)
-    metrics = {**step_metrics(scored), **drawn, **clock.seconds}
+    metrics = {
+        **step_metrics(scored),
+        **vote_metrics([s.group for s in scored], config),
+        **{key: math.fsum(each[key] for each in tokens) for key in tokens[0]},
+        **clock.seconds,
+    }
     if reason := nothing_to_learn(scored, algorithm):
         return StepResult(step=step, scored=tuple(scored), metrics=metrics, skipped=reason)
     before_update()
@@ -85,10 +89,31 @@ def ttrl_step(
     if not updates:
         return StepResult(step=step, scored=tuple(scored), metrics=metrics, skipped=NO_ADVANTAGE)
     sampler.load_weights(learner.model)
+    for source in sources:
+        source.after_update(step=step)
     clock.lap("train/seconds")
     trained = {**learned, **means(updates), "train/updates": float(len(updates))}
     metrics |= trained | clock.seconds
     return StepResult(step=step, scored=tuple(scored), metrics=metrics)
+
+
+def elect_and_score(
+    drawn: Drawn, *, task: Task, rule: RewardRule, config: RunConfig, step: int
+) -> list[ScoredGroup]:
+    """Elects the label of each question by all its votes, and rewards the completions of its group."""
+    found = []
+    for group, further in zip(drawn.groups, drawn.further, strict=True):
+        consensus = vote_on_group(
+            task,
+            group,
+            tie_seed=config.seed,
+            weigh=rule.weigh,
+            further=further,
+            label_rule=config.label_rule,
+        )
+        one = score(group, consensus, rule=rule, config=config, step=step)
+        found.append(replace(one, further=further))
+    return found
 
 
 class Clock:

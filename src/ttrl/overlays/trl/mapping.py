@@ -50,6 +50,10 @@ def _unmapped(config: RunConfig) -> list[tuple[str, str]]:
         )
     if config.votes == "adaptive":
         refuse("votes", "processes draw together, so all questions have the same number of votes.")
+    if config.views:
+        refuse("views", "TRL's hook draws all votes on the question itself.")
+    if config.label_votes:
+        refuse("label_votes", "TRL's hook has no second sampler.")
     if config.refill_rounds:
         refuse("refill_rounds", "TRL has no second draw in a step.")
     if config.kl_coefficient and (config.kl_in, config.kl_estimator) != ("loss", "k3"):
