@@ -183,6 +183,14 @@ def test_without_answers_the_study_says_what_needs_them(call, tmp_path):
     assert not (out / "equal-tokens-seed-0").exists()
 
 
+def test_copies_whose_answers_nobody_knows_leave_out_what_trains_on_answers(call, tmp_path):
+    outcome = call(
+        "study", "--augment", "perturbed", "--limit", "8", "--dry-run", "--out", tmp_path / "s"
+    )
+    assert outcome.code == 0, outcome.err
+    assert "nobody knows the answers of copies: the arm leakage" in outcome.err + outcome.out
+
+
 def test_a_run_that_fails_is_named_and_the_others_are_reported(study, call, tmp_path):
     out, _ = study
     copy = tmp_path / "study"

@@ -51,6 +51,7 @@ UNTOLD = [
     "Tom has 8 apples. How many apples does he have now?",
     "Tom has 8 apples. He gives 3 to the same girl as before. How many apples does he have now?",
     "Tom has 8 apples and 3 pears. He buys 2. How many apples does he have now?",
+    "Each has 8 apples. He buys 5. How many apples does he have now?",
     "",
     "How many?",
 ]  # fmt: skip

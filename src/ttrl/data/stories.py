@@ -51,6 +51,9 @@ _NO_PLACE = _words(
     because when since without not no never has have had was were is are"""
 )
 """Words that make the effect of a deed depend on something else, or begin another clause."""
+_NO_NAME = (
+    _DAYS | _MONTHS | _NO_PLACE | _ADVERBS | {"he", "she", "it", "they", "everybody", "there"}
+)
 _ENDS = (
     "now", "left", "left over", "now left", "left now", "in the end", "at the end", "altogether", "in all",
     "in total", "after that", "after this", "at the end of the day", "at the end of the week",
@@ -180,7 +183,7 @@ class _Reader:
             self._subjects = {f"the {self._word()}"}
             return
         name = self._text()
-        if not name.istitle() or name.lower() in (_DAYS | _MONTHS | {"he", "she", "it", "they"}):
+        if not name.istitle() or name.lower() in _NO_NAME:
             raise _NotAStory
         self._subjects = {self._word()}
 

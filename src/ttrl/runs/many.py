@@ -24,6 +24,8 @@ from ttrl.runs.jobs import Failure, Job, run_side_by_side
 from ttrl.runs.resume import resolve_resumed
 from ttrl.runs.summary import set_line
 
+PLAIN = ("--views", "")
+"""An evaluation of a base draws no votes on views, whatever its runs train with."""
 HALF_MADE = frozenset(
     {"config.yaml", "checkpoints", "evaluations", ".config.yaml.tmp", ".manifest.json.tmp"}
 )

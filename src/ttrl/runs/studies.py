@@ -17,6 +17,7 @@ from ttrl.recording.trackers.registry import wanted
 from ttrl.runs.calls import layers_of_call
 from ttrl.runs.jobs import Failure, Job
 from ttrl.runs.many import (
+    PLAIN,
     Folder,
     ManyRuns,
     Plan,
@@ -129,6 +130,8 @@ def _checked(
             why = "no answers (--answers names them)"
         elif config.task in SIMILAR_TASKS:
             why = f"answers of the task {config.task} are similar and not equal"
+        elif config.augment:
+            why = f"augment={','.join(config.augment)}: nobody knows the answers of copies"
         if why is not None:
             say(f"{why}: the arm leakage, which trains on true answers, is left out")
             arms = tuple(arm for arm in settings.arms if arm != "leakage")
@@ -168,7 +171,7 @@ def _inputs(path: Path) -> dict[str, Any]:
 
 def _base_job(study: Folder, seed: int) -> Job:
     out = base_path(study.path, seed)
-    return study.job(out.name, ["eval", "--seed", str(seed)], out=out)
+    return study.job(out.name, ["eval", *PLAIN, "--seed", str(seed)], out=out)
 
 
 def _train_job(study: Folder, arm: str, seed: int) -> Job:
@@ -194,4 +197,4 @@ def _equal_tokens_job(study: Folder, resolved: ResolvedConfig) -> Job | None:
     seed = arm.seeds[0] or 0
     out = equal_tokens_path(study.path, seed)
     options = ["--seed", str(seed), "--samples", str(samples), "--eval-sets", "unlabeled"]
-    return study.job(out.name, ["eval", *options], out=out)
+    return study.job(out.name, ["eval", *PLAIN, *options], out=out)

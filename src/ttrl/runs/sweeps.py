@@ -30,6 +30,7 @@ from ttrl.recording.trackers.registry import wanted
 from ttrl.runs.calls import layers_of_call
 from ttrl.runs.jobs import Failure, Job
 from ttrl.runs.many import (
+    PLAIN,
     Folder,
     ManyRuns,
     Plan,
@@ -249,7 +250,9 @@ def _config(sweep: Folder, point: Point) -> Path:
 
 def _base_job(sweep: Folder, point: Point, seed: int) -> Job:
     out = point_base_path(sweep.path, point.name, seed)
-    return sweep.job(out.name, ["eval", "--seed", str(seed)], out=out, config=_config(sweep, point))
+    return sweep.job(
+        out.name, ["eval", *PLAIN, "--seed", str(seed)], out=out, config=_config(sweep, point)
+    )
 
 
 def _train_job(sweep: Folder, point: Point, base: Point, seed: int) -> Job:
