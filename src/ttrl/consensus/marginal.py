@@ -138,7 +138,7 @@ def _redrawn(counts: tuple[int, ...], abstained: int, drawn: int) -> Mapping[int
     sizes, numbers = zip(*sorted(Counter(counts).items(), reverse=True), strict=True)
     binomial = _binomials(voters, drawn)
     heights, nodes, shares = _rows(counts, abstained, drawn)
-    # Of the degrees up to voters - h, those that fall on drawn - h would have to be this far from it.
+    # Roots confuse degrees that are so far apart; wanted is drawn - h of 0 .. voters - h.
     count = max(drawn, voters - drawn + 1)
     powers = _roots(count, sizes[0] + 2)
     terms = binomial[list(sizes), : sizes[0] + 2, None] * powers
@@ -146,13 +146,13 @@ def _redrawn(counts: tuple[int, ...], abstained: int, drawn: int) -> Mapping[int
     factors = below[:, heights - 1] + nodes[:, None] * terms[:, heights]
     fewer = [_power(factor, number - 1) for factor, number in zip(factors, numbers, strict=True)]
     silent = _power(binomial[1, 0] + binomial[1, 1] * powers[1], abstained)
-    before = [np.broadcast_to(silent, factors.shape[1:])]
+    before: list[NDArray[np.complex128] | float] = [silent]
     for factor, rest in zip(factors[:-1], fewer[:-1], strict=True):
         before.append(before[-1] * rest * factor)
     after = _picking(powers[1], drawn - heights, count)
     chances: dict[int, float] = {}
     for place in reversed(range(len(sizes))):
-        ways = (before[place] * fewer[place] * after).sum(axis=1).real
+        ways = (after * before[place] * fewer[place]).sum(axis=1).real
         own = binomial[sizes[place] - 1, heights - 1]
         chance = float((shares * own * ways).sum() / binomial[voters - 1, drawn - 1])
         chances[sizes[place]] = 0.0 if chance < _NOISE else 1.0 if chance > 1 - _NOISE else chance
@@ -217,18 +217,12 @@ def _roots(count: int, powers: int) -> NDArray[np.complex128]:
     return roots
 
 
-def _power(base: NDArray[np.complex128], exponent: int) -> NDArray[np.complex128]:
-    """By squaring: numpy takes the power of complex numbers by logarithms."""
-    import numpy as np
-
-    result = np.ones_like(base)
-    while exponent:
-        if exponent & 1:
-            result = result * base
-        exponent >>= 1
-        if exponent:
-            base = base * base
-    return result
+def _power(base: NDArray[np.complex128], exponent: int) -> NDArray[np.complex128] | float:
+    """By squaring: numpy takes the power of complex numbers by logarithms. 1 for the exponent 0."""
+    if exponent < 2:
+        return base if exponent else 1.0
+    half = _power(base * base, exponent // 2)
+    return half * base if exponent % 2 else half
 
 
 def _picking(
