@@ -20,6 +20,8 @@ VARIANTS = [
     ("grpo", ("--kl-coefficient", "0.01", "--kl-in", "reward", "--kl-estimator", "k1")),
     ("grpo", ("--entropy-coefficient", "0.01", "--importance-cap", "2", "--passes-per-step", "2")),
     ("grpo", ("--gradient-checkpointing", "--trained-choice", "spread", "--mask-truncated")),
+    ("gspo", ("--advantage", "marginal")),
+    ("grpo", ("--advantage", "fixed", "--trained-choice", "extremes")),
 ]
 
 
