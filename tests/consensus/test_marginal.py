@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ttrl.answers.tasks import get_task
 from ttrl.consensus.marginal import marginal, unreliability
-from ttrl.consensus.vote import elect
-from ttrl.types import KeyedAnswers
+from ttrl.consensus.vote import elect, vote_on_group
+from ttrl.types import FurtherVotes, KeyedAnswers
 
 
 def vote(text, tie_seed=0):
@@ -160,3 +161,14 @@ def test_unreliability_is_none_where_no_vote_can_be_redrawn(make_group, vote_and
     assert unreliability(texts.consensus, texts.kept) is None
     assert unreliability(vote("AAB"), [0]) is None
     assert unreliability(vote("AAB"), [0, 1, 2]) == pytest.approx(0)
+
+
+def test_further_votes_are_in_the_pool_and_count_once_whatever_they_weigh(make_group):
+    """The worked example with its spare votes from elsewhere, and with an abstention among them."""
+    group = make_group([rf"\boxed{{{n}}}" for n in (1, 1, 2, 3)])
+    spare = FurtherVotes(source="base", answers=("1", "2", "2", "1"), weights=(1, 0.5, 0.25, 2))
+    joined = vote_on_group(get_task("math"), group, tie_seed=0, further=[spare])
+    assert marginal(joined, range(4)) == marginal(vote("AABCABBA"), range(4))
+    silent = FurtherVotes(source="base", answers=("1", None, "2", None), weights=(1,) * 4)
+    joined = vote_on_group(get_task("math"), group, tie_seed=0, further=[silent])
+    assert marginal(joined, range(4)) == marginal(vote("AABCA-B-"), range(4))
