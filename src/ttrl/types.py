@@ -287,6 +287,10 @@ class RewardRule:
     """One finite number for each completion.   [M]"""
     weigh: Callable[[Group, Sequence[str | None]], Sequence[float]] | None = None
     """Weights of the votes, from the group and its extracted answers; None if all count alike.   [M]"""
+    weigh_answers: Callable[[Question, Sequence[str | None]], Sequence[float]] | None = None
+    """Weights of votes of which only the answers are known; None if all count alike.   [F]"""
+    measure: Callable[[], Metrics] | None = None
+    """What it measured since it was last asked, for the metrics of a step; None for nothing."""
     leave_out: Callable[[Consensus, Sequence[float]], str | None] | None = None
     """The reason why nothing should be learned from a group with these rewards, or None."""
     reads: frozenset[Recorded] = frozenset()

@@ -22,6 +22,8 @@ def of_equal_answers(values: RunConfig) -> Iterator[tuple[str, str]]:
             "trained_choice=extremes",
             "so none is more frequent than another. Use trained_choice: spread",
         )
+    if values.verifier is not None:
+        yield f"verifier={values.verifier}", "so votes have no weights. Leave verifier out"
     if values.advantage == "marginal":
         yield "advantage=marginal", "so no vote can be redrawn. Use advantage: normalized"
     if values.advantage == "fixed" and values.reward in {"agreement", "medoid"}:

@@ -8,6 +8,7 @@ from ttrl.algorithm_settings import ALGORITHM_KEYS, ALGORITHM_ROWS, readers_of
 from ttrl.config.advantage_checks import check_advantage, of_equal_answers
 from ttrl.config.label_checks import check_labels
 from ttrl.config.settings import RunConfig
+from ttrl.config.verifier_checks import check_verifier
 from ttrl.errors import ConfigError
 from ttrl.types import NUMERIC_TASKS, SIMILAR_TASKS, TASKS_OF_VIEWS
 
@@ -34,6 +35,7 @@ def check_together(values: RunConfig, sources: Mapping[str, str]) -> None:
         )
     _check_algorithm(values, sources)
     check_advantage(values)
+    check_verifier(values)
     if values.votes == "adaptive":
         _check_adaptive(values)
     _check_views(values, sources)

@@ -6,6 +6,7 @@ import difflib
 import math
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -25,6 +26,7 @@ from ttrl.consensus.rewards import (
     vote_shares,
 )
 from ttrl.consensus.selective import selective_rewards
+from ttrl.consensus.verifier import Verifier
 from ttrl.errors import ConfigError
 from ttrl.seeding import derive_seed
 from ttrl.types import Consensus, Group, Recorded, RewardRule, ScoredGroup
@@ -158,8 +160,8 @@ def make_rule(config: RunConfig) -> RewardRule:
     """Makes the rule that `config.reward` names.
 
     Raises:
-        ConfigError: an unknown name, a function of the user's that cannot be loaded, or adaptive votes with a
-            rule that weighs them.
+        ConfigError: an unknown name, a function of the user's that cannot be loaded, a verifier that is no
+            program, or adaptive votes with a rule that weighs them.
     """
     name = config.reward
     if name in RULES:
@@ -179,12 +181,32 @@ def make_rule(config: RunConfig) -> RewardRule:
             f"reward={name!r} is not known.{hint} Choose one of {', '.join(known)}, or name a function of "
             "your own as package.module:function."
         )
+    if config.verifier is not None:
+        rule = _verified(rule, config.verifier, config)
     if config.votes == "adaptive" and rule.weigh is not None:
         raise ConfigError(
             f"votes=adaptive with reward={name}: it elects by weights, so no lead can be counted. Use "
             "votes: fixed, or the reward majority."
         )
     return rule
+
+
+def _verified(rule: RewardRule, command: str, config: RunConfig) -> RewardRule:
+    """The same rule with votes that weigh what the verifier says, times what they weigh by the rule."""
+    verifier = Verifier(
+        command, verified_weight=config.verifier_weight, seconds=config.verifier_seconds
+    )
+    own = rule.weigh
+
+    def weigh(group: Group, answers: Sequence[str | None]) -> Sequence[float]:
+        weights = verifier.weigh(group, answers)
+        if own is None:
+            return weights
+        return [a * b for a, b in zip(own(group, answers), weights, strict=True)]
+
+    return replace(
+        rule, weigh=weigh, weigh_answers=verifier.weigh_answers, measure=verifier.measure
+    )
 
 
 def score(

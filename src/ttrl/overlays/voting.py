@@ -13,7 +13,7 @@ from ttrl.config import RunConfig
 from ttrl.consensus.rules import score
 from ttrl.consensus.vote import vote_on_group
 from ttrl.consensus.voting import voting_tools
-from ttrl.types import Completion, FinishReason, Group, Question, RewardRule, ScoredGroup
+from ttrl.types import Completion, FinishReason, Group, Metrics, Question, RewardRule, ScoredGroup
 
 
 class GroupVoter:
@@ -46,6 +46,10 @@ class GroupVoter:
             self.task, group, tie_seed=self.config.seed, weigh=self.rule.weigh
         )
         return score(group, consensus, rule=self.rule, config=self.config, step=step)
+
+    def measure(self) -> Metrics:
+        """Returns what the rule measured since it was last asked, for the metrics of a step."""
+        return self.rule.measure() if self.rule.measure else {}
 
 
 def rewards_of(scored: ScoredGroup, chosen: Sequence[int]) -> list[float]:

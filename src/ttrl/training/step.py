@@ -20,6 +20,7 @@ from ttrl.rl.algorithms.interface import Algorithm
 from ttrl.training.further import Drawn, VoteSource, draw
 from ttrl.training.votes import vote_metrics
 from ttrl.types import (
+    FurtherVotes,
     Metrics,
     Question,
     RewardRule,
@@ -75,6 +76,7 @@ def ttrl_step(
         **step_metrics(scored),
         **vote_metrics([s.group for s in scored], config),
         **{key: math.fsum(each[key] for each in tokens) for key in tokens[0]},
+        **(rule.measure() if rule.measure else {}),
         **clock.seconds,
     }
     if reason := nothing_to_learn(scored, algorithm):
@@ -102,7 +104,8 @@ def elect_and_score(
 ) -> list[ScoredGroup]:
     """Elects the label of each question by all its votes, and rewards the completions of its group."""
     found = []
-    for group, further in zip(drawn.groups, drawn.further, strict=True):
+    for group, drawn_further in zip(drawn.groups, drawn.further, strict=True):
+        further = tuple(_weighed(votes, group.question, rule) for votes in drawn_further)
         consensus = vote_on_group(
             task,
             group,
@@ -114,6 +117,14 @@ def elect_and_score(
         one = score(group, consensus, rule=rule, config=config, step=step)
         found.append(replace(one, further=further))
     return found
+
+
+def _weighed(votes: FurtherVotes, question: Question, rule: RewardRule) -> FurtherVotes:
+    """Further votes whose weights are multiplied by those that the rule has for their answers."""
+    if rule.weigh_answers is None:
+        return votes
+    weights = zip(votes.weights, rule.weigh_answers(question, votes.answers), strict=True)
+    return replace(votes, weights=tuple(a * b for a, b in weights))
 
 
 class Clock:

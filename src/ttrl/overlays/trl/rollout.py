@@ -280,7 +280,7 @@ class VotingRollout:
         scored, stop = _of_all_processes(voted, self._stop_requested(), trainer)
         record = step_record(scored, step=step, task=self._voter.task, previous=self._labels)
         self._labels |= record.labels
-        self._metrics = {**record.metrics, **seconds}
+        self._metrics = {**record.metrics, **self._voter.measure(), **seconds}
         if self._on_step is not None:
             self._on_step(
                 RolloutStep(

@@ -99,7 +99,7 @@ class TTRLTrainer(PPOTrainerSync):  # type: ignore[misc]  # verl has no types
         drop(voted.dropped, partition=partition)
         record = step_record(voted.scored, step=step, task=self.voter.task, previous=self.labels)
         self.labels |= record.labels
-        metrics |= record.metrics
+        metrics |= {**record.metrics, **self.voter.measure()}
         metrics["consensus/seconds"] = time.perf_counter() - begin
         return chosen
 
