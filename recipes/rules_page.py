@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from rules_arms import ABSENT, ARMS, CLAIMS, KEY, Claim
+from rules_arms import ABSENT, ARMS, CLAIMS, KEY, TTRL, Claim
 from rules_results import LAST, Base, Row, apart, over_bases, read_rows
 
 from ttrl.evaluation.report.arm_tables import markdown
@@ -29,6 +29,8 @@ FEATURES = (
     "asimd",
     "sve",
 )
+UNEQUAL = 0.05
+"""Part of the majority's tokens by which an arm may differ without being named."""
 Rows = Mapping[str, Row]
 
 
@@ -127,7 +129,24 @@ def _findings(known: Mapping[Base, Rows]) -> list[str]:
     ]
     if each:
         lines.append(f"- **Part of the gain of the true answers**: {'; '.join(each)}.")
+    each = [
+        f"base {base.number}: {found}" for base, rows in known.items() if (found := _unequal(rows))
+    ]
+    if each:
+        lines.append(f"- **Not at equal tokens** (millions): {'; '.join(each)}.")
     return ["\n".join(lines)]
+
+
+def _unequal(rows: Rows) -> str:
+    """Arms whose tokens differ from the majority's by more than the length of their answers explains."""
+    if TTRL not in rows:
+        return ""
+    usual = rows[TTRL].tokens
+    apart_by = {
+        n: row.tokens for n, row in rows.items() if abs(row.tokens - usual) > UNEQUAL * usual
+    }
+    listed = ", ".join(f"{name} {tokens / 1e6:.2f}" for name, tokens in apart_by.items())
+    return f"{listed}, where the majority has {usual / 1e6:.2f}" if listed else ""
 
 
 def _direction(found: Interval) -> Direction:
