@@ -4,6 +4,7 @@
         model/                 Hugging Face folder (or adapter/, peft format)
         optimizer.safetensors  moments, counts, float32 masters
         critic.safetensors ... what else the algorithm trains, each with its optimizer
+        teacher.safetensors    the teacher's weights, if one votes
         state.json             the loop's progress
         manifest.json          sha256 of every file above
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -40,6 +41,22 @@ class Stateful(Protocol):
     def state(self) -> dict[str, dict[str, Tensor]]: ...
 
     def load_state(self, tensors: dict[str, dict[str, Tensor]]) -> None: ...
+
+
+class Together:
+    """Several of them as one."""
+
+    def __init__(self, parts: Sequence[Stateful]) -> None:
+        self._parts = parts
+
+    def state(self) -> dict[str, dict[str, Tensor]]:
+        """Returns the state of each."""
+        return {name: tensors for part in self._parts for name, tensors in part.state().items()}
+
+    def load_state(self, tensors: dict[str, dict[str, Tensor]]) -> None:
+        """Puts back what `state` gave."""
+        for part in self._parts:
+            part.load_state(tensors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

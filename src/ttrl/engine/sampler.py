@@ -54,6 +54,11 @@ class NativeSampler:
         """Number of row positions computed while decoding; smaller, because completions share rows."""
         self.seconds = 0.0
 
+    @property
+    def weight_bytes(self) -> int:
+        """Returns the bytes of the model's weights."""
+        return sum(p.numel() * p.element_size() for p in self._model.parameters())
+
     def load_weights(self, model: object) -> None:
         """Advances the policy version after an update; the weights are shared with the policy."""
         assert model is self._model, "the native sampler shares the policy's model"

@@ -15,10 +15,12 @@ from ttrl.runs.interrupts import Interrupts
 from ttrl.runs.plan import check_memory
 from ttrl.runs.run import Run, Spent
 from ttrl.runs.session import Session, open_session
+from ttrl.runs.voters import make_teacher, open_sources
 
 if TYPE_CHECKING:
     from ttrl.engine.checkpoint import Checkpoint
     from ttrl.engine.learner import Learner
+    from ttrl.engine.teacher import Teacher
     from ttrl.rl.algorithms.interface import Algorithm
 
 
@@ -43,6 +45,7 @@ class NativeTraining:
         self._progress = Progress(**self._found.state["progress"]) if self._found else Progress()
         self._algorithm: Algorithm
         self._learner: Learner
+        self._teacher: Teacher | None = None
 
     @property
     def steps(self) -> int:
@@ -70,8 +73,11 @@ class NativeTraining:
         session = self._session
         self._algorithm = make_algorithm(self._config)
         self._learner = learner_from(session.source, session.model, self._algorithm, self._config)
+        self._teacher = make_teacher(session)
         if self._found is not None:
             self._found.load_learner(self._learner)
+            if self._teacher is not None:
+                self._found.load_learner(self._teacher)
             run.spent = Spent(**self._found.state["spent"])
 
     def train(self, run: Run | None) -> str:
@@ -80,6 +86,7 @@ class NativeTraining:
 
         assert run is not None  # there is one process
         config, session, observers = self._config, self._session, run.observers()
+        sources = open_sources(session, run.directory, teacher=self._teacher, step=self.steps)
         # No callback goes in, so that nothing that is handed over leads to a true answer.
         steps = train(
             session.training.trained,
@@ -91,6 +98,7 @@ class NativeTraining:
             rule=run.rule,
             progress=self._progress,
             uninterrupted=self._interrupts.deferred(),
+            sources=sources,
         )
         with run.watcher.training(steps=config.steps, done=self.steps), closing(steps):
             for report in steps:
@@ -126,7 +134,9 @@ class NativeTraining:
             step=self.steps,
             model=self._session.model,
             tokenizer=self._session.tokenizer,
-            learner=self._learner,
+            learner=checkpoint.Together(
+                [self._learner, *([self._teacher] if self._teacher is not None else [])]
+            ),
             state={"progress": asdict(self._progress), "spent": dict(vars(run.spent))},
             prompt_template=self._session.prompt_template,
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ttrl.algorithm_settings import ALGORITHM_ROWS
 from ttrl.config import RunConfig
 from ttrl.errors import ConfigError
+from ttrl.runs.voters import asked_of_base
 
 if TYPE_CHECKING:
     import torch
@@ -27,8 +28,9 @@ def standing_memory(model: PreTrainedModel, config: RunConfig) -> dict[str, int]
     """Counts the bytes that the models of the algorithm hold throughout training.
 
     A reference is a frozen copy, or the base under the adapter, which costs nothing. A critic and an
-    implicit reward model have trainable weights of their own and share frozen ones. A trained number has
-    a gradient and two moments in float32, and a float32 master if it is shorter itself.
+    implicit reward model have trainable weights of their own and share frozen ones, as has the teacher, which
+    is not trained and keeps float32 averages beside shorter weights. A trained number has a gradient and two
+    moments in float32, and a float32 master if it is shorter itself.
     """
     from ttrl.rl.algorithms.registry import make_algorithm
 
@@ -38,8 +40,11 @@ def standing_memory(model: PreTrainedModel, config: RunConfig) -> dict[str, int]
     learning = sum(p.numel() * (12 + (4 if p.element_size() < 4 else 0)) for p in trained)
     models = 2 if ALGORITHM_ROWS[config.algorithm].companion else 1
     copied = make_algorithm(config).needs_reference and not config.lora
+    teacher = 0
+    if "teacher" in config.label_votes:
+        teacher = own + sum(p.numel() * 4 for p in trained if p.element_size() < 4)
     return {
-        "weights": weights * (2 if copied else 1) + own * (models - 1),
+        "weights": weights * (2 if copied else 1) + own * (models - 1) + teacher,
         "gradients_and_optimizer": learning * models,
     }
 
@@ -61,6 +66,9 @@ def check_memory(model: PreTrainedModel, config: RunConfig) -> None:
     if row.companion:
         size = "" if config.lora else " (as large as the model)"
         beside.append(f"the {row.companion.kind}{size}")
+    if "teacher" in config.label_votes:
+        beside.append("the teacher")
+        fixes.append("label_votes without teacher")
     if make_algorithm(config).needs_reference and not config.lora:
         beside.append("a frozen copy of the base")
         if not row.needs_reference:
@@ -79,13 +87,16 @@ def check_memory(model: PreTrainedModel, config: RunConfig) -> None:
 
 
 def memory_estimate(
-    model: PreTrainedModel, config: RunConfig, prompt_tokens: int
+    model: PreTrainedModel, config: RunConfig, prompt_tokens: int, *, peer: int = 0
 ) -> dict[str, int]:
     """Bounds the bytes that a run needs: every row of the sampler distinct, every micro-batch full.
 
     Activations are counted as 34 values per token, layer and hidden unit, plus attention scores and
     float32 logits (three copies), which is what a plain Llama layer keeps for its backward pass. With
     gradient_checkpointing all layers keep their input alone, as float32, and one at a time all of it.
+
+    Args:
+        peer: bytes of the weights of another model that votes.
     """
     from ttrl.engine.token_model import tokens_at_once
     from ttrl.rl.logprobs import CHUNK_ELEMENTS
@@ -111,6 +122,7 @@ def memory_estimate(
     )
     activations = tokens * kept + 3 * 4 * logits
     standing = standing_memory(model, config)
+    standing["weights"] += peer
     return {
         **standing,
         "sampling_cache": cache,
@@ -177,7 +189,9 @@ def make_plan(config: RunConfig) -> Plan:
     else:
         session = open_session(config)
         check_memory(session.model, config)
-        memory = memory_estimate(session.model, config, session.prompt_tokens)
+        memory = memory_estimate(
+            session.model, config, session.prompt_tokens, peer=_weights(session)
+        )
         lines, engine = plan_lines(session), {"memory_bytes": memory}
     questions = {each.name: len(each.questions) for each in session.sets}
     asked = {"first_prompt": session.prompts[0], "questions": questions}
@@ -212,6 +226,7 @@ def plan_lines(session: Session, engine: Sequence[str] = ()) -> list[str]:
         f"questions x {'at most ' if adaptive else ''}{config.votes_per_question} votes = "
         f"{'at most ' if adaptive or rounds > 1 else ''}{votes:,} completions, at most "
         f"{votes * config.max_tokens:,} tokens",
+        *_votes_lines(session, per_step * rounds),
         f"algorithm   {config.algorithm}{_beside(model, config)}",
         f"evaluation  {evaluations:,} completions before and after, at temperature "
         f"{config.eval_temperature}, top-p {config.eval_top_p}",
@@ -221,12 +236,44 @@ def plan_lines(session: Session, engine: Sequence[str] = ()) -> list[str]:
     return lines + warnings(config, parameters)
 
 
+def _votes_lines(session: Session, per_step: int) -> list[str]:
+    """Says of each source of further votes what it costs; nothing where a question's votes elect alone."""
+    config, peer = session.config, session.peer
+    k, m = config.trained_per_question, config.votes_per_question
+    lines = []
+    if config.views:
+        lines.append(
+            f"{m - k} of the {m} votes on up to {config.view_count} views ({', '.join(config.views)}), "
+            "no token more"
+        )
+    drawn = config.steps * per_step * config.further_votes
+    for name in config.label_votes:
+        if name == "visits":
+            lines.append("visits: votes of earlier visits, no token more")
+            continue
+        count = len(asked_of_base(session)) * config.further_votes if name == "base" else drawn
+        what = "drawn once before training" if name == "base" else "drawn in each step"
+        if name == "peer" and peer is not None:
+            what += f", by {config.peer}, weights of {_weights(session) / 2**30:.2f} GiB beside"
+        lines.append(
+            f"{name}: at most {count:,} completions, {count * config.max_tokens:,} tokens more, {what}"
+        )
+    return [f"{'labels' if not i else '':<12}{line}" for i, line in enumerate(lines)]
+
+
+def _weights(session: Session) -> int:
+    """Bytes of the peer."""
+    return 0 if session.peer is None else session.peer.weight_bytes
+
+
 def _copies(each: QuestionSet) -> str:
     return f" and {len(each.copies)} copies of them with other numbers" if each.copies else ""
 
 
 def _memory_line(session: Session) -> str:
-    memory = memory_estimate(session.model, session.config, session.prompt_tokens)
+    memory = memory_estimate(
+        session.model, session.config, session.prompt_tokens, peer=_weights(session)
+    )
     return (
         f"memory      at most about {memory['total'] / 2**30:.2f} GiB besides Python and torch "
         f"(weights {memory['weights'] / 2**30:.2f}, optimizer "

@@ -14,6 +14,7 @@ from ttrl.data.sets import QuestionSet, evaluated_sets
 from ttrl.errors import ConfigError, ModelError
 from ttrl.evaluation.labels import Labels, RunSets, build_sets
 from ttrl.recording.evaluations import Evaluation, EvaluationCost, When
+from ttrl.runs.voters import open_peer
 from ttrl.training.votes import check_votes
 from ttrl.types import Task
 
@@ -52,6 +53,8 @@ class Session:
     """For evaluation, in the model's own type."""
     voter: NativeSampler
     """For votes, in `sampling_dtype`."""
+    peer: NativeSampler | None
+    """Of the model that votes beside the policy and stays as it is."""
 
 
 def open_session(
@@ -133,6 +136,7 @@ def open_session(
         prompt_tokens=prompter.longest(training.trained),
         sampler=sampler,
         voter=voter,
+        peer=open_peer(config, training.trained, task=task, device=device),
     )
 
 

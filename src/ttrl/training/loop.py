@@ -15,6 +15,8 @@ from ttrl.engine.learner import Learner
 from ttrl.engine.optimizer import rate_share
 from ttrl.rl.algorithms.interface import Algorithm
 from ttrl.seeding import derive_seed
+from ttrl.training.further import VoteSource
+from ttrl.training.sources import Visit, VisitVotes, remember
 from ttrl.training.step import ttrl_step
 from ttrl.types import Question, RewardRule, Sampler, StepResult, Task
 
@@ -31,6 +33,8 @@ class Progress:
     """Why the last step had none."""
     labels: dict[str, str | None] = field(default_factory=dict)
     """Last pseudo-label of each question."""
+    visits: dict[str, list[Visit]] = field(default_factory=dict)
+    """Votes of each question's last visits, the last one first; only kept where they are to vote again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +47,14 @@ class StepReport:
     progress: Progress
 
 
-def report_of(result: StepResult, before: Progress, *, task: Task) -> StepReport:
-    """Puts together the metrics, the vote records and the progress after a step."""
+def report_of(
+    result: StepResult, before: Progress, *, task: Task, with_visits: bool = False
+) -> StepReport:
+    """Puts together the metrics, the vote records and the progress after a step.
+
+    Args:
+        with_visits: whether its votes are to vote again.
+    """
     record = step_record(
         result.scored, result.metrics, step=result.step, task=task, previous=before.labels
     )
@@ -54,6 +64,7 @@ def report_of(result: StepResult, before: Progress, *, task: Task) -> StepReport
         silent_steps=before.silent_steps + 1 if result.skipped else 0,
         silence=result.skipped,
         labels=before.labels | record.labels,
+        visits=remember(before.visits, result.scored) if with_visits else before.visits,
     )
     return StepReport(
         result=result,
@@ -115,13 +126,18 @@ def train(
     rule: RewardRule,
     progress: Progress,
     uninterrupted: AbstractContextManager[object],
+    sources: Sequence[VoteSource] = (),
 ) -> Generator[StepReport, None, None]:
     """Makes the steps from `progress` to the end, each when its report is asked for.
 
     Reports only come out: whoever compares a step with true labels does it where they go, and training
     has no way to them. Between two steps weights and progress agree: that is the place to save. From a
     step's first update until the next step is asked for, `uninterrupted` is entered.
+
+    Args:
+        sources: of further votes, beside the visits.
     """
+    with_visits = "visits" in config.label_votes
     while reason_to_end(progress, config) is None:
         share = rate_share(
             progress.step,
@@ -139,13 +155,18 @@ def train(
                 learner=learner,
                 task=task,
                 rule=rule,
+                sources=(
+                    [*sources, VisitVotes(progress.visits, decay=config.visit_decay)]
+                    if with_visits
+                    else sources
+                ),
                 algorithm=algorithm,
                 config=config,
                 step=progress.step,
                 rate_share=share,
                 before_update=partial(until_recorded.enter_context, uninterrupted),
             )
-            report = report_of(result, progress, task=task)
+            report = report_of(result, progress, task=task, with_visits=with_visits)
             progress = report.progress
             yield report
 
