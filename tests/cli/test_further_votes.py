@@ -81,5 +81,5 @@ def test_the_bases_votes_are_asked_for_once_it_is_gone(call, at_step_two, damage
     else:
         file.write_text('{"tokens": 3, "answers": {}}', "utf-8")
     outcome = call("train", "--resume", at_step_two.path)
-    assert outcome.code == 2 and f"base_votes.json is {damage}" in outcome.err
+    assert outcome.code == 4 and f"base_votes.json is {damage}" in outcome.err
     assert "Traceback" not in outcome.err
