@@ -9,7 +9,7 @@ from ttrl.errors import ConfigError
 
 PLAIN_VOTE = ("agreement", "majority")
 """Rewards of 0 or 1 by a vote in which each counts once, where answers are equal or different."""
-GRADED = frozenset({"soft", "selective", "similarity"})
+GRADED = frozenset({"soft", "selective", "similarity", "novel"})
 """Rewards that lie between 0 and 1, or below 0, on every task."""
 
 
@@ -24,6 +24,10 @@ def of_equal_answers(values: RunConfig) -> Iterator[tuple[str, str]]:
         )
     if values.verifier is not None:
         yield f"verifier={values.verifier}", "so votes have no weights. Leave verifier out"
+    if values.reward == "novel":
+        yield "reward=novel", "so no two sides of a vote are apart. Use reward: agreement"
+    if values.advantage == "restrain":
+        yield "advantage=restrain", "so they have no shares. Use advantage: normalized"
     if values.advantage == "marginal":
         yield "advantage=marginal", "so no vote can be redrawn. Use advantage: normalized"
     if values.advantage == "fixed" and values.reward in {"agreement", "medoid"}:
@@ -40,7 +44,7 @@ def check_advantage(values: RunConfig) -> None:
         ConfigError: a combination that would not do what it says.
     """
     name, reward = values.advantage, values.reward
-    if name not in {"fixed", "marginal"}:
+    if name not in {"fixed", "marginal", "restrain"}:
         return
     if values.kl_coefficient and values.kl_in == "reward":
         raise ConfigError(
@@ -56,6 +60,11 @@ def check_advantage(values: RunConfig) -> None:
         raise ConfigError(
             f"advantage=marginal with reward={reward}: it redraws a plain vote and knows no other reward. "
             f"Set reward to {' or '.join(PLAIN_VOTE)}, or advantage: normalized."
+        )
+    if name == "restrain" and reward not in PLAIN_VOTE:
+        raise ConfigError(
+            f"advantage=restrain with reward={reward}: it takes every answer for the label in turn and reads "
+            f"no reward. Set reward to {' or '.join(PLAIN_VOTE)}, or advantage: normalized."
         )
     if name == "marginal" and values.verifier is not None:
         raise ConfigError(

@@ -112,7 +112,7 @@ class RunConfig(BaseModel):
     equation_column: str | None = _key(None, "Questions", "column with the arithmetic that gives the answer, for perturbed copies; default: found by name", EVAL, of_files=True)
 
     task: TaskName = _key("math", "Consensus", "how answers are requested, extracted and compared: docs/answers.md", f"{ANSWERS} export-data")
-    reward: str = _key("agreement", "Consensus", "agreement (majority; similarity for text and code), majority, soft, selective, confidence, similarity, medoid, threshold; the controls random and format; answer-key (TRUE LABELS: an upper bound, not TTRL); or package.module:function: docs/rewards.md", VOTE)
+    reward: str = _key("agreement", "Consensus", "agreement (majority; similarity for text and code), majority, soft, selective, confidence, similarity, medoid, threshold, novel; the controls random and format; answer-key (TRUE LABELS: an upper bound, not TTRL); or package.module:function: docs/rewards.md", VOTE)
     last_number: bool = _key(False, "Consensus", "if no answer is marked, take the last number in the text; this invents votes", ANSWERS)
     restrain_center: float = _key(1.0, "Consensus", "advantage restrain: share of the votes whose answer weighs most as a label", VOTE, ge=0, le=1)
     restrain_width: float = _key(0.5, "Consensus", "advantage restrain: standard deviation of that weight", VOTE, gt=0, allow_inf_nan=False)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from ttrl.answers.tasks import make_task
 from ttrl.consensus.confidence import weights_of_group
 from ttrl.consensus.custom import custom_rewards, load_function
+from ttrl.consensus.novelty import novel_rewards
 from ttrl.consensus.rewards import (
     agreement,
     agreement_rewards,
@@ -29,9 +30,12 @@ from ttrl.consensus.selective import selective_rewards
 from ttrl.consensus.verifier import Verifier
 from ttrl.errors import ConfigError
 from ttrl.seeding import derive_seed
-from ttrl.types import Consensus, Group, Recorded, RewardRule, ScoredGroup
+from ttrl.types import Consensus, Group, Recorded, RewardRule, ScoredGroup, TextMeasure
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ttrl.config import RunConfig
 
 
@@ -118,6 +122,12 @@ def _of_votes(
     return RewardRule(rewards=lambda _, consensus: rewards(consensus), leave_out=leave_out)
 
 
+def _text_similarities(texts: Sequence[str], *, measure: TextMeasure) -> NDArray[np.float64]:
+    from ttrl.answers.similar.text import text_similarity  # exact votes need no numpy
+
+    return text_similarity(texts, measure=measure)
+
+
 RULES: dict[str, Callable[[RunConfig], RewardRule]] = {
     "agreement": lambda c: _of_votes(agreement, nearly_flat_texts),
     "majority": lambda c: _of_votes(agreement_rewards),
@@ -140,6 +150,11 @@ RULES: dict[str, Callable[[RunConfig], RewardRule]] = {
     "similarity": lambda c: _of_votes(mean_similarity, nearly_flat),
     "medoid": lambda c: _of_votes(similarity_to_label, nearly_flat),
     "threshold": lambda c: _of_votes(partial(similar_enough, threshold=c.similarity_threshold)),
+    "novel": lambda c: RewardRule(
+        rewards=partial(
+            novel_rewards, similarities=partial(_text_similarities, measure=c.text_measure)
+        )
+    ),
     "random": lambda c: RewardRule(rewards=partial(fair_coins, seed=c.seed)),
     "format": lambda c: _of_votes(answered),
 }

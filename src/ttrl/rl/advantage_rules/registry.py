@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from ttrl.algorithm_settings import ALGORITHM_ROWS, AdvantageName
 from ttrl.config import RunConfig
 from ttrl.errors import ConfigError
+from ttrl.rl.advantage_rules.entropy_scaled import entropy_scaled
 from ttrl.rl.advantage_rules.interface import AdvantageRule, each
 from ttrl.rl.advantage_rules.marginal import LACKING, expected_scores, has_contrast
 from ttrl.rl.advantage_rules.of_rewards import (
@@ -16,11 +18,30 @@ from ttrl.rl.advantage_rules.of_rewards import (
     fixed,
     normalized,
 )
+from ttrl.rl.advantage_rules.restrain import LACKING as NO_ANSWERS
+from ttrl.rl.advantage_rules.restrain import has_answers_to_compare, restrained
 
 
 def _centered(config: RunConfig) -> AdvantageRule:
     others = ALGORITHM_ROWS[config.algorithm].leaves_one_out
     return AdvantageRule(name="centered", compare=each(centered_on_others if others else centered))
+
+
+def _restrain(config: RunConfig) -> AdvantageRule:
+    least = config.restrain_least
+    compare = partial(
+        restrained,
+        center=config.restrain_center,
+        width=config.restrain_width,
+        least=least,
+        penalty=config.restrain_penalty,
+    )
+    return AdvantageRule(
+        name="restrain",
+        compare=each(compare),
+        teaches=partial(has_answers_to_compare, least=least),
+        lacking=NO_ANSWERS,
+    )
 
 
 ADVANTAGES: Mapping[AdvantageName, Callable[[RunConfig], AdvantageRule]] = {
@@ -35,6 +56,8 @@ ADVANTAGES: Mapping[AdvantageName, Callable[[RunConfig], AdvantageRule]] = {
     "marginal": lambda _: AdvantageRule(
         name="marginal", compare=expected_scores, teaches=has_contrast, lacking=LACKING
     ),
+    "entropy-scaled": lambda _: AdvantageRule(name="entropy-scaled", compare=each(entropy_scaled)),
+    "restrain": _restrain,
 }
 """One row per rule, from the settings that it reads."""
 
