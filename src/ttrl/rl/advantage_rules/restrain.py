@@ -23,7 +23,7 @@ def restrained(
 
     with p_m the share of answer m in all votes. Below the share `least` of the most frequent answer all
     completions get -`penalty` instead. The rewards do not enter.
-    Source: RESTRAIN, which names neither `center`, `width`, `least` nor `penalty`. Deviation: no weight of
+    Source: RESTRAIN (arXiv:2510.02172), whose values of the four settings could not be found. Deviation: no weight of
     the question by the base's majority share, which would need votes of the base.
     """
     consensus = group.scored.consensus
