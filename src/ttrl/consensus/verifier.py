@@ -8,8 +8,8 @@ One JSON line per vote, and one in reply:
     {"verified": false}     weighs 1, as without a verifier
     "unknown"               weighs 1 too, as do {"weight": "unknown"} and whatever cannot be read
 
-Source: T3RL (arXiv:2603.02203), whose votes weigh 5 if a program reproduces their answer. Deviations: which votes are verified,
-and how, is up to the program; where it cannot say, the vote counts as if nobody had asked.
+Source: T3RL (arXiv:2603.02203), whose votes weigh 5 if a program reproduces their answer. Deviations: the
+program decides what is verified and how; where it cannot say, the vote counts as if nobody had asked.
 """
 
 from __future__ import annotations

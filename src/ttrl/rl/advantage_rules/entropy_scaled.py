@@ -14,8 +14,8 @@ def entropy_scaled(group: FoldedGroup) -> Advantages:
 
     z_i is the normalized advantage, H_i the mean entropy of completion i's tokens (nats), and H the mean of
     H_i over the trained completions, equal ones counted each. The advantages no longer sum to 0.
-    Source: ETTRL (arXiv:2508.11356), its advantage reshaping. Deviation: where an entropy is missing (completions of another
-    program) or H is 0, advantages stay normalized.
+    Source: ETTRL (arXiv:2508.11356), its advantage reshaping. Deviation: where an entropy is missing
+    (completions of another program) or H is 0, advantages stay normalized.
     """
     plain = normalized(group)
     entropies = [sample.completion.entropy for sample in group.samples]

@@ -23,8 +23,8 @@ def restrained(
 
     with p_m the share of answer m in all votes. Below the share `least` of the most frequent answer all
     completions get -`penalty` instead. The rewards do not enter.
-    Source: RESTRAIN (arXiv:2510.02172), whose values of the four settings could not be found. Deviation: no weight of
-    the question by the base's majority share, which would need votes of the base.
+    Source: RESTRAIN (arXiv:2510.02172), whose values of the four settings could not be found. Deviation: no
+    weight of the question by the base's majority share, which would need votes of the base.
     """
     consensus = group.scored.consensus
     shares = consensus.shares
