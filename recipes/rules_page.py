@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rules_arms import ABSENT, ARMS, CLAIMS, KEY, TTRL, Claim
+from rules_arms import ABSENT, ARMS, CLAIMS, Claim
+from rules_findings import Rows, change, findings, kind
 from rules_results import LAST, Base, Row, apart, over_bases, read_rows
 
 from ttrl.evaluation.report.arm_tables import markdown
 from ttrl.evaluation.report.outcome import pass_rate, share_right, vote_value
 from ttrl.evaluation.report.text import signed
-from ttrl.interval import Direction, Interval
+from ttrl.interval import Interval
 from ttrl.recording.forgiving import mapping
 
 EQUAL = 0.5
@@ -29,9 +30,6 @@ FEATURES = (
     "asimd",
     "sve",
 )
-UNEQUAL = 0.05
-"""Part of the majority's tokens by which an arm may differ without being named."""
-Rows = Mapping[str, Row]
 
 
 def page(
@@ -49,7 +47,7 @@ def page(
     known = {base: rows for base, rows in found.items() if rows}
     parts = ["# Rules, advantages, label votes and views at equal tokens", _about(known)]
     if known:
-        parts += ["## What came out", *_findings(known)]
+        parts += ["## What came out", findings(known)]
         parts += [part for base, rows in known.items() for part in _base_part(base, rows)]
         parts += ["## Published orderings beside these", _orderings(known)]
     parts += ["## Arms", _arms(), "## What was not run", *_missing(found, seeds, failed)]
@@ -97,75 +95,6 @@ def _machine(rows: Sequence[Row]) -> str:
     )
 
 
-def _findings(known: Mapping[Base, Rows]) -> list[str]:
-    """Sentences from intervals alone; an arm that does worse is named like one that does better."""
-    differences = {name: over_bases([apart(r, name) for r in known.values()]) for name in ARMS}
-    ours = {name: found for name, found in differences.items() if found is not None}
-    lines = []
-    for title, direction in (
-        ("Clearly above the majority vote", "rose"),
-        ("Clearly below it", "fell"),
-        ("Not distinguishable from it", "unclear"),
-    ):
-        names = [name for name, found in ours.items() if _direction(found) == direction]
-        order = sorted(names, key=lambda name: -ours[name].value)
-        listed = "; ".join(f"{name} {_change(ours[name])}" for name in order) or "none"
-        lines.append(f"- **{title}** (avg@64, points): {listed}.")
-    sure: Mapping[str, Callable[[Row], bool]] = {
-        "**Clearly above the base's own vote**": lambda row: _direction(row.above_vote) == "rose",
-        "**Below the base's single answers, clearly or not**": lambda row: row.gain.value < 0,
-        "**A vote that loses more questions than it gains**": lambda row: (
-            row.fates[1] > row.fates[0]
-        ),
-    }
-    for title, holds in sure.items():
-        each = [
-            f"base {base.number}: {', '.join(n for n, row in rows.items() if holds(row)) or 'none'}"
-            for base, rows in known.items()
-        ]
-        lines.append(f"- {title}: {'; '.join(each)}.")
-    each = [
-        f"base {base.number}: {_of_the_key(rows)}" for base, rows in known.items() if KEY in rows
-    ]
-    if each:
-        lines.append(f"- **Part of the gain of the true answers**: {'; '.join(each)}.")
-    each = [
-        f"base {base.number}: {found}" for base, rows in known.items() if (found := _unequal(rows))
-    ]
-    if each:
-        lines.append(f"- **Not at equal tokens** (millions): {'; '.join(each)}.")
-    return ["\n".join(lines)]
-
-
-def _unequal(rows: Rows) -> str:
-    """Arms whose tokens differ from the majority's by more than the length of their answers explains."""
-    if TTRL not in rows:
-        return ""
-    usual = rows[TTRL].tokens
-    apart_by = {
-        n: row.tokens for n, row in rows.items() if abs(row.tokens - usual) > UNEQUAL * usual
-    }
-    listed = ", ".join(f"{name} {tokens / 1e6:.2f}" for name, tokens in apart_by.items())
-    return f"{listed}, where the majority has {usual / 1e6:.2f}" if listed else ""
-
-
-def _direction(found: Interval) -> Direction:
-    """What an interval shows. One seed shows nothing that another would not take back."""
-    return found.direction if found.seeds > 1 else "unclear"
-
-
-def _of_the_key(rows: Rows) -> str:
-    """The gain of each method under the seeds that the key has too, in percent of the key's."""
-    parts = {}
-    for name, row in rows.items():
-        ours, key = row.trained.shared_with(rows[KEY].trained)
-        gains = [found.changes().mean() for found in (ours, key) if found.keys and found.seeds]
-        if not row.arm.control and len(gains) == 2 and gains[1] > 0:
-            parts[name] = 100 * gains[0] / gains[1]
-    order = sorted(parts, key=lambda name: -parts[name])
-    return ", ".join(f"{name} {parts[name]:.0f} %" for name in order) or "none"
-
-
 def _base_part(base: Base, rows: Rows) -> list[str]:
     first = next(iter(rows.values()))
     title = f"## Base {base.number}{' (shipped)' if base.model == 'ttrl-tiny' else ''}"
@@ -192,8 +121,8 @@ def _base_part(base: Base, rows: Rows) -> list[str]:
                 name,
                 str(len(row.seeds)),
                 f"{_share(row.after)} ({' '.join(f'{100 * one:.0f}' for one in row.each)})",
-                _change(apart(rows, name)),
-                _change(row.above_vote),
+                change(apart(rows, name)),
+                change(row.above_vote),
                 _share(row.held.level("final")),
                 _share(row.maj),
                 _share(row.passes),
@@ -224,7 +153,7 @@ def _orderings(known: Mapping[Base, Rows]) -> str:
                 f"{claim.first} − {claim.second}",
                 published,
                 f"{claim.where} ({claim.source}{by})",
-                *map(_change, ours),
+                *map(change, ours),
                 _reading(claim, over_bases(ours)),
             )
         )
@@ -241,10 +170,10 @@ def _reading(claim: Claim, ours: Interval | None) -> str:
         return "not run"
     higher = all(each > EQUAL for each in claim.points)
     lower = all(each < -EQUAL for each in claim.points)
-    direction = _direction(ours)
-    if direction == "unclear":
-        return "unclear here" if ours.seeds > 1 else "one seed only"
-    word = "higher" if direction == "rose" else "lower"
+    shown = kind(ours)
+    if shown in ("unclear", "one seed"):
+        return f"{shown} {'here' if shown == 'unclear' else 'only'}"
+    word = "higher" if shown == "rose" else "lower"
     if not higher and not lower:
         return f"{word} here; published figures differ"
     return f"{'the same' if higher == (word == 'higher') else 'the opposite'} here"
@@ -296,14 +225,7 @@ def _missing(
 
 
 def _share(found: Interval) -> str:
-    """In percent: '72.8 [69.9, 75.7]'."""
-    ends = ", ".join(f"{100 * bound:.1f}" for bound in found.supported.bounds or ())
+    """In percent: '72.8 [69.9, 75.7]'. Few seeds may reach beyond what a share can be."""
+    bounds = found.supported.bounds or ()
+    ends = ", ".join(f"{100 * min(1.0, max(0.0, bound)):.1f}" for bound in bounds)
     return f"{100 * found.value:.1f}{f' [{ends}]' if ends else ''}"
-
-
-def _change(found: Interval | None) -> str:
-    """In points: '+2.5 [−1.0, +6.1]'."""
-    if found is None:
-        return "–"
-    ends = ", ".join(signed(100 * bound) for bound in found.supported.bounds or ())
-    return f"{signed(100 * found.value)}{f' [{ends}]' if ends else ''}"

@@ -136,11 +136,11 @@ def test_figures_of_a_row_are_means_over_its_runs(arms: ModuleType, results: Mod
 
 
 def test_an_arm_with_other_tokens_is_named(study: ModuleType) -> None:
-    page = importlib.import_module("rules_page")
+    unequal = importlib.import_module("rules_findings")._unequal
     rows = {"majority": 2.0e6, "soft": 1.92e6, "peer": 1.88e6, "teacher": 2.4e6}
-    found = page._unequal({name: SimpleNamespace(tokens=each) for name, each in rows.items()})
+    found = unequal({name: SimpleNamespace(tokens=each) for name, each in rows.items()})
     assert found == "peer 1.88, teacher 2.40, where the majority has 2.00"
-    assert page._unequal({"soft": SimpleNamespace(tokens=1.0)}) == ""
+    assert unequal({"soft": SimpleNamespace(tokens=1.0)}) == ""
 
 
 def test_a_published_difference_is_compared_by_its_sign(
