@@ -168,7 +168,7 @@ def test_views_outvote_a_group_and_their_completions_are_not_trained_on(make_gro
         ({"label_votes": "bse"}, "Did you mean base"),
         ({"label_votes": "peer"}, "peer=None: a peer needs both"),
         ({"peer": "ttrl-tiny"}, "a peer needs both"),
-        ({"label_rule": "harmonic"}, "no second vote"),
+        ({"label_rule": "harmonic", "views": ""}, "no second vote"),
         ({"label_votes": "visits", "task": "text"}, "Set visit_decay: 1"),
         ({"label_votes": "base", "label_rule": "harmonic", "task": "text"}, "they have no shares"),
     ],

@@ -61,7 +61,7 @@ def check_together(values: RunConfig, sources: Mapping[str, str]) -> None:
 
 def _check_views(values: RunConfig, sources: Mapping[str, str]) -> None:
     if "views" in sources and values.task_column is None:
-        for name in values.views:
+        for name in values.view_names:
             if values.task not in TASKS_OF_VIEWS[name]:
                 able = [view for view, tasks in TASKS_OF_VIEWS.items() if values.task in tasks]
                 raise ConfigError(

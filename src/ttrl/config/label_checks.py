@@ -14,7 +14,11 @@ def check_labels(values: RunConfig) -> None:
         ConfigError: votes that nobody would draw, or settings that nobody would read.
     """
     k, m = values.trained_per_question, values.votes_per_question
-    views, sources = ",".join(values.views), ",".join(values.label_votes)
+    if "auto" in values.views and len(values.views) > 1:
+        raise ConfigError(
+            f"views={','.join(values.views)}: auto chooses the views itself. Leave it out, or the others."
+        )
+    views, sources = ",".join(values.view_names), ",".join(values.label_votes)
     if views and k == m:
         raise ConfigError(
             f"views={views} with trained_per_question={k} and votes_per_question={m}: views are asked by the "

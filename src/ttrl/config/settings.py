@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, get_origin
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ttrl.algorithm_settings import ALGORITHM_SETTINGS, AdvantageName, AlgorithmName
-from ttrl.types import SourceName, TaskName, TextMeasure, ViewName
+from ttrl.types import TASKS_OF_VIEWS, SourceName, TaskName, TextMeasure, ViewName
 
 RUN = "train probe study sweep config"
 """The commands that take a whole run's settings. Readers are commands, and the two adapters whose settings
@@ -49,7 +49,7 @@ Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, le=1)]
 ReportTo = Literal["tensorboard", "wandb", "trackio", "mlflow", "all", "none"]
 Names = Annotated[tuple[str, ...], BeforeValidator(_separated)]
-Views = Annotated[tuple[ViewName, ...], BeforeValidator(_separated)]
+Views = Annotated[tuple[ViewName | Literal["auto"], ...], BeforeValidator(_separated)]
 LabelVotes = Annotated[tuple[SourceName, ...], BeforeValidator(_separated)]
 Augmentations = Annotated[tuple[Literal["perturbed"], ...], BeforeValidator(_separated)]
 Trackers = Annotated[tuple[ReportTo, ...], BeforeValidator(_separated)]
@@ -135,11 +135,11 @@ class RunConfig(BaseModel):
     adaptive_first: int = _key(16, "Learning", "adaptive votes: completions drawn before the first look; their number then doubles, up to M", ge=2)
     adaptive_error: Rate = _key(0.05, "Learning", "adaptive votes: share of questions whose winner may differ from that of M votes; 0 stops only when the winner is certain", lt=0.5)
     trained_choice: Literal["first", "random", "spread", "extremes"] = _key("first", "Learning", "which K of the M votes: the first, random ones, those whose rewards vary most, or those of the most and the least frequent answers", f"{RUN} Overlay verl")
-    views: Views = _key((), "Labels", "ask each question in other words too, with the M - K votes that are not trained on, or in eval beside the plain completions: facts (swapped between days), names, options (permuted), identifiers: docs/labels.md", f"{RUN} eval")
+    views: Views = _key(("auto",), "Labels", "ask each question in other words too, with the M - K votes that are not trained on, or in eval beside the plain completions: facts (swapped between days), names, options (permuted), identifiers; an empty text: none; auto: facts, where they can be swapped and the other settings allow it: docs/labels.md", f"{RUN} eval")
     view_count: Positive = _key(8, "Labels", "most different views of one question in one step", f"{RUN} eval")
     label_votes: LabelVotes = _key((), "Labels", "further votes that elect the label and are not trained on: base, visits (earlier ones), teacher, peer: docs/labels.md")
     further_votes: Positive = _key(32, "Labels", "completions of the base, of the teacher and of the peer on each question")
-    label_temperature: float = _key(1.0, "Labels", "temperature of votes that elect and are not trained on: those on views, and of the base, the teacher and the peer", gt=0, allow_inf_nan=False)
+    label_temperature: float = _key(0.6, "Labels", "temperature of votes that elect and are not trained on: those on views, and of the base, the teacher and the peer", gt=0, allow_inf_nan=False)
     label_rule: Literal["pooled", "harmonic"] = _key("pooled", "Labels", "how the votes on a question and its further votes elect: counted together, or by the harmonic mean of their two shares")
     visit_decay: Rate = _key(0.5, "Labels", "weight of a question's votes at its last visit, and again for each visit before", le=1)
     teacher_decay: float = _key(0.99, "Labels", "share of the teacher's weights that stays in a step at first; it rises to 0.9999 by a cosine", ge=0, lt=1)
@@ -214,6 +214,19 @@ class RunConfig(BaseModel):
     dry_run: bool = _call(False, "show what would happen, then stop", "train study sweep config eval")
     json_output: bool = _call(False, "print one JSON object as the last line of standard output", f"{DATA} vote report export", alias="json")
     # fmt: on
+
+    @property
+    def view_names(self) -> tuple[ViewName, ...]:
+        """Returns the means by which a run asks questions in other words, with `auto` resolved."""
+        named = tuple(name for name in self.views if name != "auto")
+        if "auto" not in self.views:
+            return named
+        able = (
+            self.trained_per_question < self.votes_per_question
+            and (self.trained_choice, self.votes, self.engine) == ("first", "fixed", "native")
+            and (self.task_column is not None or self.task in TASKS_OF_VIEWS["facts"])
+        )
+        return ("facts",) if able else ()
 
     @model_validator(mode="before")
     @classmethod

@@ -193,7 +193,7 @@ def evaluate_set(
     Before and after use the same seeds, so differences are those of the weights.
 
     Args:
-        with_views: also draw votes on `config.views`, for view_maj@n; nothing else depends on it.
+        with_views: also draw votes on `config.view_names`, for view_maj@n; nothing else depends on it.
     """
     questions = question_set.questions[: config.eval_limit]
     params = evaluation_params(config)

@@ -69,7 +69,7 @@ def _views(group: Group, *, task: Task, config: RunConfig) -> list[View]:
     return views_of(
         group.question,
         task=task,
-        names=config.views,
+        names=config.view_names,
         count=min(config.view_count, len(group.completions) - 1),
         seed=derive_seed(config.seed, "evaluate"),
     )

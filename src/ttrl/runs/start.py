@@ -221,9 +221,9 @@ def open_evaluation(resolved: ResolvedConfig) -> Session:
         ConfigError: the folder for its files exists already.
     """
     values = resolved.values
-    if "views" in resolved.given and values.views and values.task in SIMILAR_TASKS:
+    if "views" in resolved.given and values.view_names and values.task in SIMILAR_TASKS:
         raise ConfigError(
-            f"views={','.join(values.views)} in an evaluation with task={values.task}: its answers are "
+            f"views={','.join(values.view_names)} in an evaluation with task={values.task}: its answers are "
             "similar and not equal, so there is no share of right votes. Leave views out."
         )
     if (out := values.out) is not None:
@@ -241,7 +241,7 @@ def evaluate_session(
     """
     evaluations = {}
     with_views = (
-        bool(session.config.views) and "views" in resolved.given
+        bool(session.config.view_names) and "views" in resolved.given
     )  # a default is for training
     for each in session.evaluated:
         done = evaluate_one(session, each, when="base", with_views=with_views)

@@ -59,12 +59,12 @@ def draw(
         ConfigError: adaptive votes on answers that are similar and not equal.
     """
     seed = derive_seed(config.seed, "sample", step)
-    if not config.views and not sources:
+    if not config.view_names and not sources:
         groups = draw_votes(questions, sampler=sampler, task=task, config=config, seed=seed)
         return Drawn(groups=groups, further=[()] * len(groups), tokens={})
     found: list[list[FurtherVotes]] = [[] for _ in questions]
     spent: dict[str, int] = {}
-    if config.views:
+    if config.view_names:
         drawn = draw_with_views(
             questions, sampler=sampler, task=task, config=config, step=step, seed=seed
         )

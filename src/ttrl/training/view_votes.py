@@ -49,7 +49,7 @@ def draw_with_views(
         views_of(
             question,
             task=task,
-            names=config.views,
+            names=config.view_names,
             count=min(config.view_count, m - k),
             seed=derive_seed(config.seed, "views", step),
         )

@@ -50,7 +50,7 @@ def _unmapped(config: RunConfig) -> list[tuple[str, str]]:
         )
     if config.votes == "adaptive":
         refuse("votes", "processes draw together, so all questions have the same number of votes.")
-    if config.views:
+    if config.view_names:
         refuse("views", "TRL's hook draws all votes on the question itself.")
     if config.label_votes:
         refuse("label_votes", "TRL's hook has no second sampler.")
