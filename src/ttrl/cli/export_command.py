@@ -64,8 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "run",
         metavar="RUN",
-        help="folder of a `ttrl train`, for its last checkpoint, or one of its checkpoints/step-... "
-        "folders",
+        help="folder of a `ttrl train`, for its last checkpoint (or that chosen by --keep best), or one "
+        "of its checkpoints/step-... folders",
     )
     parser.add_argument(
         "--out", metavar="FOLDER", required=True, help="a new folder, written when it is complete"
@@ -85,7 +85,7 @@ def _named(given: Path) -> tuple[RunDirectory, Path | None]:
         CheckpointError: neither a run nor a checkpoint in one.
     """
     whole = Path(os.path.realpath(given))  # so that "." inside a checkpoint is one too
-    if whole.name.startswith("step-") and whole.parent.name == "checkpoints":
+    if whole.name.startswith("step-") and whole.parent.name in {"checkpoints", "candidates"}:
         if not whole.is_dir():
             kept = sorted(path.name for path in whole.parent.glob("step-*"))
             raise CheckpointError(

@@ -32,7 +32,7 @@ from ttrl.files import whole_folder
 
 KEPT = 2
 FOREIGN = "foreign"
-"""Key of the state that marks a checkpoint with weights trained by another engine."""
+"""Key of the state that marks weights without an optimizer, which no native run resumes from."""
 
 
 class Stateful(Protocol):
@@ -105,14 +105,49 @@ def save(
     adapted = hasattr(model, "peft_config")
 
     def fill(beside: Path, weights: Path) -> None:
-        # Left out, peft would ask the hub whether the base's embeddings were resized; they never are.
-        options: dict[str, Any] = {"save_embedding_layers": False} if adapted else {}
-        model.save_pretrained(weights, **options)
-        tokenizer.save_pretrained(weights)
+        _save_model(model, tokenizer, weights)
         for name, tensors in learner.state().items():
             save_file(tensors, beside / f"{name}.safetensors")
 
     return _write(folder, step, fill, adapted=adapted, state=state, prompt_template=prompt_template)
+
+
+def save_candidate(
+    folder: Path,
+    *,
+    step: int,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    state: Mapping[str, Any],
+    prompt_template: str | None,
+) -> Path:
+    """Saves the weights alone, beside those of other steps, for a choice among them.
+
+    Raises:
+        CheckpointError: as `save`.
+    """
+    adapted = hasattr(model, "peft_config")
+
+    def fill(_: Path, weights: Path) -> None:
+        _save_model(model, tokenizer, weights)
+
+    return _write(
+        folder,
+        step,
+        fill,
+        adapted=adapted,
+        state={**state, FOREIGN: True},
+        prompt_template=prompt_template,
+        kept=None,
+    )
+
+
+def _save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, weights: Path) -> None:
+    # Left out, peft would ask the hub whether the base's embeddings were resized; they never are.
+    adapted = hasattr(model, "peft_config")
+    options: dict[str, Any] = {"save_embedding_layers": False} if adapted else {}
+    model.save_pretrained(weights, **options)
+    tokenizer.save_pretrained(weights)
 
 
 def save_weights(
@@ -148,6 +183,7 @@ def _write(
     adapted: bool,
     state: Mapping[str, Any],
     prompt_template: str | None,
+    kept: int | None = KEPT,
 ) -> Path:
     target = folder / f"step-{step:06d}"
     if target.exists():
@@ -169,8 +205,9 @@ def _write(
             f"checkpoint {target} cannot be written: {error}. Earlier checkpoints are untouched; "
             f"free some space, then: ttrl train --resume {folder.parent}"
         ) from None
-    for old in sorted(folder.glob("step-*"))[:-KEPT]:
-        shutil.rmtree(old)
+    if kept is not None:
+        for old in sorted(folder.glob("step-*"))[:-kept]:
+            shutil.rmtree(old)
     return target
 
 

@@ -17,6 +17,7 @@ from ttrl.engine.checkpoint import Checkpoint, latest, verified
 from ttrl.engine.models import LoadedModel, find_model, load_adapter, load_model
 from ttrl.errors import CheckpointError, ModelError
 from ttrl.files import whole_folder
+from ttrl.recording.kept import read_kept
 from ttrl.recording.run_directory import RunDirectory
 
 CARD = "README.md"
@@ -57,7 +58,7 @@ def export_run(
     Args:
         config: the run's own.
         base_sha256: fingerprint of the model that the run was started on.
-        checkpoint: one of the run's; by default the last.
+        checkpoint: one of the run's; by default the one that `keep: best` has chosen, else the last.
         adapter: the LoRA adapter alone, which needs no base model.
 
     Raises:
@@ -65,6 +66,8 @@ def export_run(
             could not be written; nothing is left of it.
         ModelError: the base model is not there, or cannot be loaded.
     """
+    if checkpoint is None and (kept := read_kept(run)) is not None:
+        checkpoint = kept.path(run.path)
     found = latest(run.checkpoints) if checkpoint is None else verified(checkpoint)
     if found is None:
         raise CheckpointError(

@@ -57,7 +57,9 @@ class RunResult:
     costs: Mapping[str, float] = field(default_factory=dict)
     """Seconds, tokens and bytes by their names in result.json (see COSTS), over all sittings."""
     weights: str | None = None
-    """Folder of the last checkpoint."""
+    """Folder of the last checkpoint, or of that chosen by `keep: best`."""
+    kept_step: int | None = None
+    """The last step whose update is in the weights chosen by `keep: best`; None where the last are kept."""
     path: Path | None = None
     """The run directory, where there is one."""
     version: int = VERSION
@@ -93,6 +95,7 @@ class RunResult:
             },
             **self.costs,
             "weights": self.weights,
+            **({} if self.kept_step is None else {"kept_step": self.kept_step}),
         }
 
     def write(self, directory: RunDirectory) -> None:
@@ -173,6 +176,7 @@ def read_result(path: str | os.PathLike[str]) -> RunResult:
         },
         seed=whole(value.get("seed")),
         steps=whole(value.get("steps")),
+        kept_step=whole(value.get("kept_step")),
         metrics=_metrics(mapping(value.get("sets"))),
         evaluations=evaluations,
         costs={

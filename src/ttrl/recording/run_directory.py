@@ -217,7 +217,7 @@ class RunDirectory:
 
     def forget_after(self, step: int) -> None:
         """Drops what was recorded after a step, as when a run goes on from its checkpoint."""
-        for name in ("metrics.jsonl", "votes.jsonl"):
+        for name in ("metrics.jsonl", "votes.jsonl", "keep.jsonl"):
             path = self.path / name
             if path.exists():
                 # Not splitlines(): it also breaks at U+2028 and its kin, which answers may hold.

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from ttrl.config import RunConfig
 from ttrl.errors import NumericsError
 from ttrl.recording.evaluations import When
+from ttrl.recording.kept import KeptCheckpoint
 from ttrl.recording.run_directory import RunDirectory
+from ttrl.runs.candidates import Candidates
 from ttrl.runs.interrupts import Interrupts
 from ttrl.runs.plan import check_memory
 from ttrl.runs.run import Run, Spent
@@ -46,6 +48,8 @@ class NativeTraining:
         self._algorithm: Algorithm
         self._learner: Learner
         self._teacher: Teacher | None = None
+        self._candidates: Candidates | None = None
+        self._is_over = False
 
     @property
     def steps(self) -> int:
@@ -79,14 +83,28 @@ class NativeTraining:
             if self._teacher is not None:
                 self._found.load_learner(self._teacher)
             run.spent = Spent(**self._found.state["spent"])
+        if self._config.keep == "best":
+            self._candidates = Candidates(run.directory, session)
 
     def train(self, run: Run | None) -> str:
-        """Makes the remaining steps, saves the weights and returns why the run ended."""
-        from ttrl.training.loop import reason_to_end, train
+        """Makes the remaining steps, saves the weights, chooses some, and returns why the run ended."""
+        from ttrl.training.loop import reason_to_end
 
         assert run is not None  # there is one process
+        self._make_steps(run)
+        if self._candidates is not None:
+            run.kept = self._candidates.choose(last=self.steps)
+            self._take(run.kept, run)
+        return str(reason_to_end(self._progress, self._config))
+
+    def _make_steps(self, run: Run) -> None:
+        """Makes and saves them. Nothing of it holds the model afterwards."""
+        from ttrl.training.loop import train
+
         config, session, observers = self._config, self._session, run.observers()
         sources = open_sources(session, run.directory, teacher=self._teacher, step=self.steps)
+        if not self.steps:
+            self._add_candidate(run)
         # No callback goes in, so that nothing that is handed over leads to a true answer.
         steps = train(
             session.training.trained,
@@ -109,13 +127,14 @@ class NativeTraining:
                         metrics |= observer.on_step(result)
                     run.record(self.steps, metrics, report.votes, result.skipped)
                     if self.steps % config.checkpoint_every == 0:
+                        self._add_candidate(run)
                         self._save(run)
+        self._add_candidate(run)
         self._save(run)
-        return str(reason_to_end(self._progress, config))
 
     def interrupt(self, run: Run) -> None:
         """Saves the steps that are done."""
-        if self.steps:
+        if self.steps and not self._is_over:
             self._save(run)
 
     def failed(self, error: NumericsError, run: Run) -> str:
@@ -124,6 +143,28 @@ class NativeTraining:
             f"step {self.steps + 1}: {error} The last checkpoint is {run.last_checkpoint()}; "
             "start a new run from it or from the base."
         )
+
+    def _add_candidate(self, run: Run) -> None:
+        if self._candidates is None:
+            return
+        sampler = self._session.sampler
+        tokens, seconds = sampler.sampled_tokens, sampler.seconds
+        state = {"progress": asdict(self._progress)}
+        self._candidates.add(self._session, step=self.steps, state=state)
+        run.spent.sampled_tokens += sampler.sampled_tokens - tokens
+        run.spent.sampling_seconds += sampler.seconds - seconds
+
+    def _take(self, kept: KeptCheckpoint, run: Run) -> None:
+        """Replaces the weights and their optimizer by the chosen weights, to be evaluated."""
+        self._is_over = True
+        if kept.step == self.steps:
+            return
+        from ttrl.engine.checkpoint import verified
+
+        found = verified(kept.path(run.directory.path))
+        del self._session, self._learner  # first, so that the trained model makes room
+        self._teacher = None
+        self._session = open_session(self._config, weights=found.weights)
 
     def _save(self, run: Run) -> None:
         from ttrl.engine import checkpoint

@@ -19,6 +19,7 @@ from ttrl.errors import CheckpointError, ConfigError, NumericsError
 from ttrl.evaluation.answer_key import answer_key_rule
 from ttrl.evaluation.labels import Labels
 from ttrl.recording.evaluations import Evaluation, When
+from ttrl.recording.kept import KeptCheckpoint
 from ttrl.recording.results import RunResult
 from ttrl.recording.run_directory import RunDirectory
 from ttrl.recording.trackers.fan_out import Trackers
@@ -155,6 +156,8 @@ class Run:
 
         self.config, self.trackers, self.watcher = resolved.values, trackers, watcher
         self.spent, self._started = Spent(), started
+        self.kept: KeptCheckpoint | None = None
+        """The checkpoint chosen by `keep: best`, once it is; else the last one counts."""
         self._resolved, self._task = resolved, session.task
         labels = session.labels[session.training.name]
         self.rule, self._answers = rule_of(self.config, labels), labels.answers
@@ -296,7 +299,10 @@ class Run:
                 **{(name, "final"): done for name, done in final.items()},
             },
             costs={**costs, "peak_rss_bytes": _peak_rss_bytes()},
-            weights=self.last_checkpoint(),
+            weights=str(self.kept.path(self.directory.path))
+            if self.kept
+            else self.last_checkpoint(),
+            kept_step=self.kept.step if self.kept else None,
             path=self.directory.path,
         )
 

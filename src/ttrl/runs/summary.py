@@ -108,7 +108,8 @@ def summary_lines(result: RunResult) -> list[str]:
         f"cost        {costs['wall_seconds']:.0f} s, {costs['sampled_tokens']:,} tokens sampled, "
         f"peak memory {costs['peak_rss_bytes'] / 2**30:.2f} GiB"
     )
-    lines.append(f"weights     {result.weights}")
+    kept = "" if result.kept_step is None else f" (step {result.kept_step}, chosen without labels)"
+    lines.append(f"weights     {result.weights}{kept}")
     if result.path is not None:
         lines.append(f"report      {result.path / 'report.html'}")
     return lines

@@ -8,7 +8,7 @@ from typing import Any
 from ttrl.evaluation.report.arms import Arm
 from ttrl.evaluation.report.reading import Run
 from ttrl.evaluation.report.tables import Cell, Table
-from ttrl.evaluation.report.text import NOTHING, duration, energy, memory, scalar
+from ttrl.evaluation.report.text import NOTHING, duration, energy, memory, percent, scalar
 from ttrl.evaluation.statistics import mean
 
 COSTS: dict[str, tuple[str, Callable[[float], str]]] = {
@@ -29,6 +29,20 @@ def run_cost_table(run: Run) -> Table | None:
     if tokens is not None and seconds:
         rows.append(("sampled tokens per second of sampling", f"{tokens / seconds:,.0f}"))
     return Table("Cost", ("", ""), rows) if rows else None
+
+
+def kept_tables(run: Run) -> list[Table]:
+    """Returns a table of what `keep: best` saw of each candidate; none where nothing was chosen."""
+    kept = run.kept
+    if kept is None:
+        return []
+    rows = [
+        (f"step {step}" if step else "base", percent(score), "kept" if step == kept.step else "")
+        for step, score in kept.scores
+    ]
+    note = "Chosen without labels, by answers to copies of the questions with other numbers."
+    heads = ("", "agreement with the vote of all candidates", "")
+    return [Table("Which checkpoint", heads, rows, note=note)]
 
 
 def _costs(known: Mapping[str, float]) -> list[tuple[str, str]]:

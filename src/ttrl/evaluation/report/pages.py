@@ -12,7 +12,12 @@ from urllib.parse import quote as quoted
 
 from ttrl.errors import CheckpointError
 from ttrl.evaluation.report import arm_tables as tables_of
-from ttrl.evaluation.report.appendix import appendix_tables, reading_notes, run_cost_table
+from ttrl.evaluation.report.appendix import (
+    appendix_tables,
+    kept_tables,
+    reading_notes,
+    run_cost_table,
+)
 from ttrl.evaluation.report.arms import (
     Arm,
     arms_of,
@@ -91,7 +96,10 @@ def _run_page(run: Run, figure: str, figure_link: str) -> str:
         banner=run.result.is_true_labels,
         verdict=run_verdict(run),
         headline=headline_table(tables),
-        sections=[("Before and after", tables), ("By level of difficulty", level_tables(run))],
+        sections=[
+            ("Before and after", [*tables, *kept_tables(run)]),
+            ("By level of difficulty", level_tables(run)),
+        ],
         sets=set_fates(run),
         curves=run_curves(run.records),
         attempts=attempt_charts(run),

@@ -14,6 +14,8 @@ import yaml
 from ttrl.evaluation.report.text import line, plural
 from ttrl.recording.evaluations import Evaluation, When
 from ttrl.recording.forgiving import count, entries, finite, mapping, parsed_json, read_text
+from ttrl.recording.kept import FILE as KEPT_FILE
+from ttrl.recording.kept import KeptCheckpoint, kept_from
 from ttrl.recording.results import RunResult, read_result
 
 Kept = TypeVar("Kept")
@@ -64,6 +66,8 @@ class Run:
     """Lines of metrics.jsonl, one per step (the last one of a step counts), in order."""
     visits: tuple[Visit, ...] = ()
     """Lines of votes.jsonl, one per question and step (the last one counts), in order of steps."""
+    kept: KeptCheckpoint | None = None
+    """The choice of `keep: best`, if one was made and can be read."""
     broken_lines: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """By file: the numbers of the lines, from 1, that are no record; files without any are left out."""
 
@@ -127,6 +131,7 @@ def read_run(directory: Path) -> Run:
         manifest=manifest if parsed is None else json.dumps(parsed, indent=2, ensure_ascii=False),
         records=records,
         visits=visits,
+        kept=kept_from(mapping(parsed_json(read_text(directory / KEPT_FILE)))),
         broken_lines={file: lines for file, lines in broken.items() if lines},
     )
 

@@ -54,6 +54,8 @@ def _unmapped(config: RunConfig) -> list[tuple[str, str]]:
         refuse("views", "TRL's hook draws all votes on the question itself.")
     if config.label_votes:
         refuse("label_votes", "TRL's hook has no second sampler.")
+    if config.keep == "best":
+        refuse("keep", "TRL saves whole checkpoints alone, and nobody asks them what they answer.")
     if config.refill_rounds:
         refuse("refill_rounds", "TRL has no second draw in a step.")
     if config.kl_coefficient and (config.kl_in, config.kl_estimator) != ("loss", "k3"):

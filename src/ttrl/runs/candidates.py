@@ -1,0 +1,125 @@
+"""The candidates of `keep: best`: their weights, what each answers, and the choice at the end.
+
+candidates/step-000020/   weights alone, of the most promising ones until the choice is made
+keep.jsonl                what each candidate answered
+keep.json                 the choice (`ttrl.recording.kept`)
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ttrl.consensus.choice import agreement_with_all, best_of, classes_of
+from ttrl.errors import CheckpointError
+from ttrl.recording.kept import FILE, KeptCheckpoint, read_kept
+from ttrl.recording.run_directory import RunDirectory
+from ttrl.training.candidates import answers_to, questions_to_ask
+
+if TYPE_CHECKING:
+    from ttrl.consensus.choice import Answers
+    from ttrl.runs.session import Session
+
+MOST = 8
+"""Candidates whose weights are on disk at the same time. The answers of the others stay and still vote."""
+ROWS = "keep.jsonl"
+
+
+class Candidates:
+    """The candidates of one run. All that it knows is on disk, so a run that goes on chooses the same."""
+
+    def __init__(self, directory: RunDirectory, session: Session) -> None:
+        self._directory = directory
+        self._folder = directory.path / "candidates"
+        self._task, self._config = session.task, session.config
+        known = [question for each in session.sets for question in each.questions]
+        self._asked = questions_to_ask(session.training.questions, known, session.config)
+
+    def add(self, session: Session, *, step: int, state: Mapping[str, Any]) -> None:
+        """Saves the weights as they are after this step and asks them, unless that is done already.
+
+        Raises:
+            CheckpointError: something cannot be written.
+        """
+        from ttrl.engine.checkpoint import save_candidate
+
+        if step in self._answers():
+            return
+        save_candidate(
+            self._folder,
+            step=step,
+            model=session.model,
+            tokenizer=session.tokenizer,
+            state=state,
+            prompt_template=session.prompt_template,
+        )
+        answers = answers_to(
+            self._asked, sampler=session.sampler, task=session.task, config=session.config
+        )
+        self._directory.append(ROWS, [{"step": step, "answers": answers}])
+        scores = self._scores() if len(self._saved()) > MOST else {}
+        earlier = [each for each in self._saved() if each in scores and each != step]
+        if earlier:  # the newest stays, since those that are like it have not voted yet
+            self._let_go(min(earlier, key=lambda each: (scores[each], each)))
+
+    def choose(self, *, last: int) -> KeptCheckpoint:
+        """Returns the choice, made once, and lets the weights of all other candidates go.
+
+        Args:
+            last: the step of the run's last checkpoint, whose folder stays in any case.
+
+        Raises:
+            CheckpointError: keep.json cannot be read or written, or no candidate is left.
+        """
+        kept = read_kept(self._directory)
+        if kept is None:
+            scores = self._scores()
+            left = [step for step in self._saved() if step in scores]
+            if not left:
+                raise CheckpointError(
+                    f"{self._folder}: no candidate is left, so keep=best has nothing to choose from. Put the "
+                    "folder back, or start a new run."
+                )
+            step = left[best_of([scores[s] for s in left])]
+            folder = "checkpoints" if step == last else "candidates"
+            kept = KeptCheckpoint(
+                step=step, folder=f"{folder}/{_name(step)}", scores=tuple(scores.items())
+            )
+            self._directory.write_json(FILE, kept.to_json())
+        for step in self._saved():
+            if kept.folder != f"candidates/{_name(step)}":
+                self._let_go(step)
+        return kept
+
+    def _scores(self) -> dict[int, float]:
+        """By step, in their order."""
+        answers = self._answers()
+        classes = classes_of(list(answers.values()), self._asked, self._task)
+        return dict(zip(answers, agreement_with_all(classes), strict=True))
+
+    def _answers(self) -> dict[int, Answers]:
+        path = self._directory.path / ROWS
+        if not path.exists():
+            return {}
+        try:
+            rows = [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
+            found = {int(row["step"]): tuple(map(tuple, row["answers"])) for row in rows}
+            if any(len(each) != len(self._asked) for each in found.values()):
+                raise ValueError("answers to other questions")
+        except (ValueError, TypeError, KeyError) as error:
+            raise CheckpointError(
+                f"{path} is damaged ({error}), so keep=best cannot choose. Restore it, or start a new run."
+            ) from None
+        return found
+
+    def _saved(self) -> list[int]:
+        return sorted(int(path.name.removeprefix("step-")) for path in self._folder.glob("step-*"))
+
+    def _let_go(self, step: int) -> None:
+        shutil.rmtree(self._folder / _name(step))
+
+
+def _name(step: int) -> str:
+    return f"step-{step:06d}"
