@@ -34,7 +34,7 @@ class Candidates:
         self._directory = directory
         self._folder = directory.path / "candidates"
         self._task, self._config = session.task, session.config
-        known = [question for each in session.sets for question in each.questions]
+        known = [question for each in session.sets for question in each.trained]
         self._asked = questions_to_ask(session.training.questions, known, session.config)
 
     def add(self, session: Session, *, step: int, state: Mapping[str, Any]) -> None:

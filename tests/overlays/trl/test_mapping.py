@@ -221,6 +221,7 @@ UNMAPPED: dict[str, dict[str, Any]] = {
     "votes=adaptive": {"votes": "adaptive"},
     "views=('facts',)": {"views": "facts"},
     "label_votes=('base', 'visits')": {"label_votes": "base,visits"},
+    "keep=best": {"keep": "best"},
     "refill_rounds=2": {"algorithm": "dapo", "refill_rounds": 2},
     "kl_estimator=k2": {"kl_coefficient": 0.1, "kl_estimator": "k2"},
     "kl_estimator=k3": {"kl_coefficient": 0.1, "kl_in": "reward"},
