@@ -6,6 +6,8 @@ EXIT_DONE = 0
 EXIT_CONFIG = 2
 EXIT_DATA = 3
 EXIT_MODEL = 4
+EXIT_GUARD = 5
+"""The guard ended the run; its results are there."""
 EXIT_NUMERICS = 6
 EXIT_INTERRUPTED = 130
 

@@ -29,7 +29,8 @@ USAGE = (
     "commands:\n"
     + "".join(f"  {name:<11} {text}\n" for name, text in COMMANDS.items())
     + "\n`ttrl COMMAND --help` lists the options. Exit codes: 0 done, 2 bad usage or config,\n"
-    "3 bad data, 4 bad model or checkpoint, 6 loss not finite, 130 interrupted.\n"
+    "3 bad data, 4 bad model or checkpoint, 5 stopped by the guard (with results),\n"
+    "6 loss not finite, 130 interrupted.\n"
 )
 
 

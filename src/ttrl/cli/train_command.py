@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from ttrl.cli.options import make_parser, parse
 from ttrl.config import ResolvedConfig, read_layers
-from ttrl.errors import EXIT_DONE, EXIT_INTERRUPTED
+from ttrl.errors import EXIT_DONE, EXIT_GUARD, EXIT_INTERRUPTED
 from ttrl.recording.trackers.fan_out import Trackers, end_with
 from ttrl.runs.interrupts import RunInterrupted
 from ttrl.runs.run import StepDone
@@ -65,6 +65,7 @@ def run(arguments: Sequence[str]) -> int:
         print("\n".join(summary_lines(result)), file=sys.stderr if as_json else sys.stdout)
         if as_json:
             print(json.dumps(result.to_json()))
+        code = EXIT_GUARD if result.stopped_by_guard else code
     if trackers.stuck:
         end_with(code)
     return code

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -72,6 +72,11 @@ class Learner:
         assert self._reference is not None
         return self._reference.of_each(completions, self._reference.logprobs)
 
+    @property
+    def base_logprobs(self) -> Callable[[Sequence[Completion]], PerToken] | None:
+        """Returns what computes log-probabilities under the base model; None where there is none at hand."""
+        return None if self._reference is None else self.reference_logprobs
+
     def values(self, completions: Sequence[Completion]) -> PerToken:
         """Returns the critic's value before each token."""
         assert self._critic is not None
@@ -103,18 +108,39 @@ class Learner:
         return [part for part in (self._critic, self._implicit_reward) if part is not None]
 
 
+LARGEST_COPY = 50_000_000
+"""Parameters of the largest model that is copied for the guard alone."""
+
+
+def base_kept(
+    model: PreTrainedModel, algorithm: Algorithm
+) -> Literal["adapter", "reference", "copy"] | None:
+    """Says where the guard finds the base: under the adapter, as the reference, or as a small copy.
+
+    None for a large model whose every weight is trained by an algorithm without a reference.
+    """
+    if hasattr(model, "peft_config"):
+        return "adapter"
+    if algorithm.needs_reference:
+        return "reference"
+    small = sum(p.numel() for p in model.parameters()) <= LARGEST_COPY
+    return "copy" if small else None
+
+
 def make_learner(
     model: PreTrainedModel,
     algorithm: Algorithm,
     config: RunConfig,
     *,
     load_base: Callable[[], PreTrainedModel] | None = None,
+    guarded: bool = False,
 ) -> Learner:
     """Makes the policy from `model`, and the other models that the algorithm needs.
 
     Args:
         load_base: the base model once more, for a reference; `model` as it is now, if left out. Not called
             where an adapter can be looked through or no reference is needed.
+        guarded: whether the guard wants the base's log-probabilities too, where they are to be had.
     """
 
     def tokens(of: PreTrainedModel, *, without_adapter: bool = False) -> TokenModel:
@@ -133,7 +159,7 @@ def make_learner(
         clip_norm=config.clip_norm,
     )
     reference = critic = implicit_reward = None
-    if algorithm.needs_reference:
+    if algorithm.needs_reference or (guarded and base_kept(model, algorithm) is not None):
         adapted = hasattr(model, "peft_config")
         base = model if adapted else (load_base or partial(copy.deepcopy, model))()
         reference = tokens(base, without_adapter=adapted)
@@ -163,13 +189,19 @@ def make_learner(
 
 
 def learner_from(
-    source: ModelSource, model: PreTrainedModel, algorithm: Algorithm, config: RunConfig
+    source: ModelSource,
+    model: PreTrainedModel,
+    algorithm: Algorithm,
+    config: RunConfig,
+    *,
+    guarded: bool = False,
 ) -> Learner:
     """Makes the learner of a run; its weights may already be trained.
 
     Args:
         source: where the base model is, which is loaded once more if a reference needs a copy of it.
         model: the policy.
+        guarded: as for `make_learner`.
 
     Raises:
         ModelError: the base model cannot be loaded.
@@ -178,4 +210,4 @@ def learner_from(
     def load_base() -> PreTrainedModel:
         return load_model(source, dtype=config.dtype, device=model.device).model
 
-    return make_learner(model, algorithm, config, load_base=load_base)
+    return make_learner(model, algorithm, config, load_base=load_base, guarded=guarded)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 VERSION = 2
 """Of the layout of result.json. 1 is that of ttrl 0.6.0 and before, which does not write it."""
 
+GUARD_PREFIX = "guard: "
+"""Begins what `stopped` says of a run that the guard ended."""
+
 COSTS = (
     "wall_seconds",
     "sampled_tokens",
@@ -71,6 +74,11 @@ class RunResult:
     def is_true_labels(self) -> bool:
         """Returns whether the run was rewarded by true labels: an upper bound, not TTRL."""
         return self.reward == "answer-key"
+
+    @property
+    def stopped_by_guard(self) -> bool:
+        """Returns whether the guard ended the run: docs/guard.md."""
+        return self.stopped is not None and self.stopped.startswith(GUARD_PREFIX)
 
     def of(self, name: str, when: When) -> SetMetrics:
         """Returns the measures of a set before ("base") or after ("final"); empty if it was not evaluated."""

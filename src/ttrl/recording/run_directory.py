@@ -1,6 +1,6 @@
 """The folder of one run: what it was made of, what happened, what came out. Nothing is overwritten.
 
-config.yaml  manifest.json  metrics.jsonl  votes.jsonl  evaluations/  checkpoints/
+config.yaml  manifest.json  metrics.jsonl  votes.jsonl  guard.jsonl  evaluations/  checkpoints/
 result.json  report.html  figure.svg
 """
 
@@ -217,7 +217,7 @@ class RunDirectory:
 
     def forget_after(self, step: int) -> None:
         """Drops what was recorded after a step, as when a run goes on from its checkpoint."""
-        for name in ("metrics.jsonl", "votes.jsonl", "keep.jsonl"):
+        for name in ("metrics.jsonl", "votes.jsonl", "guard.jsonl", "keep.jsonl"):
             path = self.path / name
             if path.exists():
                 # Not splitlines(): it also breaks at U+2028 and its kin, which answers may hold.

@@ -213,6 +213,26 @@ CHARTS = (
         (Shown("norm", "train/grad_norm", console=(7, "grad", "{:.2f}")),),
     ),
     ChartKind("KL to the base model", "nats per token", (Shown("KL", "train/kl"),), optional=True),
+    ChartKind(
+        "KL to the base model, as the guard sees it",
+        "nats per token",
+        (Shown("KL", "guard/kl", console=(11, "kl", "{:.3f}")),),
+        optional=True,
+    ),
+    ChartKind(
+        "Answers that ignore a changed number",
+        "% of votes",
+        (Shown("ignored", "guard/ignored_numbers"),),
+        share=True,
+        optional=True,
+    ),
+    ChartKind(
+        "Agreement across questions, and repetition",
+        "%",
+        (Shown("across", "guard/across"), Shown("repeated 4-grams", "guard/repetition")),
+        share=True,
+        optional=True,
+    ),
     *(
         ChartKind(
             chart.title,

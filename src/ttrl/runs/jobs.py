@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import IO
 
 from ttrl.config import ENVIRONMENT_PREFIX
-from ttrl.errors import CheckpointError
+from ttrl.errors import EXIT_DONE, EXIT_GUARD, CheckpointError
 from ttrl.threads import usable_cores
 
+ENDED = (EXIT_DONE, EXIT_GUARD)
+"""Exit codes of commands that have left their result."""
 POLL_SECONDS = 0.2
 PATIENCE_SECONDS = 300
 """Seconds that an interrupted run has to end its update and save."""
@@ -88,7 +90,7 @@ def run_side_by_side(
                 ended += 1
                 job, seconds = process.job, time.monotonic() - process.started
                 line = f"{ended:>3}/{len(jobs)}  {job.name:<24} {seconds:6.0f} s  "
-                if process.popen.returncode == 0 and job.done.exists():
+                if process.popen.returncode in ENDED and job.done.exists():
                     say(line + told(job))
                 else:
                     failures.append(_failure(process))

@@ -301,6 +301,8 @@ def _clear(out: Path, *, begun: bool) -> None:
 
 
 def _told(job: Job) -> str:
-    name, pair = next(iter(read_result(job.done.parent).metrics.items()))
+    result = read_result(job.done.parent)
+    name, pair = next(iter(result.metrics.items()))
     when: When = "final" if "final" in pair else "base"
-    return set_line(when, name, pair[when])
+    stopped = f"  (stopped by the guard after {result.steps} steps)"
+    return set_line(when, name, pair[when]) + (stopped if result.stopped_by_guard else "")

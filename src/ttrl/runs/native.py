@@ -76,7 +76,13 @@ class NativeTraining:
 
         session = self._session
         self._algorithm = make_algorithm(self._config)
-        self._learner = learner_from(session.source, session.model, self._algorithm, self._config)
+        self._learner = learner_from(
+            session.source,
+            session.model,
+            self._algorithm,
+            self._config,
+            guarded=self._config.guard != "off",
+        )
         self._teacher = make_teacher(session)
         if self._found is not None:
             self._found.load_learner(self._learner)
@@ -117,6 +123,7 @@ class NativeTraining:
             progress=self._progress,
             uninterrupted=self._interrupts.deferred(),
             sources=sources,
+            base=self._learner.base_logprobs,
         )
         with run.watcher.training(steps=config.steps, done=self.steps), closing(steps):
             for report in steps:
@@ -126,6 +133,8 @@ class NativeTraining:
                     for observer in observers:
                         metrics |= observer.on_step(result)
                     run.record(self.steps, metrics, report.votes, result.skipped)
+                    if report.decision is not None:
+                        run.record_decision(report.decision)
                     if self.steps % config.checkpoint_every == 0:
                         self._add_candidate(run)
                         self._save(run)

@@ -39,7 +39,9 @@ def standing_memory(model: PreTrainedModel, config: RunConfig) -> dict[str, int]
     own = sum(p.numel() * p.element_size() for p in trained)
     learning = sum(p.numel() * (12 + (4 if p.element_size() < 4 else 0)) for p in trained)
     models = 2 if ALGORITHM_ROWS[config.algorithm].companion else 1
-    copied = make_algorithm(config).needs_reference and not config.lora
+    copied = not config.lora and (
+        make_algorithm(config).needs_reference or _guard_copies(model, config)
+    )
     teacher = 0
     if "teacher" in config.label_votes:
         teacher = own + sum(p.numel() * 4 for p in trained if p.element_size() < 4)
@@ -47,6 +49,15 @@ def standing_memory(model: PreTrainedModel, config: RunConfig) -> dict[str, int]
         "weights": weights * (2 if copied else 1) + own * (models - 1) + teacher,
         "gradients_and_optimizer": learning * models,
     }
+
+
+def _guard_copies(model: PreTrainedModel, config: RunConfig) -> bool:
+    """Whether the base is copied for the guard alone."""
+    from ttrl.engine.learner import base_kept
+    from ttrl.rl.algorithms.registry import make_algorithm
+
+    kept = base_kept(model, make_algorithm(config))
+    return config.engine == "native" and config.guard != "off" and kept == "copy"
 
 
 def check_memory(model: PreTrainedModel, config: RunConfig) -> None:
@@ -228,6 +239,7 @@ def plan_lines(session: Session, engine: Sequence[str] = ()) -> list[str]:
         f"{votes * config.max_tokens:,} tokens",
         *_votes_lines(session, per_step * rounds),
         f"algorithm   {config.algorithm}{_beside(model, config)}",
+        f"guard       {guard_note(model, config)}",
         f"evaluation  {evaluations:,} completions before and after, at temperature "
         f"{config.eval_temperature}, top-p {config.eval_top_p}",
         *(engine or [_memory_line(session)]),
@@ -268,6 +280,29 @@ def _weights(session: Session) -> int:
 
 def _copies(each: QuestionSet) -> str:
     return f" and {len(each.copies)} copies of them with other numbers" if each.copies else ""
+
+
+def guard_note(model: PreTrainedModel, config: RunConfig) -> str:
+    """Says what happens at signs of collapse, and whether KL to the base is among the signs."""
+    from ttrl.engine.learner import LARGEST_COPY, base_kept
+    from ttrl.rl.algorithms.registry import make_algorithm
+
+    if config.guard == "off":
+        return "off"
+    does = {
+        "stop": "ends the run at signs of collapse",
+        "warn": "warns at signs of collapse",
+        "slow": "halves the learning rate at signs of collapse",
+    }[config.guard]
+    if config.engine == "trl":
+        return f"{does}; under engine=trl KL to the base and changed numbers are not among them"
+    kept = base_kept(model, make_algorithm(config))
+    if kept is None:
+        return (
+            f"{does}; KL to the base is not measured: there is no adapter and no reference, and a model of "
+            f"more than {LARGEST_COPY / 1e6:.0f} M parameters is not copied for it"
+        )
+    return does
 
 
 def _memory_line(session: Session) -> str:

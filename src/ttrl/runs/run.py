@@ -29,6 +29,7 @@ from ttrl.runs.summary import set_line
 from ttrl.types import Metrics, RewardRule
 
 if TYPE_CHECKING:
+    from ttrl.training.guard import Decision
     from ttrl.types import Observer
 
 
@@ -209,6 +210,11 @@ class Run:
         done = StepDone(step=step, steps=self.config.steps, metrics=metrics, skipped=skipped)
         self.watcher.on_step(done)
 
+    def record_decision(self, decision: Decision) -> None:
+        """Records what the guard decided after a step, and shows it."""
+        self.directory.append("guard.jsonl", [decision.to_json()])
+        self.watcher.say(decision.line)
+
     def evaluate(self, session: Session, when: When, *, trained: bool) -> dict[str, Evaluation]:
         """Evaluates each set that the config asks for, unless the folder has its evaluation already.
 
@@ -320,6 +326,7 @@ class Spent:
         """Adds the cost of a step."""
         self.sampled_tokens += int(metrics["sample/tokens"])
         self.sampled_tokens += int(metrics.get("sample/further_tokens", 0))
+        self.sampled_tokens += int(metrics.get("guard/tokens", 0))
         self.sampling_seconds += metrics["sample/seconds"]
         self.training_seconds += metrics.get("train/seconds", 0.0)
 

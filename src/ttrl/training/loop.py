@@ -13,10 +13,13 @@ from ttrl.consensus.summary import step_record
 from ttrl.data.questions import epoch_order
 from ttrl.engine.learner import Learner
 from ttrl.engine.optimizer import rate_share
+from ttrl.recording.results import GUARD_PREFIX
 from ttrl.rl.algorithms.interface import Algorithm
 from ttrl.seeding import derive_seed
 from ttrl.training.further import VoteSource
 from ttrl.training.sources import Visit, VisitVotes, remember
+from ttrl.training.guard import Decision, GuardState, decide
+from ttrl.training.signals import BaseLogprobs, guard_signals
 from ttrl.training.step import ttrl_step
 from ttrl.types import Question, RewardRule, Sampler, StepResult, Task
 
@@ -35,6 +38,8 @@ class Progress:
     """Last pseudo-label of each question."""
     visits: dict[str, list[Visit]] = field(default_factory=dict)
     """Votes of each question's last visits, the last one first; only kept where they are to vote again."""
+    guard: dict[str, Any] = field(default_factory=dict)
+    """What the guard remembers: `GuardState.to_json`, or nothing before the first step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +50,8 @@ class StepReport:
     metrics: dict[str, float]
     votes: list[dict[str, Any]]
     progress: Progress
+    decision: Decision | None = None
+    """What the guard decided after the step, if anything."""
 
 
 def report_of(
@@ -127,6 +134,7 @@ def train(
     progress: Progress,
     uninterrupted: AbstractContextManager[object],
     sources: Sequence[VoteSource] = (),
+    base: BaseLogprobs | None = None,
 ) -> Generator[StepReport, None, None]:
     """Makes the steps from `progress` to the end, each when its report is asked for.
 
@@ -136,6 +144,7 @@ def train(
 
     Args:
         sources: of further votes, beside the visits.
+        base: the base's log-probabilities, for the guard; None where there are none at hand.
     """
     with_visits = "visits" in config.label_votes
     while reason_to_end(progress, config) is None:
@@ -163,16 +172,43 @@ def train(
                 algorithm=algorithm,
                 config=config,
                 step=progress.step,
-                rate_share=share,
+                rate_share=share * GuardState.from_json(progress.guard).rate_share,
                 before_update=partial(until_recorded.enter_context, uninterrupted),
             )
+            if config.guard != "off":
+                seen = guard_signals(
+                    result.scored,
+                    base=base,
+                    sampler=sampler,
+                    task=task,
+                    config=config,
+                    step=progress.step,
+                )
+                result = replace(result, metrics={**result.metrics, **seen})
             report = report_of(result, progress, task=task, with_visits=with_visits)
+            report = guarded(report, config)
             progress = report.progress
             yield report
 
 
+def guarded(report: StepReport, config: RunConfig) -> StepReport:
+    """Lets the guard look at the metrics of a step; what it decides is part of the progress after it."""
+    if config.guard == "off":
+        return report
+    before = GuardState.from_json(report.progress.guard)
+    step = report.progress.step
+    state, decision = decide(before, report.metrics, step=step, mode=config.guard)
+    return replace(
+        report,
+        decision=decision,
+        progress=replace(report.progress, guard=state.to_json()),
+    )
+
+
 def reason_to_end(progress: Progress, config: RunConfig) -> str | None:
     """Returns why a run ends here, or None while there is a step to make."""
+    if (why := GuardState.from_json(progress.guard).stopped) is not None:
+        return f"{GUARD_PREFIX}{why}"
     if progress.step >= config.steps:
         return "all steps done"
     return end_of_silence(progress.silent_steps, progress.silence, config)

@@ -68,6 +68,8 @@ class Run:
     """Lines of votes.jsonl, one per question and step (the last one counts), in order of steps."""
     kept: KeptCheckpoint | None = None
     """The choice of `keep: best`, if one was made and can be read."""
+    decisions: tuple[Mapping[str, Any], ...] = ()
+    """Lines of guard.jsonl, in order of steps; none where the guard was quiet."""
     broken_lines: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """By file: the numbers of the lines, from 1, that are no record; files without any are left out."""
 
@@ -122,7 +124,12 @@ def read_run(directory: Path) -> Run:
     result = read_result(directory)
     records, broken_records = _by_step(directory / "metrics.jsonl", lambda record: record)
     visits, broken_visits = _by_step(directory / "votes.jsonl", Visit.of, per_question=True)
-    broken = {"metrics.jsonl": broken_records, "votes.jsonl": broken_visits}
+    decisions, broken_decisions = _by_step(directory / "guard.jsonl", lambda record: record)
+    broken = {
+        "metrics.jsonl": broken_records,
+        "votes.jsonl": broken_visits,
+        "guard.jsonl": broken_decisions,
+    }
     manifest = read_text(directory / "manifest.json")
     parsed = parsed_json(manifest)
     return Run(
@@ -132,6 +139,7 @@ def read_run(directory: Path) -> Run:
         records=records,
         visits=visits,
         kept=kept_from(mapping(parsed_json(read_text(directory / KEPT_FILE)))),
+        decisions=decisions,
         broken_lines={file: lines for file, lines in broken.items() if lines},
     )
 

@@ -22,6 +22,7 @@ from ttrl.evaluation.report.findings import (
     one_sided,
     set_sentence,
 )
+from ttrl.evaluation.report.guarded import guard_sentences
 from ttrl.evaluation.report.outcome import Outcome, paired_outcome, tone_of
 from ttrl.evaluation.report.reading import Run
 from ttrl.evaluation.report.study import Evidence, gain_of, without_marks
@@ -81,7 +82,7 @@ def run_verdict(run: Run) -> Verdict:
             *findings,
         ]
     quote = " ".join([_setup(run), *(sentence.text for sentence in opening), ONE_SEED])
-    return Verdict(quote, tuple(findings))
+    return Verdict(quote, (*guard_sentences(run), *findings))
 
 
 def memorised_by(run: Run, paired: Mapping[str, Outcome]) -> list[tuple[Sentence, ...]]:

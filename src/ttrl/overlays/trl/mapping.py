@@ -75,6 +75,8 @@ def _unmapped(config: RunConfig) -> list[tuple[str, str]]:
             "transformers tells no log-probabilities of the sampler, so there is no mismatch to correct; "
             "with vllm it becomes vllm_importance_sampling_clip_max.",
         )
+    if config.guard == "slow":
+        refuse("guard", "TRL's learning rate cannot be halved on the way; guard has stop and warn.")
     if not config.steps:
         refuse("steps", "TRL takes 0 for no bound. `ttrl eval` evaluates a model as it is.")
     if config.stop:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from ttrl.answers.tasks import get_task
-from ttrl.probing.draw import changed_questions
+from ttrl.data.changed import changed_questions
 from ttrl.types import Question
 
 MATH = get_task("math")
