@@ -17,9 +17,9 @@ from ttrl.recording.results import GUARD_PREFIX
 from ttrl.rl.algorithms.interface import Algorithm
 from ttrl.seeding import derive_seed
 from ttrl.training.further import VoteSource
-from ttrl.training.sources import Visit, VisitVotes, remember
 from ttrl.training.guard import Decision, GuardState, decide
 from ttrl.training.signals import BaseLogprobs, guard_signals
+from ttrl.training.sources import Visit, VisitVotes, remember
 from ttrl.training.step import ttrl_step
 from ttrl.types import Question, RewardRule, Sampler, StepResult, Task
 
