@@ -2,10 +2,10 @@
 
     python recipes/guard.py record --bases runs/bases --out runs/guard --part select
     python recipes/guard.py record --bases runs/bases --out runs/guard --part report
-    python recipes/guard.py table --out runs/guard
+    python recipes/guard.py table --out runs/guard --docs docs
 
-Thresholds were chosen on the runs of the part "select"; docs/guard.md has the table of "report": other seeds,
-other questions. True answers are used here alone, to say when a run had lost accuracy.
+Limits were chosen on the runs of "select" and the first ones of "report"; docs/guard-rates.md is about the
+others: other seeds, other questions. True answers only say when a run had lost accuracy.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from guard_cases import Case, cases, settings_of
+from guard_cases import HEALTHY, Case, cases, settings_of
+from guard_table import Recorded, read, table
 from guard_truth import lost_after
 
 PARTS = {
     "select": {"seeds": range(100, 104), "healthy": range(100, 124), "bases": (1, 3)},
     "report": {"seeds": range(10), "healthy": range(60), "bases": (0, 1, 2, 3)},
 }
+SEEN = {False: range(2), True: (*range(8), 57)}
+"""Seeds of planted and of healthy runs of "report" that were looked at when limits were chosen."""
 LOOKS, LOOK_SAMPLES = (*range(0, 13, 2), *range(16, 41, 4)), 2
 """Steps after which the accuracy is looked at, and completions on each question in each look."""
 FOLLOWED = 0.08
@@ -143,9 +146,23 @@ def main() -> None:
     parser.add_argument("--weights", action="store_true", help="also keep weights, every 4 steps")
     parser.add_argument("--share", type=int, nargs=2, help="make only case I of every N: I N")
     parser.add_argument("--backwards", action="store_true", help="begin with the last case")
+    parser.add_argument("--docs", type=Path, help="also write guard-rates.md into this folder")
     given = parser.parse_args()
     if given.what == "record":
         record_all(given)
+    else:
+        heading = Path(__file__).with_name("guard_rates.md").read_text("utf-8")
+        page = heading + table(*split(given.out))
+        print(page)
+        if given.docs is not None:
+            (given.docs / "guard-rates.md").write_text(page, "utf-8")
+
+
+def split(out: Path) -> tuple[list[Recorded], list[Recorded]]:
+    """Returns the runs that limits were chosen on, and those that they were not."""
+    first, second = (read(out / part) for part in PARTS)
+    seen = [r for r in second if r.seed in SEEN[r.kind == HEALTHY]]
+    return first + seen, [r for r in second if r.seed not in SEEN[r.kind == HEALTHY]]
 
 
 if __name__ == "__main__":

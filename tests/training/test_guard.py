@@ -89,6 +89,13 @@ def test_a_limit_rises_with_the_steps_squared_between_its_lowest_and_highest():
     assert rule.look(history([0.0, 0.0, 0.0, 0.0, 0.11])).limit == pytest.approx(0.1)
 
 
+def test_one_large_value_is_not_enough_where_each_has_to_be_above():
+    rule = Above(signal="s", key="guard/kl", what="KL", window=2, limit=0.1, each=True)
+    assert rule.look(history([5.0])) is None
+    assert rule.look(history([5.0, 0.1])) is None
+    assert rule.look(history([0.2, 0.3])).value == pytest.approx(0.2)
+
+
 def test_below_takes_the_mean_of_its_window():
     rule = Below(signal="s", key="guard/kl", what="pay", window=2, limit=0.25)
     assert rule.look(history([0.0])) is None

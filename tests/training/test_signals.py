@@ -81,6 +81,21 @@ def test_kl_is_never_negative(base):
     assert kl_estimate([completion], [base]) >= 0
 
 
+def test_kl_is_measured_in_each_early_step_and_then_in_every_second_one(scored):
+    def has_kl(step):
+        found = guard_signals(
+            scored("7 7 7 8"),
+            base=lambda completions: [c.logprobs for c in completions],
+            sampler=None,
+            task=MATH,
+            config=CONFIG,
+            step=step,
+        )
+        return "guard/kl" in found
+
+    assert [step for step in (1, 11, 12, 13, 14, 99) if has_kl(step)] == [1, 11, 12, 14]
+
+
 def test_repetition_counts_grams_that_came_before():
     assert repetition([1, 2, 3]) == 0.0  # too short to repeat anything
     assert repetition([1, 2, 3, 4, 5]) == 0.0
@@ -88,8 +103,8 @@ def test_repetition_counts_grams_that_came_before():
 
 
 def test_a_part_is_read_of_many_completions_and_all_of_few():
-    assert len(some_of(range(512))) == 64 and len(some_of(range(10_000))) == 64
-    assert some_of(range(512))[:3] == [0, 8, 16]
+    assert len(some_of(range(512))) == 32 and len(some_of(range(10_000))) == 32
+    assert some_of(range(512))[:3] == [0, 16, 32]
     assert len(some_of(range(64))) == 16
     assert some_of(range(5)) == [0, 1, 2, 3, 4]
 

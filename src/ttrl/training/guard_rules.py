@@ -45,6 +45,11 @@ class History:
         values = self.recent.get(key, ())
         return _mean(values[-count:]) if len(values) >= count else None
 
+    def least(self, key: str, count: int) -> float | None:
+        """Returns the smallest of the last `count` values; None where there are fewer."""
+        values = self.recent.get(key, ())
+        return min(values[-count:]) if len(values) >= count else None
+
     def start(self, key: str, count: int) -> float | None:
         """Returns the mean of the first `count` values; None where there are fewer."""
         values = self.first.get(key, ())
@@ -84,13 +89,16 @@ class Above:
     rise: float | None = None
     """If given, the limit is this times the steps squared, as far as that is from `lowest` to `limit`."""
     lowest: float = 0.0
+    each: bool = False
+    """Whether each of the last values has to be above: one completion can make a single one large."""
 
     def look(self, history: History) -> Finding | None:
         """Returns what it found after a step."""
         limit = self.limit
         if self.rise is not None:
             limit = min(limit, max(self.lowest, self.rise * history.step**2))
-        value = history.last(self.key, self.window)
+        read = history.least if self.each else history.last
+        value = read(self.key, self.window)
         if value is None or value <= limit:
             return None
         return _finding(self.signal, self.what, value, f"limit {limit:.3g}", limit)
@@ -154,7 +162,7 @@ def _finding(signal: str, what: str, value: float, against: str, limit: float) -
 RULES: tuple[Rule, ...] = (
     Above(
         signal="kl", key="guard/kl", what="KL to the base, nats per token,",
-        window=2, limit=0.1, rise=0.00016, lowest=0.0025,
+        window=2, each=True, limit=0.1, rise=0.00016, lowest=0.0025,
     ),
     Below(
         signal="pay", key="guard/pay_for_label", what="what the elected answer is paid more",

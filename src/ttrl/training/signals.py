@@ -20,9 +20,11 @@ from ttrl.types import Completion, Metrics, Sampler, ScoredGroup, Task
 BaseLogprobs = Callable[[Sequence[Completion]], Sequence[Sequence[float]]]
 """The log-probability of each token of some completions under the base model."""
 
-MOST_COMPLETIONS, FEWEST_COMPLETIONS = 64, 16
-SHARE = 8
-"""KL and repetition are read from one trained completion in so many, but from 16 at least and 64 at most."""
+MOST_COMPLETIONS, FEWEST_COMPLETIONS = 32, 16
+SHARE = 16
+"""KL and repetition are read from one trained completion in so many, but from 16 at least and 32 at most."""
+EVERY_STEP = 12
+"""Steps at the start in each of which KL is measured; later it is in every second one."""
 CHANGED_EVERY = 5
 """Steps between two looks at changed questions."""
 CHANGED_QUESTIONS, CHANGED_VOTES = 8, 4
@@ -50,7 +52,7 @@ def guard_signals(
     """Measures a step for the guard, without true labels. It draws nothing that the run draws itself.
 
     guard/kl: nats per token, KL(pi || pi_base) estimated on some trained completions, with pi as it was when
-        it sampled them; only with `base`.
+        it sampled them; only with `base`, and after 12 steps in every second one.
     guard/repetition: share of the tokens' 4-grams that their completion has had before.
     guard/across: chance that votes on two different questions agree.
     guard/pay_for_label: how much more the elected answer is paid than the others, in [-1, 1]; see
@@ -69,11 +71,16 @@ def guard_signals(
         **vote_signals(scored, config),
         "guard/repetition": mean([repetition(c.token_ids) for c in chosen]),
     }
-    if base is not None and chosen:
+    if base is not None and chosen and is_kl_step(step):
         found["guard/kl"] = kl_estimate(chosen, base(chosen))
     if step % CHANGED_EVERY == 0:
         found |= _ignored_numbers(scored, sampler=sampler, task=task, config=config, step=step)
     return found | {"guard/seconds": time.perf_counter() - begin}
+
+
+def is_kl_step(step: int) -> bool:
+    """Returns whether KL is measured in a step, counted from 0."""
+    return step < EVERY_STEP or step % 2 == 0
 
 
 def vote_signals(scored: Sequence[ScoredGroup], config: RunConfig) -> dict[str, float]:
@@ -87,7 +94,7 @@ def vote_signals(scored: Sequence[ScoredGroup], config: RunConfig) -> dict[str, 
 
 
 def some_of(completions: Sequence[Completion]) -> list[Completion]:
-    """Returns one completion in 8, at least 16 and at most 64, evenly spread; all if there are fewer."""
+    """Returns one completion in 16, at least 16 and at most 32, evenly spread; all if there are fewer."""
     wanted = min(MOST_COMPLETIONS, max(FEWEST_COMPLETIONS, len(completions) // SHARE))
     if len(completions) <= wanted:
         return list(completions)
