@@ -4,7 +4,9 @@ from ttrl.errors import CheckpointError
 from ttrl.recording.kept import KeptCheckpoint, kept_from, read_kept
 from ttrl.recording.run_directory import RunDirectory
 
-KEPT = KeptCheckpoint(step=4, folder="candidates/step-000004", scores=((0, 0.5), (4, 0.75)))
+KEPT = KeptCheckpoint(
+    step=4, folder="candidates/step-000004", scores=((0, 0.6, 0.6, 0.36), (4, 0.5, 0.8, 0.4))
+)
 
 
 def test_a_choice_comes_back_as_it_was_written(tmp_path):
@@ -26,12 +28,8 @@ def test_a_choice_that_names_no_checkpoint_of_the_run_is_damaged(tmp_path, folde
 
 
 def test_broken_rows_are_left_out():
-    rows = [
-        {"step": 1, "score": 0.5},
-        {"step": "x", "score": 1},
-        7,
-        {"step": 2, "score": float("nan")},
-    ]
+    good = {"step": 1, "base": 0.5, "itself": 0.5, "score": 0.25}
+    rows = [good, good | {"step": "x"}, 7, good | {"score": float("nan")}, {"step": 2}]
     kept = kept_from(KEPT.to_json() | {"candidates": rows})
     assert kept is not None
-    assert kept.scores == ((1, 0.5),)
+    assert kept.scores == ((1, 0.5, 0.5, 0.25),)

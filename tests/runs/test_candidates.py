@@ -8,7 +8,6 @@ import pytest
 from ttrl.cli.main import main
 from ttrl.errors import ConfigError
 from ttrl.recording.results import read_result
-from ttrl.runs import candidates
 from ttrl.runs.start import train
 
 SETTINGS = dict(
@@ -62,7 +61,7 @@ def test_the_final_evaluation_is_that_of_the_chosen_weights(run, tmp_path):
     ]
     html = (path / "report.html").read_text()
     assert "Which checkpoint" in html
-    assert "agreement with the vote of all candidates" in html
+    assert "votes equal to the base" in html
 
 
 def test_export_writes_the_chosen_weights(run, tmp_path):
@@ -90,12 +89,14 @@ def test_a_killed_run_goes_on_to_the_same_choice(run, tmp_path):
     assert weights_of(out / kept) == weights_of(path / kept)
 
 
-def test_the_least_promising_weights_go_when_there_are_too_many(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(candidates, "MOST", 2)
-    _, path = run
-    result = train(out=str(tmp_path / "run"), **SETTINGS)
-    assert (tmp_path / "run" / "keep.jsonl").read_bytes() == (path / "keep.jsonl").read_bytes()
-    assert result.kept_step is not None
+def test_a_candidate_has_its_weights_on_disk_only_while_it_is_the_best(tmp_path):
+    out, seen = tmp_path / "run", []
+    train(
+        out=str(out),
+        on_step=lambda _: seen.append(len(list((out / "candidates").iterdir()))),
+        **SETTINGS,
+    )
+    assert seen == [1] * 5
 
 
 def test_answers_that_are_only_similar_are_refused_by_name(tmp_path):

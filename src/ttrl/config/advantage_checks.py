@@ -29,7 +29,7 @@ def of_equal_answers(values: RunConfig) -> Iterator[tuple[str, str]]:
     if values.advantage == "restrain":
         yield "advantage=restrain", "so they have no shares. Use advantage: normalized"
     if values.keep == "best":
-        yield "keep=best", "so nobody can count who agrees with all. Use keep: last"
+        yield "keep=best", "so no share of votes equals those of the base. Use keep: last"
     if values.advantage == "marginal":
         yield "advantage=marginal", "so no vote can be redrawn. Use advantage: normalized"
     if values.advantage == "fixed" and values.reward in {"agreement", "medoid"}:

@@ -1,7 +1,10 @@
-"""Scores checkpoints without labels, from what each answered to the same questions.
+"""Scores a checkpoint without labels, from what it and the base answer to the same questions.
 
-The vote of all checkpoints stands in for the true answer. It is better than that of any single one where they
-err differently, and it does not follow the last ones if these have learned one wrong answer each.
+    score = (votes that equal the base's) x (own votes that equal each other), both as shares
+
+While training gathers a model's votes on answers that it gave before, the second factor grows and the first
+stays. A model that drifts to answers of its own making loses the first faster than it gains the second. The
+first alone would choose the base, the second alone a collapsed model.
 """
 
 from __future__ import annotations
@@ -9,54 +12,49 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ttrl.types import Question, Task
 
 Answers = tuple[tuple[str | None, ...], ...]
 """Answers as spelled, by question and completion; None abstains.   [questions, votes]"""
-Classes = tuple[tuple[int | None, ...], ...]
-"""The same with a number for each answer, equal for equal answers to a question.   [questions, votes]"""
 
 
-def classes_of(
-    answers: Sequence[Answers], questions: Sequence[Question], task: Task
-) -> list[Classes]:
-    """Returns the classes of equal answers, across all checkpoints.   [checkpoints]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """What the choice sees of one checkpoint. Shares are in [0, 1]."""
+
+    base: float
+    """Probability that a vote equals one of the base on the same question, mean over questions."""
+    itself: float
+    """Probability that two of its own votes on a question are equal, mean over questions."""
+
+    @property
+    def value(self) -> float:
+        """Returns the product, in [0, 1]; the checkpoint with the largest is kept."""
+        return self.base * self.itself
+
+
+def score_of(
+    answers: Answers, base: Answers, *, questions: Sequence[Question], task: Task
+) -> Score:
+    """Scores a checkpoint by its answers to these questions. An abstention equals nothing.
 
     Args:
-        answers: of each checkpoint to these questions, in their order.
+        answers: at least two to each question.
+        base: the base's own; None of its votes is compared with itself, where both are the same.
     """
-    found: list[list[tuple[int | None, ...]]] = [[] for _ in answers]
-    for place, question in enumerate(questions):
-        given = [each[place] for each in answers]
-        keyed = task.for_question(question).keys([answer for votes in given for answer in votes])
-        numbers: dict[object, int] = {}
-        keys = iter(keyed.keys)
-        for classes, votes in zip(found, given, strict=True):
-            here = [next(keys) for _ in votes]
-            classes.append(
-                tuple(None if k is None else numbers.setdefault(k, len(numbers)) for k in here)
-            )
-    return [tuple(each) for each in found]
-
-
-def agreement_with_all(candidates: Sequence[Classes]) -> list[float]:
-    """Returns each checkpoint's share of votes, in [0, 1], for the answer that all together elect.
-
-    Each question weighs the same. Where two answers have equally many votes in all, the mean over them
-    counts; a question on which every vote abstains counts as 0.   [checkpoints]
-    """
-    scores: list[list[float]] = [[] for _ in candidates]
-    for of_question in zip(*candidates, strict=True):
-        pool = Counter(c for votes in of_question for c in votes if c is not None)
-        most = max(pool.values(), default=0)
-        elected = [c for c, count in pool.items() if count == most]
-        for score, votes in zip(scores, of_question, strict=True):
-            agreeing = sum(c in elected for c in votes if c is not None)
-            score.append(agreeing / len(votes) / max(1, len(elected)))
-    return [math.fsum(each) / max(1, len(each)) for each in scores]
-
-
-def best_of(scores: Sequence[float]) -> int:
-    """Returns the place of the highest score; of equal ones the latest."""
-    return max(range(len(scores)), key=lambda place: (scores[place], place))
+    with_base, with_itself = [], []
+    is_base = answers == base
+    for question, own, others in zip(questions, answers, base, strict=True):
+        keys = task.for_question(question).keys([*own, *others]).keys
+        counts, of_base = (
+            Counter(key for key in each if key is not None)
+            for each in (keys[: len(own)], keys[len(own) :])
+        )
+        pairs = sum(count * (count - 1) for count in counts.values())
+        with_itself.append(pairs / (len(own) * (len(own) - 1)))
+        equal = sum(count * of_base[key] for key, count in counts.items())
+        with_base.append(with_itself[-1] if is_base else equal / (len(own) * len(others)))
+    among = max(1, len(questions))
+    return Score(base=math.fsum(with_base) / among, itself=math.fsum(with_itself) / among)

@@ -13,6 +13,7 @@ from ttrl.recording.forgiving import entries, finite, mapping, text, whole
 from ttrl.recording.run_directory import RunDirectory
 
 FILE = "keep.json"
+_COLUMNS = ("step", "base", "itself", "score")
 _FOLDER = re.compile(r"(checkpoints|candidates)/step-[0-9]{1,12}")
 
 
@@ -24,12 +25,12 @@ class KeptCheckpoint:
     """The last step whose update is in the weights; 0 is the base."""
     folder: str
     """The checkpoint, relative to the run's folder."""
-    scores: tuple[tuple[int, float], ...]
-    """Step and score, in [0, 1], of each candidate."""
+    scores: tuple[tuple[int, float, float, float], ...]
+    """Of each candidate: step, agreement with the base, agreement with itself, and their product."""
 
     def to_json(self) -> dict[str, Any]:
         """Returns the form in keep.json."""
-        rows = [{"step": step, "score": score} for step, score in self.scores]
+        rows = [dict(zip(_COLUMNS, each, strict=True)) for each in self.scores]
         return {"step": self.step, "checkpoint": self.folder, "candidates": rows}
 
     def path(self, run: Path) -> Path:
@@ -43,9 +44,12 @@ def kept_from(value: Mapping[str, Any]) -> KeptCheckpoint | None:
     if step is None or folder is None or not _FOLDER.fullmatch(folder):
         return None
     rows = [mapping(each) for each in entries(value.get("candidates"))]
-    pairs = [(whole(row.get("step")), finite(row.get("score"))) for row in rows]
-    scores = tuple((at, score) for at, score in pairs if at is not None and score is not None)
-    return KeptCheckpoint(step=step, folder=folder, scores=scores)
+    scores = []
+    for row in rows:
+        at, base, itself, score = (finite(row.get(column)) for column in _COLUMNS)
+        if at is not None and base is not None and itself is not None and score is not None:
+            scores.append((int(at), base, itself, score))
+    return KeptCheckpoint(step=step, folder=folder, scores=tuple(scores))
 
 
 def read_kept(run: RunDirectory) -> KeptCheckpoint | None:

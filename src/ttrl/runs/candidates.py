@@ -1,6 +1,6 @@
 """The candidates of `keep: best`: their weights, what each answers, and the choice at the end.
 
-candidates/step-000020/   weights alone, of the most promising ones until the choice is made
+candidates/step-000020/   weights alone, of the best one so far
 keep.jsonl                what each candidate answered
 keep.json                 the choice (`ttrl.recording.kept`)
 """
@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ttrl.consensus.choice import agreement_with_all, best_of, classes_of
+from ttrl.consensus.choice import Score, score_of
 from ttrl.errors import CheckpointError
 from ttrl.recording.kept import FILE, KeptCheckpoint, read_kept
 from ttrl.recording.run_directory import RunDirectory
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from ttrl.consensus.choice import Answers
     from ttrl.runs.session import Session
 
-MOST = 8
-"""Candidates whose weights are on disk at the same time. The answers of the others stay and still vote."""
 ROWS = "keep.jsonl"
 
 
@@ -33,7 +32,7 @@ class Candidates:
     def __init__(self, directory: RunDirectory, session: Session) -> None:
         self._directory = directory
         self._folder = directory.path / "candidates"
-        self._task, self._config = session.task, session.config
+        self._task = session.task
         known = [question for each in session.sets for question in each.trained]
         self._asked = questions_to_ask(session.training.questions, known, session.config)
 
@@ -59,10 +58,7 @@ class Candidates:
             self._asked, sampler=session.sampler, task=session.task, config=session.config
         )
         self._directory.append(ROWS, [{"step": step, "answers": answers}])
-        scores = self._scores() if len(self._saved()) > MOST else {}
-        earlier = [each for each in self._saved() if each in scores and each != step]
-        if earlier:  # the newest stays, since those that are like it have not voted yet
-            self._let_go(min(earlier, key=lambda each: (scores[each], each)))
+        self._let_go_of_all_but(self._best(self._scores()))
 
     def choose(self, *, last: int) -> KeptCheckpoint:
         """Returns the choice, made once, and lets the weights of all other candidates go.
@@ -76,28 +72,38 @@ class Candidates:
         kept = read_kept(self._directory)
         if kept is None:
             scores = self._scores()
-            left = [step for step in self._saved() if step in scores]
-            if not left:
-                raise CheckpointError(
-                    f"{self._folder}: no candidate is left, so keep=best has nothing to choose from. Put the "
-                    "folder back, or start a new run."
-                )
-            step = left[best_of([scores[s] for s in left])]
+            step = self._best(scores)
             folder = "checkpoints" if step == last else "candidates"
             kept = KeptCheckpoint(
-                step=step, folder=f"{folder}/{_name(step)}", scores=tuple(scores.items())
+                step=step,
+                folder=f"{folder}/{_name(step)}",
+                scores=tuple((each, s.base, s.itself, s.value) for each, s in scores.items()),
             )
             self._directory.write_json(FILE, kept.to_json())
-        for step in self._saved():
-            if kept.folder != f"candidates/{_name(step)}":
-                self._let_go(step)
+        self._let_go_of_all_but(kept.step if kept.folder.startswith("candidates/") else None)
         return kept
 
-    def _scores(self) -> dict[int, float]:
+    def _best(self, scores: Mapping[int, Score]) -> int:
+        """Of equal scores the latest step. Weights that are gone already had a lower one."""
+        saved = {int(path.name.removeprefix("step-")) for path in self._folder.glob("step-*")}
+        left = [step for step in scores if step in saved]
+        if not left:
+            raise CheckpointError(
+                f"{self._folder}: no candidate is left, so keep=best has nothing to choose from. Put the "
+                "folder back, or start a new run."
+            )
+        return max(left, key=lambda step: (scores[step].value, step))
+
+    def _scores(self) -> dict[int, Score]:
         """By step, in their order."""
         answers = self._answers()
-        classes = classes_of(list(answers.values()), self._asked, self._task)
-        return dict(zip(answers, agreement_with_all(classes), strict=True))
+        if 0 not in answers:
+            raise CheckpointError(
+                f"{self._directory.path / ROWS}: the base's answers are missing, so keep=best cannot "
+                "compare. Restore the file, or start a new run."
+            )
+        score = partial(score_of, base=answers[0], questions=self._asked, task=self._task)
+        return {step: score(each) for step, each in answers.items()}
 
     def _answers(self) -> dict[int, Answers]:
         path = self._directory.path / ROWS
@@ -114,11 +120,10 @@ class Candidates:
             ) from None
         return found
 
-    def _saved(self) -> list[int]:
-        return sorted(int(path.name.removeprefix("step-")) for path in self._folder.glob("step-*"))
-
-    def _let_go(self, step: int) -> None:
-        shutil.rmtree(self._folder / _name(step))
+    def _let_go_of_all_but(self, kept: int | None) -> None:
+        for path in self._folder.glob("step-*"):
+            if kept is None or path.name != _name(kept):
+                shutil.rmtree(path)
 
 
 def _name(step: int) -> str:

@@ -37,11 +37,18 @@ def kept_tables(run: Run) -> list[Table]:
     if kept is None:
         return []
     rows = [
-        (f"step {step}" if step else "base", percent(score), "kept" if step == kept.step else "")
-        for step, score in kept.scores
+        (
+            f"step {step}" if step else "base",
+            *map(percent, shares),
+            "kept" if step == kept.step else "",
+        )
+        for step, *shares in kept.scores
     ]
-    note = "Chosen without labels, by answers to copies of the questions with other numbers."
-    heads = ("", "agreement with the vote of all candidates", "")
+    note = (
+        "Chosen without labels, by answers to copies of the questions with other numbers: the score is the "
+        "product of two shares of equal votes."
+    )
+    heads = ("", "votes equal to the base's", "votes equal to each other", "score", "")
     return [Table("Which checkpoint", heads, rows, note=note)]
 
 
