@@ -53,6 +53,7 @@ def test_a_file_may_stand_on_others(tmp_path):
         ({"votes_per_question": "1", "trained_per_question": "1"}, {}, "nothing to learn"),
         ({"prompt_template": "hello"}, {}, r"no \{question\}"),
         ({"config": ["missing.yaml"]}, {}, "missing.yaml cannot be read"),
+        ({"verifier_seconds": 1e9}, {}, "verifier_seconds=.*less than or equal to 86400"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place_and_its_mending(given, environment, message):
@@ -63,6 +64,7 @@ def test_what_is_wrong_is_said_with_its_place_and_its_mending(given, environment
 @pytest.mark.parametrize(
     ("given", "message"),
     [
+        ({"views": "nonsense"}, r"^command line: views='nonsense': [^\n]*'auto'\.\n`ttrl config`"),
         ({"views": "facts,optoins"}, r"views='optoins': .*'options'.* Did you mean options\?"),
         ({"augment": "perturbd"}, r"augment='perturbd': .*'perturbed'"),
         ({"views": "options"}, "task=math: its questions have no such views, which are for choice"),

@@ -49,7 +49,7 @@ Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, le=1)]
 ReportTo = Literal["tensorboard", "wandb", "trackio", "mlflow", "all", "none"]
 Names = Annotated[tuple[str, ...], BeforeValidator(_separated)]
-Views = Annotated[tuple[ViewName | Literal["auto"], ...], BeforeValidator(_separated)]
+Views = Annotated[tuple[Literal[ViewName, "auto"], ...], BeforeValidator(_separated)]
 LabelVotes = Annotated[tuple[SourceName, ...], BeforeValidator(_separated)]
 Augmentations = Annotated[tuple[Literal["perturbed"], ...], BeforeValidator(_separated)]
 Trackers = Annotated[tuple[ReportTo, ...], BeforeValidator(_separated)]
@@ -146,7 +146,7 @@ class RunConfig(BaseModel):
     peer: str | None = _key(None, "Labels", "another model that stays as it is and votes too: as for --model")
     verifier: str | None = _key(None, "Labels", "a program that weighs the votes: JSON lines on its standard input and output: docs/labels.md", VOTE)
     verifier_weight: float = _key(5.0, "Labels", "weight of a vote that the verifier confirms without naming a weight", VOTE, gt=0, le=1e9)
-    verifier_seconds: float = _key(10.0, "Labels", "time limit of the verifier for one vote", VOTE, gt=0, allow_inf_nan=False)
+    verifier_seconds: float = _key(10.0, "Labels", "time limit of the verifier for one vote", VOTE, gt=0, le=86_400)
     augment: Augmentations = _key((), "Labels", "train on copies of the questions too: perturbed (other numbers; their answers are not needed): docs/labels.md")
     augment_copies: Positive = _key(1, "Labels", "copies of each question; all are visited once before one comes again")
     mask_truncated: bool = _key(False, "Learning", "do not train on completions cut off at max_tokens (they still vote and are rewarded)")

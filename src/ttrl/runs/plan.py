@@ -251,13 +251,7 @@ def plan_lines(session: Session, engine: Sequence[str] = ()) -> list[str]:
 def _votes_lines(session: Session, per_step: int) -> list[str]:
     """Says of each source of further votes what it costs; nothing where a question's votes elect alone."""
     config, peer = session.config, session.peer
-    k, m = config.trained_per_question, config.votes_per_question
-    lines = []
-    if config.views:
-        lines.append(
-            f"{m - k} of the {m} votes on up to {config.view_count} views ({', '.join(config.views)}), "
-            "no token more"
-        )
+    lines = [_views_line(session)] if config.view_names else []
     drawn = config.steps * per_step * config.further_votes
     for name in config.label_votes:
         if name == "visits":
@@ -271,6 +265,32 @@ def _votes_lines(session: Session, per_step: int) -> list[str]:
             f"{name}: at most {count:,} completions, {count * config.max_tokens:,} tokens more, {what}"
         )
     return [f"{'labels' if not i else '':<12}{line}" for i, line in enumerate(lines)]
+
+
+LOOKED_AT = 1000
+"""Questions of which the plan counts those that have views."""
+
+
+def _views_line(session: Session) -> str:
+    """Says how many votes are on views, and how many questions have any in the first step."""
+    from ttrl.training.view_votes import views_in_step
+
+    config, asked = session.config, session.training.trained
+    looked_at = asked[:LOOKED_AT]
+    able = sum(
+        bool(views_in_step(question, task=session.task, config=config, step=0))
+        for question in looked_at
+    )
+    names, m = ", ".join(config.view_names), config.votes_per_question
+    of = f"{len(asked)}" if len(asked) <= LOOKED_AT else f"the first {LOOKED_AT:,}"
+    if not able:
+        return f"{m} votes on each question itself; views ({names}) of 0 of {of} questions"
+    k = config.trained_per_question
+    rest = "" if able == len(looked_at) else f"; the others have {m} votes on themselves"
+    return (
+        f"{k} votes on each question and {m - k} on up to {min(config.view_count, m - k)} views of it "
+        f"({names}: {able} of {of} questions), no token more{rest}"
+    )
 
 
 def _weights(session: Session) -> int:

@@ -45,16 +45,7 @@ def draw_with_views(
         seed: of the votes on the questions themselves.
     """
     k, m = config.trained_per_question, config.votes_per_question
-    views = [
-        views_of(
-            question,
-            task=task,
-            names=config.view_names,
-            count=min(config.view_count, m - k),
-            seed=derive_seed(config.seed, "views", step),
-        )
-        for question in questions
-    ]
+    views = [views_in_step(question, task=task, config=config, step=step) for question in questions]
     groups: dict[int, Group] = {}
     for size in (k, m):
         places = [i for i, its in enumerate(views) if (k if its else m) == size]
@@ -72,6 +63,18 @@ def draw_with_views(
             for its, found in zip(views, answers, strict=True)
         ],
         tokens=tokens,
+    )
+
+
+def views_in_step(question: Question, *, task: Task, config: RunConfig, step: int) -> list[View]:
+    """Returns the views on which a question is asked in a step, counted from 0; empty if it has none."""
+    spare = config.votes_per_question - config.trained_per_question
+    return views_of(
+        question,
+        task=task,
+        names=config.view_names,
+        count=min(config.view_count, spare),
+        seed=derive_seed(config.seed, "views", step),
     )
 
 
