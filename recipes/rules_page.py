@@ -217,6 +217,10 @@ def _missing(
     ]
     lines.append(f"- Not in the study: {ABSENT}.")
     lines.append(
+        "- Views that swap facts are exact for stories like these, whose order does not change the sum. What "
+        "they bring on questions of another form is not known from here."
+    )
+    lines.append(
         "- Not run: other models and other questions, LoRA, other algorithms than GRPO, and any search "
         "for the settings of an arm. Each has its published or default settings, the learning rate "
         "apart, which is that of the majority vote."
