@@ -454,6 +454,7 @@ def test_a_line_joins_the_votes_of_a_step_and_what_was_learned_from_them() -> No
         "train/loss": 0.5,
         "train/updates": 6.0,
         "labels/seen": 1.0,
+        "guard/pay_for_label": 1.0,
     }
     assert votes == [{"step": 7, "question": "q", "label": "1"}]
     assert frame.progress == {"trl/progress.json": {"spent": {"sampled_tokens": 5}, "silent": []}}

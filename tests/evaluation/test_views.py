@@ -97,3 +97,9 @@ def test_only_view_maj_is_new_in_an_evaluation_with_views():
 def test_similar_answers_are_refused_before_a_model_is_loaded():
     with pytest.raises(ConfigError, match="views=names in an evaluation with task=text"):
         evaluate(views="names", task="text", questions="there-is-none.jsonl")
+
+
+def test_auto_is_for_training_and_adds_nothing_to_an_evaluation():
+    given = {"limit": 2, "samples": 2, "eval_sets": ["unlabeled"]}
+    plain, auto = (evaluate(**given, **more) for more in ({}, {"views": "auto"}))
+    assert plain.evaluations["unlabeled"].metrics == auto.evaluations["unlabeled"].metrics

@@ -221,7 +221,7 @@ def open_evaluation(resolved: ResolvedConfig) -> Session:
         ConfigError: the folder for its files exists already.
     """
     values = resolved.values
-    if "views" in resolved.given and values.view_names and values.task in SIMILAR_TASKS:
+    if _asks_views(resolved) and values.task in SIMILAR_TASKS:
         raise ConfigError(
             f"views={','.join(values.view_names)} in an evaluation with task={values.task}: its answers are "
             "similar and not equal, so there is no share of right votes. Leave views out."
@@ -229,6 +229,12 @@ def open_evaluation(resolved: ResolvedConfig) -> Session:
     if (out := values.out) is not None:
         refuse_existing(Path(out), command=None)
     return open_session(resolved.values)
+
+
+def _asks_views(resolved: ResolvedConfig) -> bool:
+    """Whether an evaluation is to ask views: named ones, since `auto` is for training."""
+    views = resolved.values.views
+    return bool(views) and "auto" not in views and "views" in resolved.given
 
 
 def evaluate_session(
@@ -240,9 +246,7 @@ def evaluate_session(
         show: called with each evaluation as soon as it is there.
     """
     evaluations = {}
-    with_views = (
-        bool(session.config.view_names) and "views" in resolved.given
-    )  # a default is for training
+    with_views = _asks_views(resolved)
     for each in session.evaluated:
         done = evaluate_one(session, each, when="base", with_views=with_views)
         evaluations[each.name] = done
