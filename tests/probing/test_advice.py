@@ -27,7 +27,7 @@ def advice(make_group):
         texts = ["" if a == "-" else rf"\boxed{{{a}}}" for a in answers.split()]
         groups = [make_group(texts, id=id) for id in "abcd"]
         votes = voted(groups, task=MATH, config=config())
-        draws = Draws(votes=votes, sharp=votes, changed=[[]] * 4, vote_seconds=1.0)
+        draws = Draws(votes=votes, labels=votes, sharp=votes, changed=[[]] * 4, vote_seconds=1.0)
         signals = replace(measure(draws, task=MATH, tie_seed=0), **changes)
         return advise(signals, trial, votes, config(max_tokens=20, **(settings or {})))
 

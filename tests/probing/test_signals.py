@@ -25,6 +25,7 @@ def vote(make_group):
 def signals(votes, sharp=(), changed=None) -> Signals:
     draws = Draws(
         votes=votes,
+        labels=votes,
         sharp=sharp,
         changed=changed if changed is not None else [[] for _ in sharp],
         vote_seconds=1.0,
@@ -102,7 +103,9 @@ def test_texts_have_similarity_and_no_shares_of_equal_answers(make_group) -> Non
     groups = [make_group(["the cat sat", "the cat sat", "a dog ran off"], id=i) for i in "ab"]
     votes = voted(groups, task=task, config=CONFIG)
     found = measure(
-        Draws(votes=votes, sharp=votes, changed=[[], []], vote_seconds=1.0), task=task, tie_seed=0
+        Draws(votes=votes, labels=votes, sharp=votes, changed=[[], []], vote_seconds=1.0),
+        task=task,
+        tie_seed=0,
     )
     assert found.across is None and found.halves is None and found.kappa is None
     assert found.ignored_numbers is None

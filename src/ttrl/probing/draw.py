@@ -1,6 +1,6 @@
 """Samples what the probe looks at: votes, a few sharper ones, and votes on changed questions.
 
-With 48 questions and 8 votes these are 384 + 144 + at most 96 completions.
+With 48 questions and 8 votes these are 384 + 144 + at most 96 completions, and up to 192 on views.
 """
 
 from __future__ import annotations
@@ -13,8 +13,17 @@ from ttrl.config import RunConfig
 from ttrl.consensus.vote import vote_on_group
 from ttrl.data.changed import changed_questions
 from ttrl.seeding import derive_seed
+from ttrl.training.view_votes import draw_on_views
 from ttrl.training.votes import vote_params
-from ttrl.types import Consensus, Group, Question, Sampler, SamplingParams, Task
+from ttrl.types import (
+    Consensus,
+    FurtherVotes,
+    Group,
+    Question,
+    Sampler,
+    SamplingParams,
+    Task,
+)
 
 SHARP = 0.6
 """Temperature of the sharper votes; if the run's is below 1, this share of it."""
@@ -24,10 +33,11 @@ CHANGES = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voted:
-    """A group of completions and its consensus."""
+    """A group of completions, further votes on its question, and the consensus of all of them."""
 
     group: Group
     consensus: Consensus
+    further: tuple[FurtherVotes, ...] = ()
 
     @property
     def elected(self) -> object:
@@ -45,7 +55,10 @@ class Draws:
     """Everything sampled before the trial, in the order of the questions."""
 
     votes: Sequence[Voted]
-    """Votes drawn with the settings of the run."""
+    """Votes on the questions themselves, drawn with the settings of the run."""
+    labels: Sequence[Voted]
+    """The votes that elect the labels: of a question with views the first half of `votes`, and as many more
+    on its views as the other half has; of any other all of `votes`."""
     sharp: Sequence[Voted]
     """Votes at `sharp_temperature`, three for every eight of `votes`."""
     changed: Sequence[Sequence[Voted]]
@@ -58,7 +71,8 @@ class Draws:
     def completions(self) -> int:
         """Returns the number of all completions sampled."""
         everyone = (*self.votes, *self.sharp, *(v for each in self.changed for v in each))
-        return sum(len(v.group.completions) for v in everyone)
+        on_views = sum(len(f.answers) for v in self.labels for f in v.further)
+        return sum(len(v.group.completions) for v in everyone) + on_views
 
 
 def choose_questions(questions: Sequence[Question], count: int, *, seed: int) -> list[Question]:
@@ -90,17 +104,60 @@ def draw(
     begin = time.perf_counter()
     as_in_the_run = vote(questions, votes, params, "votes")
     seconds = time.perf_counter() - begin
+    on_views = votes_on_views(questions, votes, sampler=sampler, task=task, config=config)
+    label_groups = [
+        v.group if more is None else first_votes(v.group, trained_votes(votes))
+        for v, more in zip(as_in_the_run, on_views, strict=True)
+    ]
     return Draws(
         votes=as_in_the_run,
+        labels=voted(label_groups, on_views, task=task, config=config),
         vote_seconds=seconds,
         sharp=vote(questions, max(2, votes * 3 // 8), sharp, "sharp"),
         changed=[[next(on_copies) for _ in each] for each in copies],
     )
 
 
-def voted(groups: Sequence[Group], *, task: Task, config: RunConfig) -> list[Voted]:
-    """Votes on groups by plain majority, whatever the reward rule, and returns both together."""
-    return [
-        Voted(group=group, consensus=vote_on_group(task, group, tie_seed=config.seed))
-        for group in groups
-    ]
+def trained_votes(votes: int) -> int:
+    """Returns how many of a question's votes the trial may train on: half, 2 or more."""
+    return max(2, votes // 2)
+
+
+def votes_on_views(
+    questions: Sequence[Question], votes: int, *, sampler: Sampler, task: Task, config: RunConfig
+) -> list[FurtherVotes | None]:
+    """Draws the half of the votes that is not trained on, on the views of the run's first step.
+
+    None for a question that has no views, and for all of them in a run without views.
+    """
+    if not config.view_names:
+        return [None] * len(questions)
+    spare = votes - trained_votes(votes)
+    return draw_on_views(questions, spare, sampler=sampler, task=task, config=config, step=0)
+
+
+def first_votes(group: Group, count: int) -> Group:
+    """Returns the group with its first completions alone."""
+    return Group(question=group.question, completions=group.completions[:count])
+
+
+def voted(
+    groups: Sequence[Group],
+    further: Sequence[FurtherVotes | None] | None = None,
+    *,
+    task: Task,
+    config: RunConfig,
+) -> list[Voted]:
+    """Votes on groups by majority, whatever the reward rule, and returns all of it together.
+
+    Args:
+        further: votes that join those of each group; none if left out.
+    """
+    found = []
+    for group, more in zip(groups, further or [None] * len(groups), strict=True):
+        joining = () if more is None else (more,)
+        consensus = vote_on_group(
+            task, group, tie_seed=config.seed, further=joining, label_rule=config.label_rule
+        )
+        found.append(Voted(group=group, consensus=consensus, further=joining))
+    return found

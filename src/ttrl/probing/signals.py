@@ -47,7 +47,7 @@ class Signals:
     distinct_answers: float
     """Number of different answers per question."""
     distinct_labels: float
-    """Number of different elected answers / questions."""
+    """Number of different labels / questions; a run with views has them elected by votes on views too."""
     no_answer: float
     truncated: float
     entropy: float
@@ -99,7 +99,7 @@ def measure(draws: Draws, *, task: Task, tie_seed: int, trained_share: float = 0
         halves=None if similar else halves(draws.votes, task=task, tie_seed=tie_seed),
         unreliability=_unreliability(votes, trained_share),
         distinct_answers=mean([float(len(v.counts)) for v in votes]),
-        distinct_labels=len({v.elected for v in draws.votes} - {None}) / len(votes),
+        distinct_labels=len({v.elected for v in draws.labels} - {None}) / len(votes),
         no_answer=sum(v.abstained for v in votes) / len(completions),
         truncated=mean([float(c.finish_reason == "length") for c in completions]),
         entropy=sum(sum(c.entropy) for c in completions) / max(1, tokens),

@@ -12,18 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ttrl.config import RunConfig
-from ttrl.consensus.rules import score
 from ttrl.consensus.summary import mean
-from ttrl.consensus.vote import vote_on_group
 from ttrl.engine.learner import Learner
 from ttrl.errors import NumericsError
-from ttrl.probing.draw import Voted, voted
+from ttrl.probing.draw import Draws, Voted, first_votes, trained_votes, voted, votes_on_views
 from ttrl.probing.signals import within
 from ttrl.rl.algorithms.interface import Algorithm
 from ttrl.seeding import derive_seed
-from ttrl.training.step import NO_ADVANTAGE, samples_of
+from ttrl.training.further import Drawn
+from ttrl.training.step import NO_ADVANTAGE, elect_and_score, samples_of
 from ttrl.training.votes import vote_params
-from ttrl.types import Group, RewardRule, Sampler, Task
+from ttrl.types import RewardRule, Sampler, Task
 
 UPDATES = 2
 """The first update of LoRA moves half of the adapter only, since the other half starts at zero."""
@@ -44,9 +43,9 @@ class Trial:
     """KL(before || after) in nats per token of completions drawn before: the mean of r - 1 - log r, with
     r = p_after / p_before and log r cut to at most 20."""
     agreement: tuple[float, float] | None = None
-    """`within` before and after, of as many votes drawn with the same random numbers."""
+    """`within` before and after, of as many votes on the questions, drawn with the same random numbers."""
     labels_kept: float | None = None
-    """The result of the function `labels_kept`."""
+    """The result of the function `labels_kept`; votes on views elect before and after."""
     no_answer_after: float | None = None
     completions: int = 0
     """Number of completions trained on in each update."""
@@ -57,7 +56,7 @@ class Trial:
 
 
 def run_trial(
-    votes: Sequence[Voted],
+    draws: Draws,
     *,
     sampler: Sampler,
     learner: Learner,
@@ -66,18 +65,20 @@ def run_trial(
     algorithm: Algorithm,
     config: RunConfig,
 ) -> Trial:
-    """Rewards half of the votes by the consensus of all, updates, and looks at the votes again."""
+    """Rewards half of the votes by the labels that the run would have, updates, and votes again."""
     rate = config.learning_rate
-    half = max(2, len(votes[0].group.completions) // 2)
+    count = len(draws.votes[0].group.completions)
+    half = trained_votes(count)
     kept_half = config.model_copy(
         update={"trained_per_question": min(half, config.trained_per_question)}
     )
-    groups = [v.group for v in votes]
-    elected = [vote_on_group(task, g, tie_seed=config.seed, weigh=rule.weigh) for g in groups]
-    scored = [
-        score(group, consensus, rule=rule, config=kept_half, step=0)
-        for group, consensus in zip(groups, elected, strict=True)
-    ]
+    groups = [v.group for v in draws.votes]
+    drawn = Drawn(
+        groups=[v.group for v in draws.labels],
+        further=[v.further for v in draws.labels],
+        tokens={},
+    )
+    scored = elect_and_score(drawn, task=task, rule=rule, config=kept_half, step=0)
     if reason := algorithm.nothing_to_learn(scored):
         return Trial(learning_rate=rate, skipped=reason)
     measured = [c for group in groups for c in group.completions[:MEASURED]]
@@ -95,24 +96,31 @@ def run_trial(
     after = learner.logprobs(measured)
     sampler.load_weights(learner.model)
     try:
-        drawn = sampler.sample(
-            [group.question for group in groups],
+        questions = [group.question for group in groups]
+        again = sampler.sample(
+            questions,
             n=half,
             params=vote_params(config),
             seed=derive_seed(config.seed, "probe", "votes"),
         )
+        on_views = votes_on_views(questions, count, sampler=sampler, task=task, config=config)
     except NumericsError as error:
         return Trial(learning_rate=rate, skipped=str(error), broke=True)
-    then = voted([_first(group, half) for group in groups], task=task, config=config)
-    now = voted(drawn, task=task, config=config)
+    firsts = [first_votes(group, half) for group in groups]
+    then, now = voted(firsts, task=task, config=config), voted(again, task=task, config=config)
+    before_on_views = [v.further[0] if v.further else None for v in draws.labels]
+    kept = labels_kept(
+        voted(firsts, before_on_views, task=task, config=config),
+        voted(again, on_views, task=task, config=config),
+    )
     return Trial(
         learning_rate=rate,
         moved=divergence(before, after),
         agreement=(within(then), within(now)),
-        labels_kept=labels_kept(then, now),
+        labels_kept=kept,
         no_answer_after=mean([v.consensus.abstained / len(v.consensus.class_of) for v in now]),
         completions=sum(len(group.kept) for group in scored),
-        sampled=half * len(votes),
+        sampled=half * len(groups) + sum(len(more.answers) for more in on_views if more),
         update_seconds=seconds / UPDATES,
     )
 
@@ -136,7 +144,3 @@ def divergence(before: Sequence[Sequence[float]], after: Sequence[Sequence[float
             parts.append(math.exp(log_ratio) - 1 - log_ratio)
     found = math.fsum(parts) / max(1, len(parts))
     return found if math.isfinite(found) else math.inf
-
-
-def _first(group: Group, count: int) -> Group:
-    return Group(question=group.question, completions=group.completions[:count])

@@ -80,10 +80,15 @@ def carry_out_probe(
             "reward=answer-key learns from true answers, and the probe is about runs without them. Leave "
             "reward out."
         )
-    session = open_session(config)
+    session = open_session(config.model_copy(update={"peer": None}))  # it is never asked
     check_memory(session.model, config)
     asked = min(questions, len(session.training.questions))
     say(f"probe       {asked} questions x {votes} votes, then two updates that are thrown away")
+    if config.label_votes:
+        say(
+            f"labels      votes of {', '.join(config.label_votes)} are left out: the probe elects by votes on "
+            "the questions and on their views"
+        )
     return _probe(session, questions=questions, votes=votes)
 
 
@@ -106,7 +111,7 @@ def _probe(session: Session, *, questions: int, votes: int) -> ProbeResult:
     algorithm = make_algorithm(config)
     learner = learner_from(session.source, session.model, algorithm, config)
     trial = run_trial(
-        draws.votes,
+        draws,
         sampler=sampler,
         learner=learner,
         task=task,
@@ -135,7 +140,7 @@ def _probe(session: Session, *, questions: int, votes: int) -> ProbeResult:
         advice=advise(signals, trial, draws.votes, config),
         cost=cost,
         memory=memory_estimate(session.model, config, session.prompt_tokens),
-        label_accuracy=_label_accuracy(session, draws.votes),
+        label_accuracy=_label_accuracy(session, draws.labels),
     )
 
 

@@ -45,7 +45,7 @@ def draw_with_views(
         seed: of the votes on the questions themselves.
     """
     k, m = config.trained_per_question, config.votes_per_question
-    views = [views_in_step(question, task=task, config=config, step=step) for question in questions]
+    views = _views(questions, m - k, task=task, config=config, step=step)
     groups: dict[int, Group] = {}
     for size in (k, m):
         places = [i for i, its in enumerate(views) if (k if its else m) == size]
@@ -56,26 +56,57 @@ def draw_with_views(
     answers, tokens = _answers(views, m - k, sampler=sampler, task=task, config=config, step=step)
     return DrawnWithViews(
         groups=[groups[i] for i in range(len(questions))],
-        votes=[
-            FurtherVotes(source="views", answers=tuple(found), weights=(1.0,) * len(found))
-            if its
-            else None
-            for its, found in zip(views, answers, strict=True)
-        ],
+        votes=_joining(views, answers),
         tokens=tokens,
     )
 
 
-def views_in_step(question: Question, *, task: Task, config: RunConfig, step: int) -> list[View]:
+def views_in_step(question: Question, *, task: Task, config: RunConfig, step: int) -> Sequence[View]:
     """Returns the views on which a question is asked in a step, counted from 0; empty if it has none."""
     spare = config.votes_per_question - config.trained_per_question
-    return views_of(
-        question,
-        task=task,
-        names=config.view_names,
-        count=min(config.view_count, spare),
-        seed=derive_seed(config.seed, "views", step),
-    )
+    return _views([question], spare, task=task, config=config, step=step)[0]
+
+
+def draw_on_views(
+    questions: Sequence[Question],
+    votes: int,
+    *,
+    sampler: Sampler,
+    task: Task,
+    config: RunConfig,
+    step: int,
+) -> list[FurtherVotes | None]:
+    """Draws that many votes on each question's views alone, as in this step; None if it has none."""
+    views = _views(questions, votes, task=task, config=config, step=step)
+    answers, _ = _answers(views, votes, sampler=sampler, task=task, config=config, step=step)
+    return _joining(views, answers)
+
+
+def _views(
+    questions: Sequence[Question], votes: int, *, task: Task, config: RunConfig, step: int
+) -> list[Sequence[View]]:
+    """The views of each question in a step, no more of them than votes."""
+    return [
+        views_of(
+            question,
+            task=task,
+            names=config.view_names,
+            count=min(config.view_count, votes),
+            seed=derive_seed(config.seed, "views", step),
+        )
+        for question in questions
+    ]
+
+
+def _joining(
+    views: Sequence[Sequence[View]], answers: Sequence[Sequence[str | None]]
+) -> list[FurtherVotes | None]:
+    return [
+        FurtherVotes(source="views", answers=tuple(found), weights=(1.0,) * len(found))
+        if its
+        else None
+        for its, found in zip(views, answers, strict=True)
+    ]
 
 
 def _answers(
