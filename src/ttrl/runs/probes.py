@@ -86,8 +86,8 @@ def carry_out_probe(
     say(f"probe       {asked} questions x {votes} votes, then two updates that are thrown away")
     if config.label_votes:
         say(
-            f"labels      votes of {', '.join(config.label_votes)} are left out: the probe elects by votes on "
-            "the questions and on their views"
+            f"labels      votes of {', '.join(config.label_votes)} are left out: the probe elects by votes "
+            "on the questions and on their views"
         )
     return _probe(session, questions=questions, votes=votes)
 
