@@ -25,7 +25,7 @@ PATIENCE = 900  # seconds until a process counts as hanging
 TINY = (
     "--limit 4 --questions-per-step 2 --votes-per-question 8 --trained-per-question 6 --steps 4 "
     "--samples 4 --eval-limit 2 --difficulty 5 --max-tokens 96 --learning-rate 0.002 "
-    "--temperature 1.3 --guard off --views="
+    "--temperature 1.3 --guard off"
 )
 """At a temperature at which votes differ, so that steps have gradients, and a rate that moves weights in
 four steps: the guard would end such a run. All votes on the question itself, in one call of the sampler."""
@@ -124,7 +124,7 @@ def environment(extra: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def tiny() -> tuple[str, ...]:
-    return tuple(TINY.split())
+    return (*TINY.split(), "--views", "")
 
 
 @pytest.fixture(scope="session")
