@@ -3,8 +3,9 @@
     for s in 1 2; do python recipes/pretrain_embedded.py --seed $s --out runs/bases/seed-$s; done
     python recipes/results.py --bases runs/bases/seed-1 runs/bases/seed-2 --out runs/results --jobs 2
 
-The shipped model, pretraining seed 0, gets all arms, seeds and sets: the study of the README. The others get
-TTRL and the base alone, to show how much depends on the prior. A study that is there already is gone on with.
+The shipped model, pretraining seed 0, gets five seeds of TTRL and of training on true answers: the study of
+the README. Its controls are a study of their own with three seeds. The others get TTRL and the base alone,
+to show how much depends on the prior. A study that is there already is gone on with.
 """
 
 from __future__ import annotations
@@ -15,8 +16,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-SHIPPED = ("--fresh", "generated", "perturbed")
-OTHERS = ("--arms", "ttrl", *SHIPPED)
+TWO_SETS = ("--eval-sets", "unlabeled", "heldout")
+SHIPPED = (
+    *("--arms", "ttrl", "leakage", "--seeds", *"01234", "--fresh", "perturbed", "--fresh-count", "256"),
+    *(*TWO_SETS, "fresh_perturbed"),
+)
+CONTROLS = ("--arms", "random", "format", *TWO_SETS)
+OTHERS = ("--arms", "ttrl", *TWO_SETS)
 
 
 def study(arguments: Sequence[str], out: Path, jobs: int) -> None:
@@ -39,12 +45,13 @@ def main() -> None:
     parser.add_argument("--docs", type=Path, default=Path("docs"))
     args = parser.parse_args()
 
+    studies = {"shipped": ("The shipped base", SHIPPED), "controls": ("Its controls", CONTROLS)}
+    for base in args.bases:
+        title = f"Pretraining {base.name.replace('-', ' ')}"
+        studies[base.name] = (title, ("--model", str(base), *OTHERS))
     parts = []
-    for base in (None, *args.bases):
-        name = "shipped" if base is None else base.name
-        options = SHIPPED if base is None else ("--model", str(base), *OTHERS)
+    for name, (title, options) in studies.items():
         study(options, args.out / name, args.jobs)
-        title = "The shipped base" if base is None else f"Pretraining {name.replace('-', ' ')}"
         parts.append(f"## {title}\n\n{(args.out / name / 'results.md').read_text('utf-8')}")
     (args.docs / "results.md").write_text("# Results\n\n" + "\n".join(parts), "utf-8")
     figure = (args.out / "shipped" / "figure.svg").read_text("utf-8")
