@@ -21,7 +21,7 @@ SHIPPED = (
     *("--arms", "ttrl", "leakage", "--seeds", *"01234", "--fresh", "perturbed", "--fresh-count", "256"),
     *(*TWO_SETS, "fresh_perturbed"),
 )
-CONTROLS = ("--arms", "random", "format", *TWO_SETS)
+CONTROLS = ("--arms", "ttrl", "random", "format", *TWO_SETS)
 OTHERS = ("--arms", "ttrl", *TWO_SETS)
 
 
