@@ -32,6 +32,7 @@ def make_manifest(
     questions: Sequence[Question],
     prompts: Sequence[str],
     true_labels: Mapping[str, str] | None,
+    peer_fingerprint: str | None = None,
 ) -> dict[str, Any]:
     """Collects what has to be equal for a run to be the same one, and what helps to understand it.
 
@@ -39,6 +40,7 @@ def make_manifest(
         command: the one that makes the folder. Only what `train` made can be resumed or exported.
         prompts: the rendered prompts, so that a changed template is noticed too.
         true_labels: the answers a run is rewarded by; None for every run that is TTRL.
+        peer_fingerprint: that of another model that votes; without one there is no such input.
     """
     return {
         "format": 1,
@@ -48,6 +50,7 @@ def make_manifest(
             "questions": _hash([[q.id, q.prompt, *_asked(q)] for q in questions]),
             "prompts": _hash(list(prompts)),
             "true_labels": None if true_labels is None else _hash(dict(true_labels)),
+            **({} if peer_fingerprint is None else {"peer": peer_fingerprint}),
         },
         "rewarded_by_true_labels": true_labels is not None,
         **surroundings(),

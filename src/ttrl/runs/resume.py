@@ -22,6 +22,8 @@ INPUTS = {
     "prompts": "the prompts have changed (chat template, task or prompt_template)",
     "true_labels": "the answers that the run is rewarded by have changed",
 }
+PEER = {"peer": "the peer's files have changed"}
+"""An input of runs with a peer alone, and none of a base's evaluation."""
 
 
 def resolve_resumed(layers: Layers, directory: RunDirectory) -> ResolvedConfig:
@@ -103,12 +105,12 @@ def stored_inputs(directory: RunDirectory) -> dict[str, Any]:
 def check_same_inputs(directory: RunDirectory, now: Mapping[str, Any]) -> None:
     """Raises CheckpointError where the model's or the questions' content is another than at the start."""
     then = stored_inputs(directory)
-    for name, what in INPUTS.items():
-        if then.get(name) != now["inputs"][name]:
+    for name, what in (INPUTS | PEER).items():
+        if then.get(name) != now["inputs"].get(name):
             raise CheckpointError(
                 f"--resume {directory.path}: {what} since the run was started (sha256 "
-                f"{str(then.get(name))[:12]} then, {str(now['inputs'][name])[:12]} now). Put them back, or "
-                "start a new run with another --out."
+                f"{str(then.get(name))[:12]} then, {str(now['inputs'].get(name))[:12]} now). Put them back, "
+                "or start a new run with another --out."
             )
 
 

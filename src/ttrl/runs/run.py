@@ -26,6 +26,7 @@ from ttrl.recording.trackers.fan_out import Trackers
 from ttrl.runs.resume import borrow_base, check_same_inputs
 from ttrl.runs.session import Session, evaluate_one
 from ttrl.runs.summary import set_line
+from ttrl.runs.voters import peer_fingerprint
 from ttrl.types import Metrics, RewardRule
 
 if TYPE_CHECKING:
@@ -172,6 +173,7 @@ class Run:
                 if labels.answers is not None and self.config.reward == ANSWER_KEY
                 else None
             ),
+            peer_fingerprint=peer_fingerprint(self.config),
         )
         if directory is None:
             path = Path(str(self.config.out))

@@ -48,6 +48,13 @@ def open_peer(
     return sampler
 
 
+def peer_fingerprint(config: RunConfig) -> str | None:
+    """Returns the sha256 of the peer's files; None if the run has none."""
+    from ttrl.engine.models import find_model
+
+    return None if config.peer is None else find_model(config.peer).fingerprint()
+
+
 def make_teacher(session: Session) -> Teacher | None:
     """Makes the teacher from the policy's weights; None if the run has none."""
     config = session.config
