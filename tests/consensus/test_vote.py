@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,3 +77,12 @@ def test_a_group_is_read_by_its_task_and_cut_completions_abstain(make_group):
     )
     consensus = vote_on_group(get_task("math"), group, tie_seed=0)
     assert consensus.class_of == (0, 0, None, None)
+
+
+def test_the_majority_ratio_counts_votes_and_not_weights():
+    """One vote of three that weighs 5 wins with a ratio of 1/3 and a share of 5/7."""
+    keyed = KeyedAnswers(keys=("a", "b", "b"))
+    consensus = elect(["a", "b", "b"], keyed, tie_seed=0, weights=[5.0, 1.0, 1.0])
+    assert consensus.pseudo_label == "a"
+    assert consensus.majority_ratio == pytest.approx(1 / 3)
+    assert consensus.shares == pytest.approx((5 / 7, 2 / 7))

@@ -61,3 +61,16 @@ def test_how_closely_to_look_is_no_key_of_a_file(tmp_path) -> None:
 def test_what_a_call_does_not_read_is_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         probe(**settings)
+
+
+def test_sources_of_further_votes_are_left_out_and_a_peer_is_not_loaded(monkeypatch) -> None:
+    def loads(*arguments: object, **named: object) -> None:
+        assert arguments[0].peer is None
+
+    monkeypatch.setattr("ttrl.runs.session.open_peer", loads)
+    messages: list[str] = []
+    probe(
+        probe_questions=4, probe_votes=4, limit=4, device="cpu", on_message=messages.append,
+        label_votes=("base", "peer"), peer="ttrl-tiny",
+    )  # fmt: skip
+    assert any("votes of base, peer are left out" in line for line in messages)
