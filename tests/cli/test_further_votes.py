@@ -7,7 +7,7 @@ import pytest
 
 OPTIONS = (
     "--views facts --label-votes base,visits,teacher,peer --peer ttrl-tiny --further-votes 4 "
-    "--steps 4 --checkpoint-every 2 --samples 1 --temperature 1.5"
+    "--label-temperature 1 --steps 4 --checkpoint-every 2 --samples 1 --temperature 1.5"
 )
 ALL = tuple(OPTIONS.split())
 

@@ -25,11 +25,12 @@ def boxes(tmp_path, write_rows):
     )
 
 
-def test_the_default_run_is_a_go_at_two_percent_of_its_cost(call):
+def test_the_default_run_is_a_go_at_three_percent_of_its_cost(call):
+    # a quarter of it are the votes on views, which the labels of the run have too
     told = call("probe", "--json").json
     assert told["verdict"] == "go", told["reasons"]
-    assert told["cost"]["probe_completions"] <= 0.02 * told["cost"]["training_completions"]
-    assert told["cost"]["share_of_tokens"] < 0.02
+    assert told["cost"]["probe_completions"] <= 0.03 * told["cost"]["training_completions"]
+    assert told["cost"]["share_of_tokens"] < 0.03
     assert told["signals"]["kappa"] > 0.1 and told["trial"]["moved"] < 0.015
 
 
