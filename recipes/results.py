@@ -18,7 +18,17 @@ from pathlib import Path
 
 TWO_SETS = ("--eval-sets", "unlabeled", "heldout")
 SHIPPED = (
-    *("--arms", "ttrl", "leakage", "--seeds", *"01234", "--fresh", "perturbed", "--fresh-count", "256"),
+    *(
+        "--arms",
+        "ttrl",
+        "leakage",
+        "--seeds",
+        *"01234",
+        "--fresh",
+        "perturbed",
+        "--fresh-count",
+        "256",
+    ),
     *(*TWO_SETS, "fresh_perturbed"),
 )
 CONTROLS = ("--arms", "ttrl", "random", "format", *TWO_SETS)

@@ -61,7 +61,9 @@ def draw_with_views(
     )
 
 
-def views_in_step(question: Question, *, task: Task, config: RunConfig, step: int) -> Sequence[View]:
+def views_in_step(
+    question: Question, *, task: Task, config: RunConfig, step: int
+) -> Sequence[View]:
     """Returns the views on which a question is asked in a step, counted from 0; empty if it has none."""
     spare = config.votes_per_question - config.trained_per_question
     return _views([question], spare, task=task, config=config, step=step)[0]
