@@ -28,9 +28,10 @@ NAME = "runs"
 SMALL = (
     "--limit 4 --questions-per-step 2 --votes-per-question 8 --trained-per-question 6 --steps 4 "
     "--samples 4 --eval-limit 2 --difficulty 5 --learning-rate 0.002 --temperature 1.3 --warmup-steps 1 "
-    "--eval-sets unlabeled"
+    "--eval-sets unlabeled --guard off"
 )
-"""At a temperature at which votes differ, so that steps have gradients."""
+"""At a temperature at which votes differ, so that steps have gradients, and a rate at which the guard would end
+the run."""
 STOPPING = "stopping_reward"
 """Module with a reward of the user's, which ends the process once, after the second step."""
 
