@@ -30,8 +30,8 @@ SMALL = (
     "--samples 4 --eval-limit 2 --difficulty 5 --learning-rate 0.002 --temperature 1.3 --warmup-steps 1 "
     "--eval-sets unlabeled --guard off"
 )
-"""At a temperature at which votes differ, so that steps have gradients, and a rate at which the guard would end
-the run."""
+"""At a temperature at which votes differ, so that steps have gradients, and a rate at which the guard would
+end the run."""
 STOPPING = "stopping_reward"
 """Module with a reward of the user's, which ends the process once, after the second step."""
 
