@@ -166,6 +166,11 @@ def test_views_outvote_a_group_and_their_completions_are_not_trained_on(make_gro
         ({"views": "facts", "trained_choice": "spread"}, "trained_choice=spread"),
         ({"label_votes": "base", "votes": "adaptive"}, "label_votes=base with votes=adaptive"),
         ({"label_votes": "bse"}, "Did you mean base"),
+        (
+            {"label_votes": "base,visits,base"},
+            "label_votes=base,visits,base: a name stands there twice",
+        ),
+        ({"views": ["names", "names"]}, "views=names,names: a name stands there twice"),
         ({"label_votes": "peer"}, "peer=None: a peer needs both"),
         ({"peer": "ttrl-tiny"}, "a peer needs both"),
         ({"label_rule": "harmonic", "views": ""}, "no second vote"),

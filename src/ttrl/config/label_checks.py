@@ -18,6 +18,12 @@ def check_labels(values: RunConfig) -> None:
         raise ConfigError(
             f"views={','.join(values.views)}: auto chooses the views itself. Leave it out, or the others."
         )
+    named: dict[str, tuple[str, ...]] = {"views": values.views, "label_votes": values.label_votes}
+    for key, each in named.items():
+        if len(set(each)) < len(each):
+            raise ConfigError(
+                f"{key}={','.join(each)}: a name stands there twice. Leave one of them out."
+            )
     views, sources = ",".join(values.view_names), ",".join(values.label_votes)
     if views and k == m:
         raise ConfigError(

@@ -94,7 +94,8 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def summary_lines(result: RunResult) -> list[str]:
     """Describes what a run achieved and what it cost."""
-    lines = [f"\n{result.stopped} ({result.steps})."]
+    steps = f"{result.steps} step{'' if result.steps == 1 else 's'}"
+    lines = [f"\n{result.stopped} (after {steps})."]
     if result.is_true_labels:
         lines.append("This run was rewarded by TRUE LABELS: an upper bound, not TTRL.")
     for name, pair in result.metrics.items():

@@ -133,8 +133,6 @@ class Risen:
     by: float
     """Added to the first mean, or its factor; negative, or below 1, where it is a fall that fires."""
     factor: bool = False
-    beyond: float | None = None
-    """The value itself has to be above this too, or below it where a fall fires."""
 
     def look(self, history: History) -> Finding | None:
         """Returns what it found after a step."""
@@ -143,8 +141,6 @@ class Risen:
             return None
         limit = start * self.by if self.factor else start + self.by
         falls = self.by < (1 if self.factor else 0)
-        if self.beyond is not None:
-            limit = min(limit, self.beyond) if falls else max(limit, self.beyond)
         if (value >= limit) if falls else (value <= limit):
             return None
         return _finding(

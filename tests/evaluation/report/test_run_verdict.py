@@ -429,3 +429,27 @@ def test_of_few_questions_nothing_is_said_of_pass_at_k():
     assert few.text.endswith(
         "on the unlabeled questions: none that was right before is wrong after."
     )
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        (None, "seed 3."),
+        (60, "seed 3."),
+        (20, "seed 3. Figures after training are of step 20, chosen without labels."),
+        (
+            0,
+            "seed 3. The base itself was kept, chosen without labels: figures after training are ",
+        ),
+    ],
+)
+def test_the_verdict_opens_with_what_is_evaluated_where_it_is_not_the_last_step(
+    kept: int | None, said: str
+) -> None:
+    result = RunResult(
+        algorithm="grpo", model="m", reward="majority", seed=3, steps=60, kept_step=kept
+    )
+    quote = run_verdict(Run(result=result)).quote
+    opening = "60 steps of grpo on m with the reward majority, "
+    assert quote.startswith(opening + said)
+    assert ("chosen" in quote) == ("chosen" in said)

@@ -41,6 +41,7 @@ from ttrl.evaluation.report.text import (
 )
 from ttrl.interval import FEWEST_QUESTIONS, Direction, Interval
 from ttrl.recording.evaluations import WHENS, SetMetrics
+from ttrl.recording.results import RunResult
 
 QUOTED = 4
 """Groups that are in the paragraph."""
@@ -112,7 +113,17 @@ def _setup(run: Run) -> str:
     text += f" on {result.model}" if result.model else ""
     text += f" with the reward {result.reward}" if result.reward else ""
     text += ", which is true labels and not TTRL" if result.is_true_labels else ""
-    return text + (f", seed {result.seed}." if result.seed is not None else ".")
+    text += f", seed {result.seed}." if result.seed is not None else "."
+    return f"{text} {after}" if (after := _chosen(result)) else text
+
+
+def _chosen(result: RunResult) -> str:
+    """What the figures after training are of, where they are not of its last step."""
+    if result.kept_step is None or result.kept_step == result.steps:
+        return ""
+    if not result.kept_step:
+        return "The base itself was kept, chosen without labels: figures after training are the base's."
+    return f"Figures after training are of step {result.kept_step:,}, chosen without labels."
 
 
 def comparison_verdict(arms: Sequence[Arm], sets: Mapping[str, Sequence[Measure]]) -> Verdict:
